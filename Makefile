@@ -1,0 +1,51 @@
+# `make demo` on a fresh machine needs Docker, Python 3.11 or newer and, to install the rest, Debian and root.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv/bin/python
+
+.PHONY: help demo setup images test test-unit lint bench clean python
+
+help: ## Say what can be made
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: images ## Build everything and compare the five models across CPU limits (under 5 minutes from nothing)
+	@$(VENV) orchestrate.py sweep sweeps/quickstart.yaml
+
+setup: python ## Get what this machine lacks: .venv, Compose plugin, base of the images
+	@$(PYTHON) -m testbed.setup
+
+images: setup ## Build the images
+	@$(VENV) orchestrate.py build
+
+test: python ## Run every test: unit, integration, and end to end on real Docker and a real browser
+	@$(PYTHON) -m testbed.setup --browser
+	@$(VENV) orchestrate.py build
+	@$(VENV) -m pytest $(PYTEST)
+
+test-unit: setup-venv ## Run the tests that need no Docker
+	@$(VENV) -m pytest -m "not e2e" $(PYTEST)
+
+lint: setup-venv ## Check style and types
+	@$(VENV) -m ruff check .
+	@$(VENV) -m ruff format --check .
+	@$(VENV) -m mypy
+
+bench: setup-venv ## Measure what driving load costs, next to the plainest Locust user
+	@$(VENV) -m benchmarks.driving_cost
+
+clean: ## Remove what was made here: .venv, caches, and Threadmill's own images (never results, never anything else's)
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@docker images --quiet --filter label=threadmill.role | sort -u | xargs --no-run-if-empty docker rmi --force
+
+.PHONY: setup-venv
+setup-venv: python
+	@$(PYTHON) -m testbed.setup --only-venv
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo 'Threadmill needs Python 3.11 or newer as `$(PYTHON)`: install it, or name one with make PYTHON=/path/to/python3' >&2; exit 2; }
