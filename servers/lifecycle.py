@@ -1,0 +1,50 @@
+"""From a configuration to a served socket and back: start, run, drain, exit."""
+
+import gc
+import os
+import signal
+import sys
+from typing import NoReturn
+
+from servers import logs, models
+from servers.config import ConfigError, read_config
+from servers.counters import Counters
+from servers.cpus import own_cpu_limit
+from servers.listener import ListenError, open_listener
+from servers.server import Server
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def run(model_name: str) -> NoReturn:
+    """Serve until SIGTERM or SIGINT, then drain and exit with 0. Exits with 2 if it cannot start.
+
+    The caller has blocked STOP_SIGNALS: one that came during the start is delivered once its handler is in place.
+    """
+    try:
+        config = read_config(os.environ, own_cpu_limit())
+        listener = open_listener(config.host, config.port, config.backlog)
+    except (ConfigError, ListenError) as failure:
+        print(f"servers: {failure}", file=sys.stderr)
+        sys.exit(2)
+    model = models.load(model_name)
+    server = Server(config, listener, Counters(1 + max(config.max_connections, config.workers)))
+    # What exists now stays: the collector need not touch it, so forked children share its memory.
+    gc.freeze()
+    logs.info(f"Model {model_name}: {models.describe(model_name)}")
+    logs.info(f"Server started on port {listener.getsockname()[1]}")
+    handle_signals(server)
+    model.serve(server)
+    server.finish()
+    server.log_totals()
+    # Threads of connections that were just answered may still be on their last lines: do not wait for them.
+    os._exit(0)
+
+
+def handle_signals(server: Server) -> None:
+    """Let signals reach the server; one that is pending already is handled before this returns."""
+    for signum in STOP_SIGNALS:
+        signal.signal(signum, server.stop)
+    signal.signal(signal.SIGCHLD, lambda *_: server.children.on_child_signal())
+    signal.signal(signal.SIGALRM, server.force)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)

@@ -1,0 +1,62 @@
+"""The listening socket and the options of accepted ones."""
+
+import errno
+import math
+import socket
+import struct
+
+# A blocking accept or recv in the main thread returns at least this often. A signal that lands between the
+# interpreter's last look and the system call would otherwise go unnoticed until a client does something.
+TICK_S = 1.0
+
+
+class ListenError(OSError):
+    """The address cannot be listened on. The message is one line."""
+
+
+def open_listener(host: str, port: int, backlog: int) -> socket.socket:
+    """A listening TCP socket on ``host:port`` (0: the kernel chooses the port). Raises ListenError."""
+    listener: socket.socket | None = None
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        # A restart must not wait for connections of the last run in TIME_WAIT.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(backlog)
+    except (OSError, UnicodeError) as failure:
+        if listener is not None:
+            listener.close()
+        raise ListenError(_reason(host, port, failure)) from failure
+    set_receive_timeout(listener, TICK_S)
+    return listener
+
+
+def set_receive_timeout(sock: socket.socket, seconds: float) -> None:
+    """Bound a blocking receive (or accept) in the kernel: ``settimeout`` would cost a poll per call. 0: no bound."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(seconds))
+
+
+def set_send_timeout(sock: socket.socket, seconds: float) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(seconds))
+
+
+def set_nodelay(sock: socket.socket) -> None:
+    # Replies are whole when they are sent: holding them back for more (Nagle) only adds latency.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _timeval(seconds: float) -> bytes:
+    microseconds = math.ceil(seconds * 1_000_000)  # rounded up: 0 would mean "no bound"
+    return struct.pack("ll", *divmod(microseconds, 1_000_000))
+
+
+def _reason(host: str, port: int, failure: OSError | UnicodeError) -> str:
+    number = getattr(failure, "errno", None)
+    if number == errno.EADDRINUSE:
+        return f"PORT={port}: already in use on {host}; stop what listens there or choose another (0: any free one)"
+    if number == errno.EACCES:
+        return f"PORT={port}: not allowed for this user; choose one from 1024 to 65535"
+    return f"HOST={host!r}, PORT={port}: cannot listen: {getattr(failure, 'strerror', None) or failure}"

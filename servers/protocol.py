@@ -1,0 +1,58 @@
+"""The wire protocol: a line is echoed whole; directives at its start say what to do before the echo.
+
+``!sleep=MICROSECONDS`` waits, ``!spin=UNITS`` works (the wait comes first when both are given), directives are
+separated by one space, and whatever follows is payload. A bad directive is answered by ``!error <reason>``.
+"""
+
+from typing import NamedTuple
+
+MAX_SLEEP_US = 10_000_000
+MAX_SPIN_UNITS = 10_000_000
+
+_BOUNDS = {b"sleep": MAX_SLEEP_US, b"spin": MAX_SPIN_UNITS}
+_ALLOWED = ", ".join(name.decode() for name in _BOUNDS)
+
+
+class DirectiveError(ValueError):
+    """A line starts with something that is no directive. The message is the reason to answer with."""
+
+
+class Work(NamedTuple):
+    sleep_us: int
+    spin_units: int
+
+
+def parse(line: bytes) -> Work:
+    """What a line that starts with ``!`` asks for. Raises DirectiveError."""
+    asked: dict[bytes, int] = {}
+    rest = line.rstrip(b"\r\n")
+    while rest.startswith(b"!"):
+        directive, _, rest = rest[1:].partition(b" ")
+        name, _, value = directive.partition(b"=")
+        bound = _BOUNDS.get(name)
+        if bound is None:
+            raise DirectiveError(f"unknown directive {_shown(name)}: allowed are {_ALLOWED}")
+        if name in asked:
+            raise DirectiveError(f"directive {name.decode()} is given twice")
+        # bytes.isdigit knows ASCII digits only; eight of them hold every bound.
+        if not value.isdigit() or len(value) > 8 or int(value) > bound:
+            raise DirectiveError(f"{name.decode()} must be a whole number from 0 to {bound}, found {_shown(value)}")
+        asked[name] = int(value)
+    return Work(asked.get(b"sleep", 0), asked.get(b"spin", 0))
+
+
+def error(reason: str) -> bytes:
+    """The line that answers a request which cannot be served."""
+    return f"!error {reason}\n".encode()
+
+
+def too_long(max_line: int) -> bytes:
+    return error(f"line is longer than {max_line} bytes")
+
+
+def full(connections: int) -> bytes:
+    return error(f"server is full: {connections} connections")
+
+
+def _shown(text: bytes) -> str:
+    return repr(text[:40].decode("ascii", "replace").replace("\ufffd", "?") + ("..." if len(text) > 40 else ""))

@@ -1,0 +1,46 @@
+import os
+import signal
+
+import pytest
+
+from servers import logs
+from servers.children import describe
+
+
+def test_packet_lines_show_every_byte_and_readable_text() -> None:
+    assert logs.packet_lines("RECV", b"hi \xff\n") == ("RECV: 68 69 20 ff 0a", "RECV (ASCII): hi .")
+
+
+def test_a_long_packet_is_cut_to_what_a_pipe_takes_in_one_piece() -> None:
+    lines = "".join(f"[PACKET] {line}\n" for line in logs.packet_lines("SEND", b"x" * 100_000))
+    assert "(100000 bytes)" in lines
+    assert len(lines) <= 4096
+
+
+def test_a_line_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    writes: list[bytes] = []
+    monkeypatch.setattr(os, "write", lambda _, data: writes.append(data))
+    logs.info("hello")
+    logs.packet("RECV", b"a")
+    assert writes == [b"[INFO] hello\n", b"[PACKET] RECV: 61\n[PACKET] RECV (ASCII): a\n"]
+
+
+def test_a_broken_output_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(os, "write", fail)
+    logs.info("nobody reads this")
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (0, ""),
+        (3 << 8, "exited with code 3"),
+        (int(signal.SIGKILL), "was killed by SIGKILL (out of memory?)"),
+        (int(signal.SIGTERM), "was killed by SIGTERM"),
+    ],
+)
+def test_a_death_is_described_with_its_likely_cause(status: int, words: str) -> None:
+    assert describe(status) == words

@@ -1,0 +1,55 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from servers import protocol
+from servers.protocol import DirectiveError, Work, parse
+
+
+@pytest.mark.parametrize(
+    ("line", "work"),
+    [
+        (b"!sleep=5000 payload\n", Work(5000, 0)),
+        (b"!spin=2000\n", Work(0, 2000)),
+        (b"!spin=2 !sleep=1 hello !spin=9\n", Work(1, 2)),
+        (b"!sleep=0\r\n", Work(0, 0)),
+        (b"!sleep=10000000 !spin=10000000 x\n", Work(10_000_000, 10_000_000)),
+    ],
+)
+def test_directives_are_understood(line: bytes, work: Work) -> None:
+    assert parse(line) == work
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"!sleep=x\n", "sleep must be a whole number from 0 to 10000000, found 'x'"),
+        (b"!sleep=10000001 x\n", "sleep must be a whole number from 0 to 10000000, found '10000001'"),
+        (b"!spin=-1\n", "spin must be a whole number from 0 to 10000000, found '-1'"),
+        (b"!spin\n", "spin must be a whole number from 0 to 10000000, found ''"),
+        (b"!sleep=1.5\n", "sleep must be a whole number from 0 to 10000000, found '1.5'"),
+        (b"!foo x\n", "unknown directive 'foo': allowed are sleep, spin"),
+        (b"!\n", "unknown directive '': allowed are sleep, spin"),
+        (b"!sleep=1 !sleep=1\n", "directive sleep is given twice"),
+        (b"!\xff\xfe=1\n", "unknown directive '??': allowed are sleep, spin"),
+    ],
+)
+def test_a_bad_directive_is_answered_with_its_reason(line: bytes, reason: str) -> None:
+    with pytest.raises(DirectiveError) as failure:
+        parse(line)
+    assert str(failure.value) == reason
+    assert protocol.error(reason) == f"!error {reason}\n".encode()
+
+
+@given(st.binary(max_size=300))
+def test_whatever_a_client_sends_is_parsed_or_refused_in_one_short_line(tail: bytes) -> None:
+    try:
+        work = parse(b"!" + tail.replace(b"\n", b"") + b"\n")
+    except DirectiveError as reason:
+        answer = protocol.error(str(reason))
+        assert answer.count(b"\n") == 1
+        assert len(answer) < 250
+        assert answer.isascii()
+    else:
+        assert work.sleep_us <= protocol.MAX_SLEEP_US
+        assert work.spin_units <= protocol.MAX_SPIN_UNITS
