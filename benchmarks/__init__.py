@@ -1,0 +1,1 @@
+"""Measurements of Threadmill's own cost; run by hand."""

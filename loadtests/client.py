@@ -1,0 +1,220 @@
+"""One TCP connection to an echo server, as one user of it sees it.
+
+Sockets are gevent's: waiting for a reply lets the other users of the process go on. Every request waits, even when its
+reply is there already: on a busy machine it often is by the time `send` returns, and a user that took it at once would
+go round and round while replies to the others lie unread, which their latency would then show.
+
+Who closes first: this side. After the last reply of a connection the client closes, so the client's host owns the
+TIME_WAIT state and the server's port table stays clean. With a connection per request that uses up thousands of
+ephemeral ports; the load containers widen `net.ipv4.ip_local_port_range` and set `net.ipv4.tcp_tw_reuse=1` for it. If
+ports run out all the same (EADDRNOTAVAIL), the request is counted as `connect`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Any, ClassVar
+
+from gevent import get_hub, socket
+
+_READ = 1
+"""Event mask of libev: readable."""
+
+_ERROR = b"!error"
+_MOST_ERROR_BYTES = 4096
+
+
+class EchoError(Exception):
+    """A request that got no right answer. `kind` is its name in every count; the text is constant for a kind.
+
+    Locust keys its error table by the text, so nothing that varies (a port, a reason) may be in it; `detail` has that.
+    """
+
+    kind: ClassVar[str]
+    text: ClassVar[str]
+    answered: ClassVar[bool] = False
+    """The server did say something, so its user is not starved."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(f"{self.kind}: {self.text}")
+        self.detail = detail
+
+
+class ConnectError(EchoError):
+    kind, text = "connect", "no connection to the server"
+
+
+class ResetError(EchoError):
+    kind, text = "reset", "the server reset the connection"
+
+
+class SilenceError(EchoError):
+    kind, text = "timeout", "no reply in time"
+
+
+class EndOfStreamError(EchoError):
+    kind, text = "eof", "the server closed before it replied"
+
+
+class BadEchoError(EchoError):
+    kind, text, answered = "bad_echo", "the reply is not the request", True
+
+
+class RefusedError(EchoError):
+    kind, text, answered = "refused", "the server answered !error", True
+
+
+FAILURES: tuple[str, ...] = tuple(
+    error.kind for error in (ConnectError, ResetError, SilenceError, EndOfStreamError, BadEchoError, RefusedError)
+)
+
+
+@dataclass(frozen=True)
+class Address:
+    """A socket address with nothing left to resolve."""
+
+    family: int
+    sockaddr: tuple[Any, ...]
+
+
+def resolve(host: str, port: int) -> Address:
+    """Ask the resolver once; doing it for each connection costs more than the connection. Raises OSError."""
+    family, _type, _protocol, _name, sockaddr = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    return Address(family, sockaddr)
+
+
+class EchoClient:
+    """Connect, exchange lines, close. Not for sharing: one request at a time.
+
+    `reply_timeout_s` bounds the silence of a server that has answered on this connection before. Until the first reply
+    there is no bound: whoever waits behind others for a server that takes one client at a time is starved, not failed.
+    """
+
+    __slots__ = ("_address", "_reply_timeout_s", "_silence", "_socket", "_wait_readable")
+
+    def __init__(self, address: Address, reply_timeout_s: float) -> None:
+        self._address = address
+        self._reply_timeout_s = reply_timeout_s
+        self._socket: Any = None
+        self._wait_readable: Any = None
+        self._silence: _Silence | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self._socket is not None
+
+    def connect(self) -> None:
+        """Raises ConnectError."""
+        connection = None
+        try:
+            connection = socket.socket(self._address.family, socket.SOCK_STREAM)
+            connection.connect(self._address.sockaddr)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if isinstance(error, OSError):
+                raise ConnectError(error.strerror or str(error)) from None
+            raise
+        hub = get_hub()
+        self._wait_readable = partial(hub.wait, hub.loop.io(connection.fileno(), _READ))
+        self._socket = connection
+
+    def round_trip(self, line: bytes) -> None:
+        """Send a line and read its echo. Any EchoError leaves the connection in no usable state: close it."""
+        connection, silence = self._socket, self._silence
+        if connection is None:
+            raise ConnectError("not connected")
+        if silence is not None:
+            silence.since = perf_counter()
+        try:
+            sent = connection.send(line)
+            if sent < len(line):
+                connection.sendall(memoryview(line)[sent:])
+            self._wait_readable()
+            # One byte more than the echo has: a reply too long shows at once.
+            reply = connection.recv(len(line) + 1)
+            if reply != line:
+                self._read_rest(connection, line, reply)
+        except OSError as error:
+            if silence is not None and silence.broken:
+                raise SilenceError from None
+            raise ResetError(error.strerror or str(error)) from None
+        except EndOfStreamError:
+            if silence is not None and silence.broken:
+                raise SilenceError from None
+            raise
+        if silence is None:
+            self._silence = _Silence(connection, self._reply_timeout_s)
+        else:
+            silence.since = math.inf
+
+    @staticmethod
+    def _read_rest(connection: Any, line: bytes, reply: bytes) -> None:
+        """The slow way: the first read was not the whole echo. Raises unless the rest completes it."""
+        limit = max(len(line) + 1, _MOST_ERROR_BYTES)
+        while True:
+            if reply == line:
+                return
+            if not reply:
+                raise EndOfStreamError
+            is_error = reply.startswith(_ERROR)
+            if is_error and (reply.endswith(b"\n") or len(reply) >= limit):
+                raise RefusedError(reply[len(_ERROR) :].decode(errors="replace").strip())
+            # `!err` may still grow into an error line, and a prefix of the echo into the echo.
+            if not is_error and not _ERROR.startswith(reply) and not line.startswith(reply):
+                raise BadEchoError
+            more = connection.recv(limit - len(reply))
+            if not more:
+                raise EndOfStreamError
+            reply += more
+
+    def close(self) -> None:
+        connection, self._socket = self._socket, None
+        if connection is not None:
+            if self._silence is not None:
+                self._silence.close()
+                self._silence = None
+            self._wait_readable.args[0].close()
+            connection.close()
+
+
+class _Silence:
+    """Breaks a connection when its server has been silent too long.
+
+    One timer per connection that looks now and then, because starting one per request would cost as much as the send.
+    It shuts the socket down, which wakes whoever reads from it.
+    """
+
+    __slots__ = ("_connection", "_timeout_s", "_timer", "broken", "since")
+
+    def __init__(self, connection: Any, timeout_s: float) -> None:
+        self._connection = connection
+        self._timeout_s = timeout_s
+        self.since = math.inf
+        """When the request under way began; infinite while there is none."""
+        self.broken = False
+        self._timer = get_hub().loop.timer(timeout_s)
+        self._timer.start(self._look)
+
+    def _look(self) -> None:
+        left_s = min(self._timeout_s, self.since + self._timeout_s - perf_counter())
+        if left_s > 0:
+            # A timer's period counts from the loop's own, cached clock.
+            self._timer.close()
+            loop = get_hub().loop
+            loop.update_now()
+            self._timer = loop.timer(left_s)
+            self._timer.start(self._look)
+            return
+        self.broken = True
+        # Already gone, it wakes the reader as well.
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._timer.close()

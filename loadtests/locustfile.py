@@ -1,0 +1,83 @@
+"""What Locust loads on the master and on every worker: options, the user, and listeners that tie the parts together."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+# Locust runs this file by its path and knows only its own directory.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import argparse
+
+from locust import events
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+
+from loadtests import options, targets, tuning
+from loadtests.control import Control
+from loadtests.routes import Routes
+from loadtests.users import EchoUser
+from loadtests.worker import Worker
+
+__all__ = ["EchoUser"]
+
+DEFAULT_USERS = 8
+
+tuning.apply()
+
+try:
+    TARGETS = targets.read_targets(os.environ)
+except ValueError as error:
+    sys.exit(str(error))
+
+_routes: Routes | None = None
+
+
+@events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
+def add_options(parser: LocustArgumentParser, **_: Any) -> None:
+    """Locust calls this at every load of its page too, so the default target is the one that is up then."""
+    default_target = _routes.default_target if _routes else next(iter(TARGETS), "")
+    for field in options.fields(list(TARGETS), default_target):
+        parser.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            default=field.default,
+            # A worker needs no list of targets: the master tells it one.
+            type=str if field.name == "target" else _command_line_type(field),
+            choices=(list(TARGETS) or None) if field.name == "target" else None,
+            help=field.help,
+            include_in_web_ui=field.on_form,
+        )
+
+
+def _command_line_type(field: options.Field) -> Any:
+    def read(text: str) -> options.Value:
+        try:
+            return field.parse(text)
+        except options.OptionError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator]
+def prepare(environment: Environment, runner: Any, **_: Any) -> None:
+    """A master gets control and routes; a worker records and reports."""
+    global _routes
+    if isinstance(runner, WorkerRunner):
+        Worker(environment, runner)
+    elif isinstance(runner, MasterRunner):
+        if not TARGETS:
+            sys.exit("TARGETS is not set: name the models to load, for example TARGETS=spst,spmt")
+        control = Control(environment, runner, TARGETS, Path(os.environ.get("RESULTS_DIR", "/results")))
+        if environment.web_ui is not None and environment.web_ui.app is not None:
+            _routes = Routes(environment.web_ui.app, control)
+        parsed_options = environment.parsed_options
+        if parsed_options is not None:
+            parsed_options.num_users = parsed_options.num_users or DEFAULT_USERS
+            parsed_options.spawn_rate = parsed_options.spawn_rate or DEFAULT_USERS
+    else:
+        sys.exit("Threadmill's load runs distributed: start a --master and at least one --worker")

@@ -1,0 +1,32 @@
+"""What master and workers tell each other beside Locust's own messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+RUN = "threadmill_run"
+"""Name under which the order of a run travels: Locust sends parsed options to workers before users start."""
+
+FINAL = "threadmill_final"
+"""Type of the message with which a worker reports a run that is over."""
+
+
+@dataclass(frozen=True)
+class RunOrder:
+    """One run, as the master orders it. Wall-clock times: a worker turns them into its own monotonic clock."""
+
+    id: str
+    host: str
+    port: int
+    opens_unix: float
+    closes_unix: float | None
+    """None: the window closes when the run is stopped."""
+
+    def to_wire(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> RunOrder:
+        return cls(**wire)

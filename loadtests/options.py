@@ -1,0 +1,151 @@
+"""What a run can be asked for: names, defaults, bounds and help, for the command line, the web form and the workers."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Value = str | int | float
+
+
+class OptionError(ValueError):
+    """One line: which field, what was found, what is allowed."""
+
+
+@dataclass(frozen=True)
+class Field:
+    name: str
+    default: Value
+    help: str
+    """Short: the web form writes it into the field's frame."""
+    allowed: str
+    read: Callable[[str], Value]
+    """Raises ValueError for what is not allowed."""
+    on_form: bool = True
+
+    def parse(self, found: object) -> Value:
+        """Raises OptionError."""
+        text = str(found).strip()
+        try:
+            return self.read(text)
+        except ValueError:
+            raise OptionError(f"{self.name}: {self.allowed}, not {_shown(text)}") from None
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def _whole(name: str, default: int, lowest: int, highest: int, explanation: str) -> Field:
+    def read(text: str) -> int:
+        value = int(text)
+        if not lowest <= value <= highest:
+            raise ValueError
+        return value
+
+    return Field(name, default, explanation, f"a whole number from {lowest} to {highest}", read)
+
+
+def _number(name: str, default: float, lowest: float, highest: float, explanation: str, on_form: bool = True) -> Field:
+    def read(text: str) -> float:
+        value = float(text)
+        if not (math.isfinite(value) and lowest <= value <= highest):
+            raise ValueError
+        return value
+
+    return Field(name, default, explanation, f"a number from {lowest:g} to {highest:g}", read, on_form)
+
+
+MOST_REQUESTS_PER_CONNECTION = 1_000_000
+
+
+def _connection(text: str) -> str:
+    if text in ("persistent", "per-request"):
+        return text
+    if not 1 <= int(text) <= MOST_REQUESTS_PER_CONNECTION:
+        raise ValueError
+    return str(int(text))
+
+
+def _trial_id(text: str) -> str:
+    # Becomes a file name: no separator, no leading dot.
+    if text and not re.fullmatch(r"(?!\.)[A-Za-z0-9._-]{1,200}", text):
+        raise ValueError
+    return text
+
+
+FIELDS: tuple[Field, ...] = (
+    Field(
+        "connection",
+        "persistent",
+        "persistent, per-request, or requests each",
+        f"persistent, per-request or a whole number of requests from 1 to {MOST_REQUESTS_PER_CONNECTION}",
+        _connection,
+    ),
+    _whole("payload_bytes", 64, 1, 65536, "size of each request, 1 to 65536"),
+    _number("think_ms", 0.0, 0, 3_600_000, "pause of a user between requests"),
+    _whole("sleep_us", 0, 0, 10_000_000, "the server sleeps before each reply"),
+    _whole("spin_units", 0, 0, 10_000_000, "the server computes before each reply"),
+    _number("warmup_s", 0.0, 0, 86_400, "not measured at the start"),
+    _number("window_s", 0.0, 0, 86_400, "measured, then it stops; 0 = until you stop it"),
+    _number("reply_timeout_s", 10.0, 0.001, 3_600, "silence of a server that has replied before", on_form=False),
+    Field(
+        "trial_id",
+        "",
+        "name of the result file",
+        "letters, digits, dot, underscore and hyphen, at most 200, with no dot in front",
+        _trial_id,
+        on_form=False,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Checked options of one run."""
+
+    target: str
+    connection: str
+    payload_bytes: int
+    think_ms: float
+    sleep_us: int
+    spin_units: int
+    warmup_s: float
+    window_s: float
+    reply_timeout_s: float
+    trial_id: str
+
+    @property
+    def requests_per_connection(self) -> int | None:
+        """None: the connection is kept for good."""
+        if self.connection == "persistent":
+            return None
+        return 1 if self.connection == "per-request" else int(self.connection)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def target_field(targets: Collection[str], default: str) -> Field:
+    def read(text: str) -> str:
+        if text not in targets:
+            raise ValueError
+        return text
+
+    return Field("target", default, "server model to load", f"one of {', '.join(targets)}", read)
+
+
+def fields(targets: Collection[str], default_target: str) -> tuple[Field, ...]:
+    """All fields in the order of the form."""
+    return (target_field(targets, default_target), *FIELDS)
+
+
+def parse(found: Mapping[str, object], targets: Collection[str], default_target: str = "") -> Options:
+    """Options from text or values by name; a name that is absent takes its default. Raises OptionError."""
+    values: dict[str, Any] = {}
+    for field in fields(targets, default_target):
+        values[field.name] = field.parse(found.get(field.name, field.default))
+    return Options(**values)

@@ -1,0 +1,28 @@
+"""Which servers can be loaded, and where they are.
+
+`TARGETS` names the models (`spst,spmt`), each reachable as `<model>:8081` on the load containers' network.
+`TARGET_ADDRESSES` (`spmt=10.0.0.7:9000,spst=127.0.0.1:8081`) says otherwise for single ones, for servers that run
+elsewhere; a name that stands only there is a target too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+PORT = 8081
+
+
+def read_targets(environ: Mapping[str, str]) -> dict[str, tuple[str, int]]:
+    """Host and port by model, in the order given. Raises ValueError with one line."""
+    targets = {name: (name, PORT) for name in _items(environ.get("TARGETS", ""))}
+    for item in _items(environ.get("TARGET_ADDRESSES", "")):
+        name, equals, address = item.partition("=")
+        host, colon, port = address.rpartition(":")
+        if not (name and equals and host and colon and port.isdecimal() and 0 < int(port) < 65536):
+            raise ValueError(f"TARGET_ADDRESSES: each item is model=host:port, not {item!r}")
+        targets[name] = (host.strip("[]"), int(port))
+    return targets
+
+
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]

@@ -1,0 +1,69 @@
+import pytest
+
+from loadtests import options
+from loadtests.options import OptionError
+
+TARGETS = ["spst", "event-loop"]
+
+
+def parse(**found):
+    return options.parse({"target": "spst", **found}, TARGETS)
+
+
+def test_defaults_are_a_plain_echo_on_a_kept_connection_until_stopped():
+    found = parse()
+    assert (found.connection, found.payload_bytes, found.window_s, found.trial_id) == ("persistent", 64, 0.0, "")
+    assert found.requests_per_connection is None
+
+
+@pytest.mark.parametrize(
+    ("connection", "requests"), [("persistent", None), ("per-request", 1), ("1", 1), ("20", 20), (" 5 ", 5)]
+)
+def test_connection_says_how_many_requests_it_is_kept_for(connection, requests):
+    assert parse(connection=connection).requests_per_connection == requests
+
+
+def test_text_from_a_form_becomes_numbers():
+    found = parse(payload_bytes="1", think_ms="0.5", sleep_us="10000000", spin_units="7", warmup_s="2", window_s="1e1")
+    assert (found.payload_bytes, found.think_ms, found.sleep_us, found.spin_units) == (1, 0.5, 10_000_000, 7)
+    assert (found.warmup_s, found.window_s) == (2.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("field", "found", "allowed"),
+    [
+        ("target", "nginx", "one of spst, event-loop"),
+        ("connection", "sometimes", "persistent, per-request or a whole number"),
+        ("connection", "0", "from 1 to"),
+        ("connection", "-3", "from 1 to"),
+        ("payload_bytes", "0", "from 1 to 65536"),
+        ("payload_bytes", "65537", "from 1 to 65536"),
+        ("payload_bytes", "1.5", "a whole number"),
+        ("payload_bytes", "", "a whole number"),
+        ("think_ms", "-1", "a number from 0"),
+        ("think_ms", "nan", "a number from 0"),
+        ("think_ms", "inf", "a number from 0"),
+        ("sleep_us", "ten", "a whole number from 0 to 10000000"),
+        ("spin_units", "-1", "a whole number from 0"),
+        ("warmup_s", "1s", "a number from 0"),
+        ("window_s", "-0.1", "a number from 0"),
+        ("reply_timeout_s", "0", "a number from 0.001"),
+        ("trial_id", "../../etc/passwd", "letters, digits"),
+        ("trial_id", ".hidden", "no dot in front"),
+        ("trial_id", "a/b", "letters, digits"),
+        ("trial_id", "a" * 201, "at most 200"),
+    ],
+)
+def test_a_bad_value_is_one_line_with_the_field_what_was_found_and_what_is_allowed(field, found, allowed):
+    with pytest.raises(OptionError) as caught:
+        parse(**{field: found})
+    message = str(caught.value)
+    assert message.startswith(f"{field}: ")
+    assert allowed in message
+    assert repr(found[:37])[:-1] in message
+    assert "\n" not in message
+
+
+def test_options_survive_the_way_to_a_worker():
+    found = parse(connection="20", trial_id="t-1.a_b")
+    assert options.parse(found.as_dict(), ["spst"]) == found

@@ -1,0 +1,168 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtests import recorder as module
+from loadtests.recorder import Recorder
+
+
+def request(recorder, clock, sent_at, done_at, size=10):
+    clock.sent_at = sent_at
+    recorder.ok(clock, done_at, round((done_at - sent_at) * 1e6), size)
+
+
+def window(wire):
+    return [piece for piece in wire["slices"] if piece["in_window"]]
+
+
+def test_slices_are_cut_at_seconds_from_the_opening_and_at_the_closing():
+    recorder = Recorder(started_at=98.7, opens_at=100.0, closes_at=102.5)
+    recorder.finish(103.25)
+    edges = [(piece["start_s"], piece["end_s"], piece["in_window"]) for piece in recorder.to_wire()["slices"]]
+    assert edges == [
+        (pytest.approx(-1.3), -1.0, False),
+        (-1.0, 0.0, False),
+        (0.0, 1.0, True),
+        (1.0, 2.0, True),
+        (2.0, 2.5, True),
+        (2.5, 3.0, False),
+        (3.0, 3.25, False),
+    ]
+
+
+def test_a_request_counts_where_it_completes():
+    recorder = Recorder(99.0, 100.0, 101.0)
+    clock = recorder.join()
+    request(recorder, clock, 99.5, 99.9)
+    request(recorder, clock, 99.95, 100.0)
+    request(recorder, clock, 100.5, 100.999)
+    request(recorder, clock, 100.9995, 101.0)
+    recorder.finish(101.5)
+    assert [(piece["start_s"], piece["ok"]) for piece in recorder.to_wire()["slices"]] == [(-1, 1), (0, 2), (1, 1)]
+
+
+def test_failures_are_counted_by_kind_and_have_no_latency():
+    recorder = Recorder(0.0, 0.0, None)
+    clock = recorder.join()
+    clock.sent_at = 0.1
+    recorder.failed(clock, 0.2, "eof", answered=False)
+    clock.sent_at = 0.3
+    recorder.failed(clock, 0.4, "bad_echo", answered=True)
+    recorder.finish(0.5)
+    (piece,) = recorder.to_wire()["slices"]
+    assert piece["failures"] == {"eof": 1, "bad_echo": 1}
+    assert piece["ok"] == 0
+    assert piece["latency_us"]["counts"] == {}
+
+
+def test_what_is_in_flight_at_the_closing_is_known_although_it_is_cut_later():
+    recorder = Recorder(0.0, 0.0, 1.0)
+    waiting, between, slow = recorder.join(), recorder.join(), recorder.join()
+    waiting.sent_at = 0.2  # never answered
+    request(recorder, between, 0.8, 0.9)
+    slow.sent_at = 0.95  # answered after the closing
+    between.sent_at = 1.05  # sent after the closing, before anything completed
+    recorder.ok(slow, 1.1, 150_000, 10)
+    recorder.ok(between, 1.2, 150_000, 10)
+    recorder.finish(1.5)
+    wire = recorder.to_wire()
+    assert (wire["users"], wire["in_flight"], wire["in_flight_at_end"]) == (3, 2, 1)
+
+
+def test_a_user_is_starved_when_no_reply_came_inside_the_window():
+    recorder = Recorder(0.0, 1.0, 2.0)
+    never, before, inside, after, refused = (recorder.join() for _ in range(5))
+    never.sent_at = 0.1
+    request(recorder, before, 0.1, 0.9)
+    before.sent_at = 0.95
+    request(recorder, inside, 0.1, 1.5)
+    refused.sent_at = 0.1
+    recorder.failed(refused, 1.6, "refused", answered=True)
+    request(recorder, after, 0.1, 2.1)
+    recorder.finish(3.0)
+    assert recorder.to_wire()["users_starved"] == 3
+
+
+def test_a_failure_without_an_answer_leaves_its_user_starved():
+    recorder = Recorder(0.0, 0.0, 1.0)
+    clock = recorder.join()
+    clock.sent_at = 0.1
+    recorder.failed(clock, 0.5, "connect", answered=False)
+    recorder.finish(2.0)
+    assert recorder.to_wire()["users_starved"] == 1
+
+
+def test_an_open_window_closes_with_the_run():
+    recorder = Recorder(10.0, 10.5, None)
+    clock = recorder.join()
+    request(recorder, clock, 10.6, 10.7)
+    clock.sent_at = 10.8
+    recorder.finish(12.0)
+    wire = recorder.to_wire()
+    assert wire["closes_s"] == pytest.approx(1.5)
+    assert (wire["in_flight"], wire["users_starved"]) == (1, 0)
+    assert sum(piece["ok"] for piece in window(wire)) == 1
+
+
+def test_a_run_stopped_during_warm_up_has_an_empty_window():
+    recorder = Recorder(0.0, 5.0, 10.0)
+    request(recorder, recorder.join(), 0.1, 0.2)
+    recorder.finish(1.0)
+    wire = recorder.to_wire()
+    assert window(wire) == []
+    assert sum(piece["ok"] for piece in wire["slices"]) == 1
+
+
+def test_connections_and_bytes_count_in_their_slice():
+    recorder = Recorder(0.0, 0.0, None)
+    clock = recorder.join()
+    recorder.connected(0.1)
+    request(recorder, clock, 0.1, 0.2, size=65)
+    recorder.connected(1.1)
+    recorder.finish(1.5)
+    assert [(piece["connections"], piece["bytes"]) for piece in recorder.to_wire()["slices"]] == [(1, 65), (1, 0)]
+
+
+def test_slices_stop_growing_in_number_but_keep_counting(monkeypatch):
+    monkeypatch.setattr(module, "MOST_SLICES", 3)
+    recorder = Recorder(0.0, 0.0, None)
+    clock = recorder.join()
+    for second in range(10):
+        request(recorder, clock, second + 0.1, second + 0.2)
+    recorder.finish(10.0)
+    slices = recorder.to_wire()["slices"]
+    assert [piece["ok"] for piece in slices] == [1, 1, 1, 7]
+    assert slices[-1]["end_s"] == 10.0
+
+
+def test_what_completes_after_the_end_was_in_flight_and_is_not_counted_as_well():
+    recorder = Recorder(0.0, 0.0, None)
+    clock = recorder.join()
+    request(recorder, clock, 0.1, 0.2)
+    clock.sent_at = 0.3
+    recorder.finish(0.5)
+    recorder.ok(clock, 0.6, 300_000, 10)
+    recorder.failed(clock, 0.7, "eof", answered=False)
+    wire = recorder.to_wire()
+    assert [(piece["ok"], piece["failures"]) for piece in wire["slices"]] == [(1, {})]
+    assert wire["in_flight_at_end"] == 1
+
+
+def test_reporting_before_the_end_is_a_mistake():
+    with pytest.raises(RuntimeError):
+        Recorder(0.0, 0.0, None).to_wire()
+
+
+@given(st.lists(st.floats(0.001, 2), max_size=50), st.floats(0, 3), st.floats(0.01, 5))
+def test_slices_neither_overlap_nor_leave_gaps_and_lose_no_request(gaps, warmup_s, window_s):
+    recorder = Recorder(1000.0, 1000.0 + warmup_s, 1000.0 + warmup_s + window_s)
+    clock = recorder.join()
+    now = 1000.0
+    for gap in gaps:
+        request(recorder, clock, now, now + gap)
+        now += gap
+    recorder.finish(now)
+    slices = recorder.to_wire()["slices"]
+    assert sum(piece["ok"] for piece in slices) == len(gaps)
+    assert all(one["end_s"] == other["start_s"] for one, other in zip(slices, slices[1:], strict=False))
+    assert all(piece["end_s"] - piece["start_s"] <= 1 + 1e-6 for piece in slices)

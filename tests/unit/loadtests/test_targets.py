@@ -1,0 +1,25 @@
+import pytest
+
+from loadtests.targets import read_targets
+
+
+def test_models_are_found_by_their_names_on_the_load_containers_network():
+    assert read_targets({"TARGETS": "spst, event-loop"}) == {"spst": ("spst", 8081), "event-loop": ("event-loop", 8081)}
+
+
+def test_an_address_says_where_a_model_is_and_adds_one_that_is_not_listed():
+    environ = {"TARGETS": "spst,spmt", "TARGET_ADDRESSES": "spmt=127.0.0.1:9, far=[::1]:80"}
+    assert read_targets(environ) == {"spst": ("spst", 8081), "spmt": ("127.0.0.1", 9), "far": ("::1", 80)}
+
+
+def test_without_the_variables_there_are_no_targets():
+    assert read_targets({}) == {}
+
+
+@pytest.mark.parametrize(
+    "item", ["spmt", "spmt=", "spmt=host", "spmt=host:", "spmt=host:x", "spmt=:1", "=h:1", "a=h:0"]
+)
+def test_an_address_that_is_none_is_named(item):
+    with pytest.raises(ValueError, match="TARGET_ADDRESSES: each item is model=host:port") as caught:
+        read_targets({"TARGET_ADDRESSES": f"ok=h:1,{item}"})
+    assert repr(item) in str(caught.value)
