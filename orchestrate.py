@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Threadmill's command line: build images, bring servers up with limits, sweep across them, read what came out."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+try:
+    import psutil
+    from rich.console import Console
+
+    from servers.models import MODELS, describe
+    from testbed import byhand, images, machine, sweep, sweepfile
+    from testbed.engine import Engine
+    from testbed.errors import UserError
+    from testbed.progress import plain
+except ModuleNotFoundError as missing:
+    sys.exit(
+        f"orchestrate.py: the package {missing.name} is missing: run `make setup`, then .venv/bin/python orchestrate.py"
+    )
+
+PROJECT = Path(__file__).resolve().parent
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 100, soft_wrap=False)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="orchestrate.py", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    build = commands.add_parser("build", help="build the images of these models (default: all) and of Locust")
+    build.add_argument("models", nargs="*", metavar="MODEL")
+
+    up = commands.add_parser("up", help="start a server and Locust's web page, by hand")
+    up.add_argument("models", nargs="+", metavar="MODEL")
+    up.add_argument("--cpus", type=float, default=1.0, help="CPU limit of each server (default %(default)s)")
+    up.add_argument("--memory", default="128MiB", help="memory limit of each server (default %(default)s)")
+    up.add_argument("--workers", type=int, default=1, help="Locust workers (default %(default)s)")
+    up.add_argument("--packet-log", action="store_true", help="log every packet in hex and ASCII")
+
+    down = commands.add_parser("down", help="stop and remove what `up` started")
+    down.add_argument(
+        "--runs", action="store_true", help="also remove the containers and networks that sweeps left behind"
+    )
+
+    run = commands.add_parser("sweep", help="run a sweep file")
+    run.add_argument("file", type=Path, metavar="FILE")
+    run.add_argument(
+        "--results", type=Path, default=PROJECT / "results", metavar="DIR", help="where results go (default results/)"
+    )
+    run.add_argument("--dry-run", action="store_true", help="print the plan and its expected time, start nothing")
+
+    commands.add_parser("models", help="list the concurrency models")
+    commands.add_parser("doctor", help="say what this machine has and lacks")
+    return parser
+
+
+def _checked_models(names: list[str]) -> list[str]:
+    for name in names:
+        if name not in MODELS:
+            raise UserError(f"MODEL: found {name!r}, allowed: {', '.join(MODELS)}")
+    return names
+
+
+def _build(arguments: argparse.Namespace, console: Console) -> int:
+    models = _checked_models(arguments.models)
+    machine.require_docker()
+    images.build(models or None, plain(console))
+    return 0
+
+
+def _up(arguments: argparse.Namespace, console: Console) -> int:
+    models = _checked_models(arguments.models)
+    machine.require_docker()
+    engine = Engine()
+    limits = byhand.check_limits(arguments.cpus, arguments.memory, sweepfile.Machine(engine.cpus, engine.memory_bytes))
+    byhand.up(
+        models,
+        limits,
+        arguments.workers,
+        arguments.packet_log,
+        plain(console),
+    )
+    return 0
+
+
+def _down(arguments: argparse.Namespace, console: Console) -> int:
+    machine.require_docker()
+    byhand.down()
+    engine = Engine()
+    for run_id, count in engine.runs().items():
+        if arguments.runs:
+            engine.remove(run_id)
+            console.print(f"removed what the sweep {run_id} had left", highlight=False)
+        else:
+            console.print(
+                f"the sweep {run_id} has {count} containers or networks here; `down --runs` removes them",
+                highlight=False,
+            )
+    return 0
+
+
+def _sweep(arguments: argparse.Namespace, console: Console) -> int:
+    if arguments.dry_run:
+        parsed = sweepfile.load(arguments.file, sweepfile.Machine(os.cpu_count() or 1, psutil.virtual_memory().total))
+        sweep.print_plan(parsed, console)
+        return 0
+    machine.require_docker()
+    engine = Engine()
+    parsed = sweepfile.load(arguments.file, sweepfile.Machine(engine.cpus, engine.memory_bytes))
+    return sweep.run(parsed, arguments.file.read_text(encoding="utf-8"), arguments.results, console)
+
+
+def _models(_arguments: argparse.Namespace, console: Console) -> int:
+    say = plain(console)
+    for name in MODELS:
+        say(f"{name:11} {describe(name)}")
+    say(f"\nimages: {images.image_name('MODEL')}; code: servers/models/")
+    return 0
+
+
+def _doctor(_arguments: argparse.Namespace, console: Console) -> int:
+    checks = machine.doctor()
+    for check in checks:
+        mark, style = ("ok", "green") if check.ok else ("missing", "red") if check.required else ("lacks", "yellow")
+        console.print(f"{mark:8}", style=style, end="")
+        plain(console)(f"{check.name}: {check.found}")
+        if check.help:
+            plain(console)(f"        run: {check.help}")
+    return 0 if all(check.ok or not check.required for check in checks) else 1
+
+
+COMMANDS = {"build": _build, "up": _up, "down": _down, "sweep": _sweep, "models": _models, "doctor": _doctor}
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    try:
+        return COMMANDS[arguments.command](arguments, _console())
+    except UserError as error:
+        for line in str(error).splitlines():
+            print(f"orchestrate.py: {line}", file=sys.stderr)
+        return sweep.EXIT_USAGE
+    except KeyboardInterrupt:
+        print("orchestrate.py: interrupted", file=sys.stderr)
+        return sweep.EXIT_INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

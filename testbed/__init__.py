@@ -1,0 +1,1 @@
+"""What orchestrate.py is made of: sweep file, plan, stack, load, trial records, report."""

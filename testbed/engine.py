@@ -1,0 +1,251 @@
+"""The container engine, in one place: Docker and its Compose plugin. Nothing else in testbed knows which it is."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+import requests
+from docker.models.containers import Container
+
+from testbed import cgroup
+from testbed.compose import RUN_LABEL
+from testbed.errors import UserError
+
+# How long a server may take to drain before it is killed: a second more than DRAIN_TIMEOUT's default.
+STOP_TIMEOUT_S = 6
+# A compose command that was interrupted is given this long to end its own requests to the engine.
+INTERRUPT_TIMEOUT_S = 10
+
+
+class ContainerGone(Exception):
+    """The container does not exist any more."""
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a container ended."""
+
+    code: int
+    oom_killed: bool
+
+    def __str__(self) -> str:
+        cause = ", out of memory" if self.oom_killed else ""
+        if self.code > 128 and not cause:
+            with contextlib.suppress(ValueError):
+                cause = f", {signal.Signals(self.code - 128).name}"
+        return f"exit code {self.code}{cause}"
+
+
+def _endpoint() -> str | None:
+    """The engine that the `docker` command would use: DOCKER_HOST, else the current context's."""
+    if "DOCKER_HOST" in os.environ:
+        return os.environ["DOCKER_HOST"]
+    command = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or None
+
+
+class Server:
+    """A running server container and its control group."""
+
+    def __init__(self, container: Container) -> None:
+        self.container = container
+        self._group: cgroup.ControlGroup | None = None
+        # Without a pid the container has ended already, and /proc/0 is nobody's.
+        if pid := container.attrs["State"]["Pid"]:
+            with contextlib.suppress(OSError):
+                self._group = cgroup.ControlGroup.of(Path(f"/proc/{pid}/cgroup").read_text())
+
+    def counters(self) -> cgroup.Counters:
+        """Its counters now, exact where the control group's files are in sight, else as the engine tells them."""
+        if self._group is not None:
+            return self._group.read()
+        try:
+            return cgroup.from_engine(self.container.stats(stream=False, one_shot=True))
+        except docker.errors.APIError:
+            return cgroup.from_engine({})
+
+    def exit(self) -> Exit | None:
+        """How it ended, or None while it runs."""
+        try:
+            self.container.reload()
+        except docker.errors.NotFound:
+            return Exit(137, oom_killed=False)
+        state = self.container.attrs["State"]
+        return None if state["Running"] else Exit(state["ExitCode"], state["OOMKilled"])
+
+    def stop(self) -> str:
+        """Stop it with SIGTERM (SIGKILL after STOP_TIMEOUT_S), remove it, and return its log."""
+        try:
+            self.container.stop(timeout=STOP_TIMEOUT_S)
+            log: bytes = self.container.logs()
+            self.container.remove(v=True, force=True)
+        except docker.errors.NotFound:
+            return ""
+        return log.decode(errors="replace")
+
+
+class Engine:
+    """What a sweep asks of Docker. Touches only what carries this run's label."""
+
+    def __init__(self) -> None:
+        try:
+            self._client = docker.DockerClient(base_url=_endpoint(), timeout=60)
+            self._info: dict[str, Any] = self._client.info()
+        except (docker.errors.DockerException, requests.RequestException) as error:
+            raise UserError(
+                f"Docker does not answer: {error}; `python orchestrate.py doctor` says what helps"
+            ) from None
+
+    @property
+    def cpus(self) -> int:
+        return int(self._info["NCPU"])
+
+    @property
+    def memory_bytes(self) -> int:
+        return int(self._info["MemTotal"])
+
+    def facts(self) -> dict[str, Any]:
+        """What the manifest records of the engine."""
+        names = (
+            "ServerVersion",
+            "KernelVersion",
+            "OperatingSystem",
+            "Architecture",
+            "CgroupVersion",
+            "CgroupDriver",
+            "Driver",
+        )
+        compose = subprocess.run(
+            ["docker", "compose", "version", "--short"], capture_output=True, text=True, check=False
+        )
+        return {**{name: self._info.get(name) for name in names}, "ComposeVersion": compose.stdout.strip()}
+
+    def image_id(self, image: str) -> str | None:
+        """The image's content id, or None when it does not exist here."""
+        try:
+            found: str = self._client.images.get(image).id
+        except docker.errors.ImageNotFound:
+            return None
+        return found
+
+    def run_once(self, image: str, command: list[str], run_id: str) -> str:
+        """Run a short command in a fresh container without limits and return what it prints. UserError if it fails."""
+        try:
+            output: bytes = self._client.containers.run(
+                image,
+                command,
+                entrypoint=[],
+                remove=True,
+                network_mode="none",
+                read_only=True,
+                labels={RUN_LABEL: run_id},
+            )
+        except docker.errors.ContainerError as error:
+            raise UserError(
+                f"{image}: {' '.join(command)} failed: {error.stderr.decode(errors='replace').strip()}"
+            ) from None
+        return output.decode()
+
+    def up(self, compose_file: Path, project: str, services: list[str]) -> None:
+        """Create and start these services of a compose file, and no other. UserError with Compose's reason if it fails.
+
+        Compose runs in a session of its own so that a Ctrl-C reaches it once, from here, and in order.
+        """
+        command = ["docker", "compose", "--project-name", project, "--file", str(compose_file)]
+        command += ["--progress", "quiet", "up", "--detach", "--no-deps", "--no-build", "--pull", "never", *services]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        ) as process:
+            try:
+                output, _ = process.communicate()
+            except BaseException:
+                process.send_signal(signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(INTERRUPT_TIMEOUT_S)
+                process.kill()
+                raise
+        if process.returncode != 0:
+            lines = [line for line in output.splitlines() if line.strip()]
+            raise UserError(
+                f"{compose_file}: docker compose up failed: {lines[-1].strip() if lines else 'no reason given'}"
+            )
+
+    def _containers(self, run_id: str, *labels: str, stopped: bool = True) -> list[Container]:
+        wanted = [f"{RUN_LABEL}={run_id}", *labels]
+        found: list[Container] = self._client.containers.list(
+            all=stopped, filters={"label": wanted}, ignore_removed=True
+        )
+        return found
+
+    def server(self, run_id: str, service: str) -> Server:
+        """The container of a service of this run. ContainerGone if there is none."""
+        found = self._containers(run_id, f"com.docker.compose.service={service}")
+        if not found:
+            raise ContainerGone(service)
+        return Server(found[0])
+
+    def published_port(self, run_id: str, service: str, port: int) -> int:
+        """The port of this machine at which a service's port is published. ContainerGone if it does not run."""
+        containers = self._containers(run_id, f"com.docker.compose.service={service}")
+        bindings = containers[0].attrs["NetworkSettings"]["Ports"].get(f"{port}/tcp") if containers else None
+        if not bindings:
+            raise ContainerGone(service)
+        return int(bindings[0]["HostPort"])
+
+    def ended(self, run_id: str) -> list[str]:
+        """The names of the run's containers that do not run any more."""
+        return [container.name for container in self._containers(run_id) if container.status in ("exited", "dead")]
+
+    def logs(self, run_id: str) -> dict[str, str]:
+        """The logs of every container of the run, by container name."""
+        logs: dict[str, str] = {}
+        for container in self._containers(run_id):
+            with contextlib.suppress(docker.errors.APIError):
+                logs[container.name] = container.logs(timestamps=True).decode(errors="replace")
+        return logs
+
+    def remove(self, run_id: str) -> None:
+        """Remove every container and network that carries the run's label, and nothing else. Idempotent.
+
+        A request under way when a command was interrupted may still create something: look until nothing is left.
+        """
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            containers = self._containers(run_id)
+            networks = self._client.networks.list(filters={"label": f"{RUN_LABEL}={run_id}"})
+            if not containers and not networks:
+                return
+            with ThreadPoolExecutor(8) as pool:
+                list(pool.map(_remove_container, containers))
+            for network in networks:
+                with contextlib.suppress(docker.errors.APIError):
+                    network.remove()
+        raise UserError(
+            f"run {run_id}: some containers are left; run: docker rm -f $(docker ps -aq -f label={RUN_LABEL}={run_id})"
+        )
+
+    def runs(self) -> dict[str, int]:
+        """The runs that have containers or networks here, with how many."""
+        found: dict[str, int] = {}
+        everything = [
+            *self._client.containers.list(all=True, filters={"label": RUN_LABEL}, ignore_removed=True),
+            *self._client.networks.list(filters={"label": RUN_LABEL}),
+        ]
+        for item in everything:
+            labels = item.labels if isinstance(item, Container) else item.attrs["Labels"]
+            found[labels[RUN_LABEL]] = found.get(labels[RUN_LABEL], 0) + 1
+        return found
+
+
+def _remove_container(container: Container) -> None:
+    with contextlib.suppress(docker.errors.APIError):
+        container.remove(v=True, force=True)

@@ -1,0 +1,83 @@
+"""manifest.json: on what, with what and from what a sweep's numbers came."""
+
+import json
+import os
+import platform
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from testbed.compose import Run
+from testbed.engine import Engine
+from testbed.images import image_name
+from testbed.results import SCHEMA_VERSION
+from testbed.sweepfile import Sweep
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(["git", "-C", PROJECT, *arguments], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None
+
+
+def _version() -> str:
+    """This project's version, whose one owner is pyproject.toml."""
+    version: str = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
+    return version
+
+
+def cpu_model() -> str | None:
+    """The processor's name from /proc/cpuinfo, or None where the kernel gives none."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or None
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else None
+
+
+def manifest(
+    engine: Engine, run: Run, sweep: Sweep, calibration: dict[str, Any] | None, started_utc: str
+) -> dict[str, Any]:
+    """What two runs must agree on before their numbers may be compared, and what explains them when they do not."""
+    changes = _git("status", "--porcelain")
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": run.run_id,
+        "started_utc": started_utc,
+        "host": {
+            "cpu_model": cpu_model(),
+            "cpus": os.cpu_count(),
+            "memory_bytes": psutil.virtual_memory().total,
+            "kernel": platform.release(),
+            "python": platform.python_version(),
+            "load_average_1m": round(os.getloadavg()[0], 2),
+        },
+        "engine": engine.facts(),
+        "images": {name: engine.image_id(image_name(name)) for name in (*sweep.models, "locust")},
+        "threadmill": {
+            "version": _version(),
+            "commit": _git("rev-parse", "HEAD"),
+            "uncommitted_changes": None if changes is None else bool(changes),
+        },
+        "load": {"workers": run.workers},
+        "calibration": calibration,
+        "seed": sweep.order.seed,
+    }
+
+
+def calibrate(engine: Engine, run: Run, model: str) -> dict[str, Any]:
+    """Work units of `!spin` per millisecond of CPU time, measured without limits in the servers' own image.
+
+    Returns {"spin_units_per_ms": float, "samples": [float, ...]}.
+    """
+    answer = engine.run_once(image_name(model), ["python3", "-m", "servers.calibrate"], run.run_id)
+    calibration: dict[str, Any] = json.loads(answer)
+    return calibration

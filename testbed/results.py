@@ -1,0 +1,119 @@
+"""Where results land and what they look like. Files appear whole or not at all."""
+
+import csv
+import io
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+# Every column of trials.csv, in order, with its meaning. The unit is in the name. An empty field means "not known".
+COLUMNS: dict[str, str] = {
+    "trial_id": "the trial's directory under trials/",
+    "block": "repetition; each block holds every combination once",
+    "model": "concurrency model of the server",
+    "cpus": "CPU limit (CFS quota / period)",
+    "memory_bytes": "memory limit; swap is off",
+    "sleep_us": "wait per request, `!sleep`",
+    "spin_us": "CPU time per request, `!spin`, as calibrated",
+    "payload_bytes": "payload after the directives",
+    "connection": "persistent, per-request, or requests per connection",
+    "think_us": "pause of a user between reply and next request",
+    "users": "closed-loop users: the most requests in flight",
+    "users_starved": "users without any reply inside the window",
+    "status": "ok or failed",
+    "reasons": "why it failed",
+    "throughput_rps": "verified replies per second in the window",
+    "latency_p50_us": "median of request (with connect, where one is made) to reply",
+    "latency_p99_us": "99th percentile; empty below 100 samples",
+    "ok": "verified replies in the window",
+    "failed": "failed requests in the window",
+    "in_flight": "requests without reply when the window closed",
+    "cpu_used_s": "CPU time of the server's container in the window",
+    "window_s": "length of the window",
+    "throttled_periods": "quota periods in which the container was stopped",
+    "periods": "quota periods in which the container wanted to run",
+    "throttled_s": "time stopped, summed over CPUs",
+    "memory_peak_bytes": "most memory charged to the container since its start",
+    "oom_kills": "processes killed for want of memory, since the container's start",
+    "overhead_s": "wall time of the trial beyond warm-up and window",
+}
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write `text` so that a reader, or a crash, sees the old file or the new one, never a part."""
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
+    ) as file:
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            os.fchmod(file.fileno(), 0o644)
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def write_json(path: Path, value: object) -> None:
+    """`value` as indented JSON, whole or not at all."""
+    write_atomically(path, json.dumps(value, indent=2) + "\n")
+
+
+@dataclass(frozen=True)
+class ResultsDirectory:
+    """`results/<sweep>-<utc time>/` and what is in it."""
+
+    path: Path
+
+    @property
+    def load(self) -> Path:
+        """Where Locust's master writes; shared with its containers."""
+        return self.path / "load"
+
+    def trial(self, trial_id: str) -> Path:
+        return self.path / "trials" / trial_id
+
+    def create(self, load_owner: tuple[int, int]) -> None:
+        """Make the directories; `load/` belongs to `load_owner` (uid, gid), the load containers' user."""
+        self.load.mkdir(parents=True)
+        (self.path / "trials").mkdir()
+        if os.getuid() == 0:
+            os.chown(self.load, *load_owner)
+
+    def take_load_result(self, trial_id: str) -> dict[str, Any] | None:
+        """Move the load's result file into the trial's directory, owned by who runs this, and return what it says."""
+        source = self.load / f"{trial_id}.json"
+        try:
+            text = source.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        value: dict[str, Any] = json.loads(text)
+        write_atomically(self.trial(trial_id) / "load.json", text)
+        source.unlink()
+        return value
+
+    def close(self) -> None:
+        """Remove the load's directory once it is empty: what was in it is with the trials now."""
+        for leftover in self.load.glob("*"):
+            leftover.unlink()
+        self.load.rmdir()
+
+
+def csv_text(rows: list[dict[str, Any]]) -> str:
+    """trials.csv: a header, then one tidy row per trial; None becomes an empty field."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(COLUMNS), extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,202 @@
+"""The images as they are: small, unprivileged, with byte code, and nothing of the build machine inside."""
+
+import json
+import re
+import secrets
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from servers.models import MODELS
+from testbed import images as image_builder
+from testbed.images import image_name
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
+
+EVERY = (*MODELS, "locust")
+HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp")
+MAX_ADDED_BYTES = 10_000_000
+CHECK = ("bash", "/app/healthcheck.sh")
+
+
+def docker(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0 or not check, done.stderr
+    return done
+
+
+def inspect(reference: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(docker("inspect", reference).stdout)[0]
+    return found
+
+
+def in_image(name: str, script: str, *options: str) -> str:
+    """What a shell script prints in a container of this image, as the image's own user unless told otherwise."""
+    run = ("run", "--rm", "--network", "none", *HARDENED, *options, "--entrypoint", "sh", image_name(name))
+    return docker(*run, "-c", script).stdout
+
+
+def start(name: str, *options: str) -> str:
+    container = f"threadmill-test-{secrets.token_hex(4)}"
+    docker("run", "--detach", "--name", container, *HARDENED, *options, image_name(name))
+    wait_until(lambda: "Server started" in docker("logs", container).stdout, f"start of {name}")
+    return container
+
+
+@pytest.fixture
+def spst() -> Iterator[str]:
+    """An spst that Docker itself does not check."""
+    container = start("spst", "--no-healthcheck")
+    yield container
+    docker("rm", "--force", container)
+
+
+def address(container: str) -> tuple[str, int]:
+    networks = inspect(container)["NetworkSettings"]["Networks"]
+    return next(iter(networks.values()))["IPAddress"], 8081
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_an_image_names_itself_and_runs_as_an_ordinary_user(name: str) -> None:
+    config = inspect(image_name(name))["Config"]
+    assert config["User"] == "10001:10001"
+    assert config["Labels"]["threadmill.role"] == ("load" if name == "locust" else "server")
+    assert config["Labels"]["org.opencontainers.image.title"] == image_name(name)
+    assert name == "locust" or config["Labels"]["threadmill.model"] == name
+    assert list(config["ExposedPorts"]) == ["8089/tcp" if name == "locust" else "8081/tcp"]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_nothing_in_an_image_can_be_written_by_its_user(name: str) -> None:
+    script = "id -u; grep CapEff /proc/self/status; find /app /opt /usr -writable ! -type l | head"
+    # With a writable root file system, so that it is the owners and modes that are looked at.
+    run = ("run", "--rm", "--network", "none", "--cap-drop", "ALL", "--entrypoint", "sh", image_name(name))
+    assert docker(*run, "-c", script).stdout.split() == ["10001", "CapEff:", "0000000000000000"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_hardened_server_becomes_healthy_by_itself_and_stops_at_once(name: str) -> None:
+    container = start(name)
+    try:
+        state = wait_until(
+            lambda: inspect(container)["State"]["Health"]["Log"] and inspect(container)["State"], "check"
+        )
+        assert state["Health"]["Status"] == "healthy", state
+        process_1 = docker("exec", container, "cat", "/proc/1/cmdline").stdout.split("\0")
+        assert process_1[:4] == ["python3", "-m", "servers", name]
+        docker("stop", "--time", "10", container)
+        assert inspect(container)["State"]["ExitCode"] == 0
+    finally:
+        docker("rm", "--force", container)
+
+
+def test_once_healthy_the_check_sleeps_instead_of_costing_cpu() -> None:
+    container = start("event-loop")
+    try:
+        wait_until(lambda: inspect(container)["State"]["Health"]["Status"] == "healthy", "healthy")
+        assert docker("exec", container, "timeout", "2", *CHECK, check=False).returncode == 124
+    finally:
+        docker("rm", "--force", container)
+
+
+def test_the_check_fails_where_nobody_listens() -> None:
+    script = "bash /app/healthcheck.sh 2>/dev/null; echo $?"
+    assert in_image("spst", script).strip() == "1"
+
+
+def test_the_check_fails_when_a_server_accepts_but_does_not_answer(spst: str) -> None:
+    docker("kill", "--signal", "STOP", spst)
+    answer = docker("exec", spst, *CHECK, check=False)
+    docker("kill", "--signal", "CONT", spst)
+    assert (answer.returncode, answer.stdout) == (1, "no echo within 2 s on port 8081\n")
+
+
+def test_checks_do_not_pile_up_behind_a_person_who_holds_the_only_slot(spst: str) -> None:
+    with socket.create_connection(address(spst), 10) as person:
+        person.sendall(b"mine\n")
+        assert person.recv(100) == b"mine\n"
+        # The first check waits in the queue and gives up; each further one sees that it would only wait there too.
+        codes = [docker("exec", spst, *CHECK, check=False).returncode for _ in range(4)]
+        assert codes == [1, 0, 0, 0]
+        listener = docker("exec", spst, "grep", " 0A ", "/proc/net/tcp").stdout.split()
+        assert listener[4].split(":")[1] == "00000001"
+        person.sendall(b"still mine\n")
+        assert person.recv(100) == b"still mine\n"
+    wait_until(lambda: docker("exec", spst, *CHECK, check=False).returncode == 0, "an echo after the person left")
+
+
+def test_the_server_images_differ_in_nothing_but_the_model_they_start() -> None:
+    assert len({tuple(inspect(image_name(model))["RootFS"]["Layers"]) for model in MODELS}) == 1
+    assert [inspect(image_name(model))["Config"]["Entrypoint"] for model in MODELS] == [
+        ["python3", "-m", "servers", model] for model in MODELS
+    ]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_server_image_adds_no_more_than_ten_megabytes_to_its_base(name: str) -> None:
+    base = inspect(image_builder.choose_base(print).reference)
+    image = inspect(image_name(name))
+    assert image["RootFS"]["Layers"][: len(base["RootFS"]["Layers"])] == base["RootFS"]["Layers"]
+    assert image["Size"] - base["Size"] <= MAX_ADDED_BYTES
+
+
+LIST_UNCOMPILED = """
+import importlib.util, pathlib, sys
+{load}
+files = [module.__file__ for module in list(sys.modules.values()) if getattr(module, "__file__", None)]
+files += map(str, pathlib.Path("/app").rglob("*.py"))
+files = [file for file in files if file.endswith(".py")]
+assert len(files) > 50, files
+print([file for file in files if not pathlib.Path(importlib.util.cache_from_source(file)).exists()])
+"""
+
+
+@pytest.mark.parametrize("name", ["spst", "locust"])
+def test_everything_that_is_imported_has_its_byte_code_in_the_image(name: str) -> None:
+    servers = "from servers.models import MODELS, load\nfor model in MODELS: load(model)"
+    script = LIST_UNCOMPILED.format(load="import locust.main" if name == "locust" else servers)
+    assert in_image(name, f"python3 - <<'EOF'\n{script}\nEOF").strip() == "[]"
+
+
+FIND_CERTIFICATES = "grep -rlsI 'BEGIN CERTIFICATE' / --exclude-dir=proc --exclude-dir=sys | sort"
+
+
+@pytest.mark.parametrize("name", ["spst", "locust"])
+def test_no_certificate_of_the_build_machine_is_in_an_image(name: str) -> None:
+    base = image_builder.choose_base(print).reference
+    run = ("run", "--rm", "--user", "0:0", "--network", "none", "--entrypoint", "sh")
+    of_base = set(docker(*run, base, "-c", FIND_CERTIFICATES).stdout.split())
+    added = set(docker(*run, image_name(name), "-c", FIND_CERTIFICATES).stdout.split()) - of_base
+    # Locust brings certifi's list of public authorities, and that is all.
+    certifi = "/opt/venv/lib/python3.13/site-packages/certifi/cacert.pem"
+    assert added == ({certifi} if name == "locust" else set())
+    # Where Debian keeps the authorities that were added to this machine: none of them in those two lists either.
+    local = "\n".join(path.read_text() for path in Path("/usr/local/share/ca-certificates").rglob("*.crt"))
+    text = docker(*run, image_name(name), "-c", f"cat /etc/ssl/certs/*.crt {certifi} 2>/dev/null; :").stdout
+    assert set(certificates(local)).isdisjoint(certificates(text))
+
+
+def test_the_name_and_name_server_of_the_build_machine_are_not_in_the_base() -> None:
+    container = f"threadmill-test-{secrets.token_hex(4)}"
+    docker("create", "--name", container, image_name("spst"))
+    try:
+        # A container that never ran has of these files what the image has.
+        script = 'docker export "$0" | tar --extract --to-stdout etc/hostname etc/resolv.conf 2>/dev/null; :'
+        found = subprocess.run(["sh", "-c", script, container], capture_output=True, timeout=60, check=True).stdout
+    finally:
+        docker("rm", container)
+    assert found == b""
+
+
+def certificates(text: str) -> list[str]:
+    return re.findall(r"-----BEGIN CERTIFICATE-----\s+(.*?)-----END", text, re.DOTALL)
+
+
+def test_locust_runs_under_any_user() -> None:
+    run = ("run", "--rm", "--network", "none", *HARDENED, "--user", "4321:4321", image_name("locust"), "--version")
+    assert docker(*run).stdout.startswith("locust 2.47.0")

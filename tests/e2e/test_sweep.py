@@ -1,0 +1,186 @@
+"""Sweeps on real Docker: what they leave, what they survive, and that nothing of theirs is left running."""
+
+import csv
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.e2e.stack import CLIENT, containers_of, networks_of, orchestrate, terminal, wait_for_container
+
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
+
+
+@pytest.fixture
+def name() -> Iterator[str]:
+    """A sweep name no other test uses; nothing that carries it may be left."""
+    name = f"test-{secrets.token_hex(4)}"
+    yield name
+    left = [container.name for container in containers_of(name)], networks_of(name)
+    for container in containers_of(name):
+        container.remove(force=True)
+    assert left == ([], [])
+
+
+def write_sweep(directory: Path, name: str, **fields: Any) -> Path:
+    base: dict[str, Any] = {
+        "name": name,
+        "models": ["event-loop"],
+        "limits": {"cpus": 0.5, "memory": "64MiB"},
+        "workload": {"sleep": "1ms"},
+        "load": {"users": 4},
+        "warmup": "1s",
+        "duration": "2s",
+        "order": {"shuffle": False},
+    }
+    path = directory / "sweep.yaml"
+    path.write_text(yaml.safe_dump(base | fields))
+    return path
+
+
+def results_of(directory: Path) -> tuple[Path, list[dict[str, str]]]:
+    """The one results directory made under `directory`, and the rows of its trials.csv."""
+    (results,) = directory.iterdir()
+    with (results / "trials.csv").open() as file:
+        return results, list(csv.DictReader(file))
+
+
+def test_a_sweep_measures_every_cell_and_writes_all_that_is_promised(tmp_path: Path, name: str) -> None:
+    path = write_sweep(tmp_path, name, models=["spst", "mpst"], workload={"spin": "200us"}, limits={"cpus": [0.2, 0.8]})
+    done = orchestrate("sweep", path, "--results", tmp_path / "results")
+    assert done.returncode == 0, done.stdout + done.stderr
+    results, rows = results_of(tmp_path / "results")
+    assert done.stdout.splitlines()[-1] == f"results: {results}"
+    assert "overhead per trial" in done.stdout
+
+    assert [(row["model"], row["cpus"]) for row in rows] == [
+        ("spst", "0.2"),
+        ("spst", "0.8"),
+        ("mpst", "0.2"),
+        ("mpst", "0.8"),
+    ]
+    for row in rows:
+        assert row["status"] == "ok"
+        assert int(row["ok"]) > 50
+        assert row["failed"] == "0"
+        assert float(row["window_s"]) == pytest.approx(2.0, abs=0.05)
+        assert 0 < float(row["cpu_used_s"]) <= 1.3 * 2.0 * float(row["cpus"])
+        assert 2**20 < int(row["memory_peak_bytes"]) <= 128 * 2**20
+        assert float(row["throughput_rps"]) == pytest.approx(int(row["ok"]) / 2.0, rel=0.01)
+        # One user holds spst's only place for the whole trial; the others wait and are counted.
+        assert row["users_starved"] == ("3" if row["model"] == "spst" else "0")
+    small, large = rows[2], rows[3]
+    assert int(small["throttled_periods"]) > 5
+    assert float(large["throughput_rps"]) > 1.5 * float(small["throughput_rps"])
+
+    manifest = json.loads((results / "manifest.json").read_text())
+    assert manifest["calibration"]["spin_units_per_ms"] > 0
+    assert manifest["images"]["spst"].startswith("sha256:")
+    trial = results / "trials" / rows[0]["trial_id"]
+    assert {entry.name for entry in trial.iterdir()} == {"compose.yaml", "load.json", "server.log", "trial.json"}
+    load = json.loads((trial / "load.json").read_text())
+    assert sum(count for _, _, count in load["histogram"]["buckets"]) == load["ok"] == int(rows[0]["ok"])
+    assert "[INFO] Server started on port 8081" in (trial / "server.log").read_text()
+    assert yaml.safe_load((results / "sweep.yaml").read_text())["limits"]["cpus"] == [0.2, 0.8]
+    assert not (results / "load").exists()
+    owners = {entry.stat().st_uid for entry in results.rglob("*")}
+    assert owners == {os.getuid()}
+
+
+def test_a_server_that_dies_in_the_window_fails_its_trial_and_no_other(tmp_path: Path, name: str) -> None:
+    path = write_sweep(tmp_path, name, models=["spmt", "event-loop"], duration="3s")
+    with terminal("sweep", path, "--results", tmp_path / "results") as shown:
+        shown.wait_for("cpu window")
+        wait_for_container(name, "spmt").kill()
+        assert shown.end() == 1
+    _, rows = results_of(tmp_path / "results")
+    assert [row["status"] for row in rows] == ["failed", "ok"]
+    assert "server ended during the window: exit code 137" in rows[0]["reasons"]
+
+
+def test_a_server_out_of_memory_is_named_so(tmp_path: Path, name: str) -> None:
+    path = write_sweep(tmp_path, name, models=["mpst"], limits={"cpus": 1, "memory": "16MiB"}, load={"users": 200})
+    done = orchestrate("sweep", path, "--results", tmp_path / "results")
+    assert done.returncode == 1, done.stdout + done.stderr
+    _, (row,) = results_of(tmp_path / "results")
+    assert row["status"] == "failed"
+    assert "memory" in row["reasons"]
+
+
+def test_a_worker_that_vanishes_fails_its_trial_and_is_replaced(tmp_path: Path, name: str) -> None:
+    path = write_sweep(tmp_path, name, repeat=2, duration="6s", load={"users": 4, "workers": 2})
+    with terminal("sweep", path, "--results", tmp_path / "results") as shown:
+        shown.wait_for("cpu window")
+        wait_for_container(name, "worker").kill()
+        assert shown.end() == 1
+    _, rows = results_of(tmp_path / "results")
+    assert [row["status"] for row in rows] == ["failed", "ok"]
+    assert "worker lost" in rows[0]["reasons"]
+    assert int(rows[1]["ok"]) > 0
+
+
+@pytest.mark.parametrize("phase", ["starting Locust", " start", " warm-up", " window", " stop"])
+def test_ctrl_c_in_any_phase_removes_everything_and_keeps_finished_trials(
+    tmp_path: Path, name: str, phase: str
+) -> None:
+    path = write_sweep(tmp_path, name, repeat=3)
+    with terminal("sweep", path, "--results", tmp_path / "results") as shown:
+        if phase.startswith(" "):
+            # One trial finishes first: it must survive what happens to the second.
+            shown.wait_for("001-b1-event-loop-0.5cpu: ")
+            shown.wait_for(f"002-b2-event-loop-0.5cpu{phase}")
+        else:
+            shown.wait_for(phase)
+        shown.interrupt()
+        shown.interrupt()
+        assert shown.end() == 130, shown.output
+    results, rows = results_of(tmp_path / "results")
+    assert "interrupted: " in shown.output
+    assert shown.output.splitlines()[-1].strip() == f"results: {results}"
+    finished = [row["trial_id"] for row in rows]
+    assert finished[:1] == (["001-b1-event-loop-0.5cpu"] if phase.startswith(" ") else [])
+    assert sorted(entry.name for entry in (results / "trials").iterdir()) == finished
+    assert containers_of(name) == []
+    assert networks_of(name) == []
+
+
+def test_ctrl_c_in_the_build_ends_it_at_once() -> None:
+    with terminal("build") as shown:
+        shown.wait_for("[images] building")
+        shown.interrupt()
+        assert shown.end() == 130, shown.output
+    assert "Traceback" not in shown.output
+
+
+def test_a_generator_that_does_not_come_up_is_said_and_removed(tmp_path: Path, name: str) -> None:
+    path = write_sweep(tmp_path, name, load={"users": 4, "workers": 2})
+    with terminal("sweep", path, "--results", tmp_path / "results") as shown:
+        shown.wait_for("starting Locust")
+        wait_for_container(name, "locust").kill()
+        assert shown.end() == 2, shown.output
+    assert "Traceback" not in shown.output
+    assert containers_of(name) == []
+
+
+def test_only_what_carries_the_runs_label_is_removed(tmp_path: Path, name: str) -> None:
+    bystander = CLIENT.containers.run("threadmill/spst", detach=True, network_mode="none", name=f"{name}-bystander")
+    try:
+        done = orchestrate("sweep", write_sweep(tmp_path, name), "--results", tmp_path / "results")
+        assert done.returncode == 0, done.stdout + done.stderr
+        bystander.reload()
+        assert bystander.status == "running"
+    finally:
+        bystander.remove(force=True)
+
+
+def test_results_that_cannot_be_written_are_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "results").write_text("a file, not a directory")
+    done = orchestrate("sweep", write_sweep(tmp_path, name), "--results", tmp_path / "results")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "cannot be created" in line

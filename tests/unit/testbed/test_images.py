@@ -1,0 +1,126 @@
+"""What the images are made of and which base is chosen, without Docker."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from servers.models import MODELS
+from testbed import images
+from testbed.errors import UserError
+
+PROJECT = Path(__file__).parents[3]
+
+BUILD = """\
+#5 [spst server 1/5] FROM docker.io/threadmill/base
+#9 [locust internal] load build context
+#22 [locust packages 3/3] RUN --mount=type=secret,id=ca_bundle     python3 -m venv /opt/venv  && pip install
+#22 0.312 Collecting locust
+#23 [spst server 5/5] RUN python3 -m compileall -q servers
+#22 [locust packages 3/3] RUN --mount=type=secret,id=ca_bundle     python3 -m venv /opt/venv  && pip install
+#22 0.913 Collecting flask
+#23 CACHED
+#26 [spst] exporting to image
+#26 exporting layers 3.3s done
+#26 DONE 3.4s
+"""
+
+
+def put(path: Path, script: str) -> None:
+    path.write_text(script)
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A PATH with nothing on it but a `docker` that notes its arguments and has no image and no registry."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    monkeypatch.setenv("PATH", str(directory))
+    monkeypatch.delenv("THREADMILL_BASE", raising=False)
+    put(directory / "docker", f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\necho no such host >&2\nexit 1\n')
+    return directory
+
+
+def test_every_model_has_a_build_target_that_starts_it_and_a_service_with_its_own_port() -> None:
+    dockerfile = (PROJECT / "images/server/Dockerfile").read_text()
+    targets = re.findall(
+        r'^FROM server AS (\S+)\nL.*threadmill\.model="(\S+)"\nENTRYPOINT \["python3", "-m", "servers", "(\S+)"\]$',
+        dockerfile,
+        re.MULTILINE,
+    )
+    assert targets == [(model, model, model) for model in MODELS]
+    services = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
+    published = {model: services[model]["ports"] for model in MODELS}
+    assert published == {model: [f"127.0.0.1:{8081 + nth}:8081"] for nth, model in enumerate(MODELS)}
+    assert {services[model]["build"]["target"] for model in MODELS} == set(MODELS)
+    assert services["locust"]["environment"]["TARGETS"].split(",") == list(MODELS)
+
+
+def test_only_steps_that_take_time_are_shown_and_each_once() -> None:
+    progress = images.Progress()
+    shown = [line for line in map(progress.feed, BUILD.splitlines()) if line]
+    assert shown == [
+        "[images] locust: RUN python3 -m venv /opt/venv  && pip install",
+        "[images] spst: exporting to image",
+    ]
+
+
+def test_the_reason_of_a_failed_build_is_its_last_error_not_its_last_line() -> None:
+    lines = ["#8 1.2 ERROR: No matching distribution", "ERROR: failed to solve: exit code 1", "", "see the log"]
+    assert images.reason(lines) == "ERROR: failed to solve: exit code 1"
+    assert images.reason([]) == "no reason given"
+
+
+def test_a_base_that_is_named_is_taken_without_asking_docker(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THREADMILL_BASE", "mirror.example/python:3.13")
+    assert images.choose_base(print).reference == "mirror.example/python:3.13"
+    assert not (programs.parent / "asked").exists()
+
+
+def test_our_own_base_is_taken_again_only_while_its_recipe_is_the_same(programs: Path) -> None:
+    put(programs / "docker", f'#!/bin/sh\n[ "$1 $2" = "image inspect" ] && echo {images.recipe()}\n')
+    assert images.choose_base(print).reference == images.OWN_BASE
+    answer = '[ "$5" = threadmill/base ] && echo another-recipe && exit 0; [ "$5" = python:3.13-slim-trixie ]'
+    put(programs / "docker", f"#!/bin/sh\n{answer}\n")
+    assert images.choose_base(print).reference == images.PYTHON_IMAGE
+
+
+def test_the_official_image_is_taken_where_a_registry_answers(programs: Path) -> None:
+    answer = 'case $1 in image) exit 1 ;; pull) echo "3.13-slim-trixie: Pulling from library/python" ;; esac'
+    put(programs / "docker", f"#!/bin/sh\n{answer}\n")
+    said: list[str] = []
+    base = images.choose_base(said.append)
+    assert (base.reference, base.origin) == (images.PYTHON_IMAGE, "from the registry")
+    assert said == [f"[setup] pulling {images.PYTHON_IMAGE} ..."]
+
+
+@pytest.mark.timeout(30)
+def test_a_registry_that_never_answers_is_given_up(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(programs / "docker", '#!/bin/sh\n[ "$1" = pull ] && exec /bin/sleep 600\nexit 1\n')
+    monkeypatch.setattr(images, "REGISTRY_ANSWER_S", 0.1)
+    with pytest.raises(UserError, match="no image registry answers"):
+        images.choose_base(print)
+
+
+@pytest.mark.usefixtures("programs")
+def test_without_registry_and_mmdebstrap_and_apt_one_line_says_what_is_needed() -> None:
+    with pytest.raises(UserError) as error:
+        images.choose_base(print)
+    (line,) = str(error.value).splitlines()
+    assert line.startswith("no image registry answers; a base image of our own needs `mmdebstrap`: install it")
+
+
+def test_the_file_the_user_names_wins_over_the_machines_own_certificates(tmp_path: Path) -> None:
+    named = tmp_path / "proxy.pem"
+    named.write_text("certificate")
+    assert images.ca_bundle({"PIP_CERT": str(named)}) == str(named)
+    assert images.ca_bundle({"CA_BUNDLE": str(named), "PIP_CERT": "/nonexistent"}) == str(named)
+
+
+def test_no_committed_lock_file_names_a_package_index() -> None:
+    locked = [path.read_text() for path in (PROJECT / "requirements").glob("*.txt")]
+    assert len(locked) == 4
+    assert all("--hash=sha256:" in text for text in locked)
+    assert not any(re.search(r"https?://|--index|--extra-index|--find-links|\w+@", text) for text in locked)

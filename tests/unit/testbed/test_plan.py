@@ -1,0 +1,63 @@
+"""The plan crosses every axis, keeps blocks complete, and depends on nothing but the sweep and its seed."""
+
+from collections import Counter
+from pathlib import Path
+
+from testbed import plan
+from testbed.sweepfile import Machine, Sweep, parse
+
+
+def sweep(text: str) -> Sweep:
+    return parse("name: a\n" + text, Path("a.yaml"), Machine(2, 2**33))
+
+
+CROSSED = "models: [spst, spmt]\nlimits: {cpus: [0.5, 1]}\nload: {users: [1, 8, 32]}\nrepeat: 3\n"
+
+
+def test_lists_are_crossed_and_each_block_holds_every_cell_once() -> None:
+    trials = plan.trials(sweep(CROSSED))
+    assert len(trials) == 2 * 2 * 3 * 3
+    for block in (1, 2, 3):
+        counts = Counter(trial.cell for trial in trials if trial.block == block)
+        assert len(counts) == 12
+        assert set(counts.values()) == {1}
+    assert [trial.block for trial in trials] == sorted(trial.block for trial in trials)
+
+
+def test_the_order_is_shuffled_per_block_and_the_same_for_the_same_seed() -> None:
+    first = plan.trials(sweep(CROSSED + "order: {seed: 7}\n"))
+    assert first == plan.trials(sweep(CROSSED + "order: {seed: 7}\n"))
+    assert first != plan.trials(sweep(CROSSED + "order: {seed: 8}\n"))
+    blocks = [[trial.cell for trial in first if trial.block == block] for block in (1, 2, 3)]
+    assert blocks[0] != blocks[1] != blocks[2]
+
+
+def test_without_shuffle_the_file_gives_the_order() -> None:
+    trials = plan.trials(sweep("models: [spmt, spst]\norder: {shuffle: false}\n"))
+    assert [trial.cell.model for trial in trials] == ["spmt", "spst"]
+
+
+def test_exclude_drops_what_matches_every_given_key_and_nothing_else() -> None:
+    kept = plan.cells(sweep(CROSSED + "exclude:\n  - {model: spst, users: [8, 32]}\n  - {cpus: 0.5, model: spmt}\n"))
+    assert [(cell.model, cell.cpus, cell.users) for cell in kept] == [
+        ("spst", 0.5, 1),
+        ("spst", 1.0, 1),
+        ("spmt", 1.0, 1),
+        ("spmt", 1.0, 8),
+        ("spmt", 1.0, 32),
+    ]
+
+
+def test_an_empty_exclude_rule_drops_nothing() -> None:
+    assert len(plan.cells(sweep(CROSSED + "exclude: [{}]\n"))) == 12
+
+
+def test_trial_ids_are_unique_and_fit_a_file_name() -> None:
+    ids = [trial.trial_id for trial in plan.trials(sweep(CROSSED))]
+    assert len(set(ids)) == len(ids)
+    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789.-") for name in ids)
+
+
+def test_only_fields_that_vary_are_reported_as_varying() -> None:
+    assert plan.varying_fields(plan.cells(sweep(CROSSED))) == ["model", "cpus", "users"]
+    assert plan.varying_fields(plan.cells(sweep("models: spst\n"))) == ["model", "cpus"]

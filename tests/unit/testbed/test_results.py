@@ -1,0 +1,43 @@
+"""Result files are whole or absent, and a row means what its columns say."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from testbed.results import COLUMNS, ResultsDirectory, csv_text, write_atomically, write_json
+
+
+def test_an_interrupted_write_leaves_the_old_file_and_no_part(tmp_path: Path) -> None:
+    path = tmp_path / "trial.json"
+    write_json(path, {"ok": 1})
+    with pytest.raises(TypeError):
+        write_json(path, {"ok": object()})
+    with pytest.raises(UnicodeEncodeError):
+        write_atomically(path, "x" * 100_000 + "\ud800")
+    assert json.loads(path.read_text()) == {"ok": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["trial.json"]
+
+
+def test_unknown_values_are_empty_fields_and_every_column_is_there() -> None:
+    text = csv_text([{"trial_id": "1", "reasons": "a, b", "memory_peak_bytes": None, "not_a_column": 5}])
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert list(row) == list(COLUMNS)
+    assert row["trial_id"] == "1"
+    assert row["reasons"] == "a, b"
+    assert row["memory_peak_bytes"] == ""
+
+
+def test_a_load_result_moves_into_its_trial(tmp_path: Path) -> None:
+    directory = ResultsDirectory(tmp_path / "run")
+    directory.create((10001, 10001))
+    directory.trial("t1").mkdir()
+    (directory.load / "t1.json").write_text('{"ok": 5}')
+    assert directory.take_load_result("t1") == {"ok": 5}
+    assert json.loads((directory.trial("t1") / "load.json").read_text()) == {"ok": 5}
+    assert (directory.trial("t1") / "load.json").stat().st_uid == tmp_path.stat().st_uid
+    assert directory.take_load_result("t2") is None
+    directory.close()
+    assert not directory.load.exists()
