@@ -26,8 +26,8 @@ test: python ## Run every test: unit, integration, and end to end on real Docker
 	@$(VENV) orchestrate.py build
 	@$(VENV) -m pytest $(PYTEST)
 
-test-unit: setup-venv ## Run the tests that need no Docker
-	@$(VENV) -m pytest -m "not e2e" $(PYTEST)
+test-unit: setup-venv ## Run the tests that need no Docker and no network, in seconds
+	@$(VENV) -m pytest tests/unit $(PYTEST)
 
 lint: setup-venv ## Check style and types
 	@$(VENV) -m ruff check .

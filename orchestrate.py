@@ -14,6 +14,7 @@ try:
     from testbed import byhand, images, machine, sweep, sweepfile
     from testbed.engine import Engine
     from testbed.errors import UserError
+    from testbed.lock import only_sweep
     from testbed.progress import plain
 except ModuleNotFoundError as missing:
     sys.exit(
@@ -47,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     run = commands.add_parser("sweep", help="run a sweep file")
-    run.add_argument("file", type=Path, metavar="FILE")
+    run.add_argument("file", type=Path, metavar="FILE", nargs="?")
+    run.add_argument("--resume", type=Path, metavar="DIR", help="complete the sweep whose results are in DIR")
+    run.add_argument("--force", action="store_true", help="with --resume: even on another machine or version")
     run.add_argument(
         "--results", type=Path, default=PROJECT / "results", metavar="DIR", help="where results go (default results/)"
     )
@@ -91,19 +94,23 @@ def _down(arguments: argparse.Namespace, console: Console) -> int:
     machine.require_docker()
     byhand.down()
     engine = Engine()
+    say = plain(console)
+    if arguments.runs:
+        with only_sweep("down --runs", patience_s=0.0):
+            for run_id in engine.runs():
+                engine.remove(run_id)
+                say(f"removed what the sweep {run_id} had left")
     for run_id, count in engine.runs().items():
-        if arguments.runs:
-            engine.remove(run_id)
-            console.print(f"removed what the sweep {run_id} had left", highlight=False)
-        else:
-            console.print(
-                f"the sweep {run_id} has {count} containers or networks here; `down --runs` removes them",
-                highlight=False,
-            )
+        say(f"the sweep {run_id} has {count} containers and networks here; `down --runs` removes them if it was killed")
     return 0
 
 
 def _sweep(arguments: argparse.Namespace, console: Console) -> int:
+    if (arguments.file is None) == (arguments.resume is None):
+        raise UserError("sweep: give a sweep FILE, or --resume DIR to complete one")
+    if arguments.resume is not None:
+        machine.require_docker()
+        return sweep.resume(arguments.resume, arguments.force, console)
     if arguments.dry_run:
         parsed = sweepfile.load(arguments.file, sweepfile.Machine(os.cpu_count() or 1, psutil.virtual_memory().total))
         sweep.print_plan(parsed, console)

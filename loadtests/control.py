@@ -165,7 +165,8 @@ class Control:
             workers=frozenset(self._alive()),
         )
         vars(parsed_options).update(wanted.as_dict(), **{RUN: order.to_wire()})
-        self.environment.host = f"tcp://{wanted.target}:{port}"
+        # The form's hidden field must not become every user's host.
+        self.environment.host = None
         self.run = run
         self._started.set()
         gevent.spawn(self._watch, run)

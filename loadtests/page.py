@@ -5,23 +5,45 @@ Style alone, in selectors that simply do not match if Locust changes its page; t
 
 from __future__ import annotations
 
+FIELD_ORDER = (
+    *("target", "connection", "userCount", "spawnRate", "payloadBytes", "thinkMs"),
+    *("sleepUs", "spinUnits", "warmupS", "windowS"),
+)
+"""Locust sorts added fields by name, folds them away, and puts its own before them."""
+
 _STYLE = """
-<style>
 /* The target decides where the load goes, and there are no profiles. */
 .MuiFormControl-root:has(> .MuiInputBase-root > input[name="host"]),
 .MuiAutocomplete-root:has(input[name="profile"]),
 a[href*="aka.ms"] { display: none !important; }
-/* Our fields: always open, without the fold's header, before the rest. */
-.MuiAccordion-root:has(select[name="target"]) { order: -1; box-shadow: none; background: none; }
-.MuiAccordion-root:has(select[name="target"])::before { display: none; }
-.MuiAccordion-root:has(select[name="target"]) .MuiAccordionSummary-root { display: none; }
-.MuiAccordion-root:has(select[name="target"]) .MuiAccordionDetails-root { padding: 8px 0 0; }
-.MuiAccordion-root:has(select[name="target"]) .MuiCollapse-root {
-  height: auto !important; visibility: visible !important; overflow: visible !important;
+
+/* One grid for all fields: the fold around the added ones and its header vanish. */
+form > div:has(select[name="target"]) {
+  display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); column-gap: 24px;
 }
-</style>
+form > div:has(select[name="target"]) > * { grid-column: 1 / -1; order: 90; }
+form > div:has(select[name="target"]) > .MuiFormControl-root { grid-column: auto; }
+.MuiAccordion-root:has(select[name="target"]),
+.MuiAccordion-root:has(select[name="target"])
+  div:has(select[name="target"]):not(.MuiFormControl-root, .MuiInputBase-root) {
+  display: contents !important;
+}
+.MuiAccordion-root:has(select[name="target"])::before,
+.MuiAccordion-root:has(select[name="target"]) > .MuiAccordion-heading,
+.MuiAccordion-root:has(select[name="target"]) .MuiAccordionSummary-root { display: none; }
+.MuiAccordion-root:has(select[name="target"]) .MuiFormControl-root { visibility: visible; }
 """
 
 
+def _style() -> str:
+    order = "\n".join(
+        f'.MuiFormControl-root:has([name="{name}"]) {{ order: {place} !important; }}'
+        for place, name in enumerate(FIELD_ORDER)
+    )
+    return f"<style>{_STYLE}{order}\n</style>\n"
+
+
 def tidy(html: str) -> str:
-    return html.replace("</head>", _STYLE + "</head>", 1).replace("<title>Locust</title>", "<title>Threadmill</title>")
+    return html.replace("</head>", _style() + "</head>", 1).replace(
+        "<title>Locust</title>", "<title>Threadmill</title>"
+    )

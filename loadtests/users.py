@@ -42,6 +42,8 @@ class EchoUser(User):
     The loop lives inside one task: Locust's own machinery to pick the next task costs a third of a request.
     """
 
+    # Only for Locust's page, which asks for one; the target of a run decides where the load goes.
+    host = "Threadmill"
     wait_time = constant(0)
     run_on_worker: ClassVar[RunOnWorker]
     """Set once per run, before users start."""

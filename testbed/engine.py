@@ -23,6 +23,8 @@ from testbed.errors import UserError
 STOP_TIMEOUT_S = 6
 # A compose command that was interrupted is given this long to end its own requests to the engine.
 INTERRUPT_TIMEOUT_S = 10
+# For so long after such an interrupt the engine may still finish a request, and create what nobody waits for.
+SETTLING_S = 2.0
 
 
 class ContainerGone(Exception):
@@ -97,6 +99,8 @@ class Engine:
     """What a sweep asks of Docker. Touches only what carries this run's label."""
 
     def __init__(self) -> None:
+        self._inherited: tuple[int, ...] = ()
+        self._settled_at = 0.0
         try:
             self._client = docker.DockerClient(base_url=_endpoint(), timeout=60)
             self._info: dict[str, Any] = self._client.info()
@@ -104,6 +108,10 @@ class Engine:
             raise UserError(
                 f"Docker does not answer: {error}; `python orchestrate.py doctor` says what helps"
             ) from None
+
+    def keep_open(self, descriptor: int) -> None:
+        """Let every command that is started inherit this descriptor: the lock of a sweep, held as long as they run."""
+        self._inherited = (descriptor,)
 
     @property
     def cpus(self) -> int:
@@ -163,7 +171,12 @@ class Engine:
         command = ["docker", "compose", "--project-name", project, "--file", str(compose_file)]
         command += ["--progress", "quiet", "up", "--detach", "--no-deps", "--no-build", "--pull", "never", *services]
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            pass_fds=self._inherited,
         ) as process:
             try:
                 output, _ = process.communicate()
@@ -172,6 +185,7 @@ class Engine:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(INTERRUPT_TIMEOUT_S)
                 process.kill()
+                self._settled_at = time.monotonic() + SETTLING_S
                 raise
         if process.returncode != 0:
             lines = [line for line in output.splitlines() if line.strip()]
@@ -216,14 +230,16 @@ class Engine:
     def remove(self, run_id: str) -> None:
         """Remove every container and network that carries the run's label, and nothing else. Idempotent.
 
-        A request under way when a command was interrupted may still create something: look until nothing is left.
+        A request under way when a command was interrupted may still create something: look until it cannot any more.
         """
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             containers = self._containers(run_id)
             networks = self._client.networks.list(filters={"label": f"{RUN_LABEL}={run_id}"})
             if not containers and not networks:
-                return
+                if time.monotonic() > self._settled_at:
+                    return
+                time.sleep(0.1)
             with ThreadPoolExecutor(8) as pool:
                 list(pool.map(_remove_container, containers))
             for network in networks:

@@ -73,6 +73,29 @@ def manifest(
     }
 
 
+# What must be the same for trials to be of one sweep. Load and time of day differ always.
+_GUARDED = ("host.cpu_model", "host.cpus", "host.memory_bytes", "host.kernel", "engine", "images", "threadmill.version")
+
+
+def _at(value: Any, path: str) -> Any:
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def differences(begun: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Every guarded field in which two manifests differ, with both values in words. Empty when they may be mixed."""
+    found = []
+    for path in _GUARDED:
+        before, after = _at(begun, path), _at(now, path)
+        if isinstance(before, dict) and isinstance(after, dict):
+            names = [name for name in before | after if before.get(name) != after.get(name)]
+            found += [f"{path}.{name} was {before.get(name)}, is {after.get(name)}" for name in names]
+        elif before != after:
+            found.append(f"{path} was {before}, is {after}")
+    return found
+
+
 def calibrate(engine: Engine, run: Run, model: str) -> dict[str, Any]:
     """Work units of `!spin` per millisecond of CPU time, measured without limits in the servers' own image.
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,21 @@ class ResultsDirectory:
         if os.getuid() == 0:
             os.chown(self.load, *load_owner)
 
+    def reopen(self, load_owner: tuple[int, int]) -> None:
+        """Make ready for more trials what a run that was cut off has left: unfinished trials go."""
+        self.close()
+        self.load.mkdir()
+        if os.getuid() == 0:
+            os.chown(self.load, *load_owner)
+        for trial in (self.path / "trials").iterdir():
+            if not (trial / "trial.json").exists():
+                shutil.rmtree(trial)
+
+    def finished_rows(self, trial_ids: list[str]) -> list[dict[str, Any]]:
+        """The rows of those trials that have a record, in the order given."""
+        records = [self.trial(trial_id) / "trial.json" for trial_id in trial_ids]
+        return [row_of(json.loads(path.read_text(encoding="utf-8"))) for path in records if path.exists()]
+
     def take_load_result(self, trial_id: str) -> dict[str, Any] | None:
         """Move the load's result file into the trial's directory, owned by who runs this, and return what it says."""
         source = self.load / f"{trial_id}.json"
@@ -104,10 +120,13 @@ class ResultsDirectory:
         return value
 
     def close(self) -> None:
-        """Remove the load's directory once it is empty: what was in it is with the trials now."""
-        for leftover in self.load.glob("*"):
-            leftover.unlink()
-        self.load.rmdir()
+        """Remove the load's directory: what finished trials had in it is with them now."""
+        shutil.rmtree(self.load, ignore_errors=True)
+
+
+def row_of(record: dict[str, Any]) -> dict[str, Any]:
+    """The row of trials.csv that a trial's record holds."""
+    return {name: record.get(name) for name in COLUMNS} | {"reasons": "; ".join(record["reasons"])}
 
 
 def csv_text(rows: list[dict[str, Any]]) -> str:

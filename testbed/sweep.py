@@ -1,38 +1,32 @@
-"""A sweep from its plan to its results: load stack up, trials one after another, table, everything removed."""
+"""A sweep from its plan to its results: trials one after another, a table, and everything removed at the end."""
 
+import json
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import yaml
 from rich.console import Console
 
-from testbed import compose, images, plan
+from testbed import images, plan, sweepfile
 from testbed.compose import Run
-from testbed.engine import ContainerGone, Engine
+from testbed.engine import Engine
 from testbed.errors import UserError
 from testbed.interrupt import interruptible, undisturbed
-from testbed.load import Load
-from testbed.manifest import calibrate, manifest
+from testbed.lock import only_sweep
+from testbed.manifest import calibrate, differences, manifest
 from testbed.plan import Trial
 from testbed.progress import SweepProgress, plain
 from testbed.results import ResultsDirectory, csv_text, write_atomically, write_json
+from testbed.stack import LoadStack
 from testbed.sweepfile import Sweep
 from testbed.table import results_table
-from testbed.trial import TARGETS, Setting, compose_text, run_trial
-
-WORKERS_TIMEOUT_S = 60.0
-# After a trial has failed: how long its workers may take to register again before they are given up.
-MEND_TIMEOUT_S = 5.0
-POLL_INTERVAL_S = 0.1
+from testbed.trial import Setting, run_trial
 
 # The load containers' user where the caller is root: nothing in a container runs as root.
 UNPRIVILEGED = (10001, 10001)
@@ -48,10 +42,11 @@ def load_user() -> tuple[int, int]:
 def print_plan(sweep: Sweep, console: Console) -> None:
     """What `--dry-run` shows: every trial in its order, and about how long all take."""
     trials = plan.trials(sweep)
+    say = plain(console)
     for trial in trials:
         values = ", ".join(f"{name} {getattr(trial.cell, name)}" for name in plan.varying_fields(plan.cells(sweep))[2:])
-        plain(console)(f"{trial.trial_id}{': ' + values if values else ''}")
-    plain(console)(_announcement(sweep, trials))
+        say(f"{trial.trial_id}{': ' + values if values else ''}")
+    say(_announcement(sweep, trials))
 
 
 def _announcement(sweep: Sweep, trials: list[Trial]) -> str:
@@ -66,54 +61,74 @@ def run(sweep: Sweep, source: str, results_root: Path, console: Console) -> int:
 
     Whatever happens, no container or network of this run is left, and finished trials stay where the last line says.
     """
-    trials = plan.trials(sweep)
-    engine = Engine()
-    plain(console)(_announcement(sweep, trials))
+    plan.trials(sweep)
     started = datetime.now(UTC)
     stamp = started.strftime("%Y%m%dT%H%M%SZ")
-    run_id = f"{sweep.name}-{stamp}-{secrets.token_hex(2)}"
     directory = ResultsDirectory(results_root / f"{sweep.name}-{stamp}")
-    uid, gid = load_user()
-    shared = Run(run_id, f"threadmill-{run_id.lower()}", f"{uid}:{gid}", sweep.load.workers)
-    campaign = _Campaign(sweep, trials, engine, shared, directory, console)
+    campaign = _Campaign(sweep, directory, f"{sweep.name}-{stamp}-{secrets.token_hex(2)}", console)
+    return campaign.carry_out(partial(campaign.begin, source, started))
 
-    with interruptible():
-        try:
-            campaign.prepare(source, started)
-            campaign.run_trials()
-        except KeyboardInterrupt:
-            campaign.interrupted = True
-        finally:
-            with undisturbed():
-                campaign.end()
-    return campaign.report()
+
+def resume(path: Path, force: bool, console: Console) -> int:
+    """Complete the sweep whose results are in `path`: exactly the trials that are missing.
+
+    UserError when the machine or a version is not the one it began with, unless `force`.
+    """
+    try:
+        begun: dict[str, Any] = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise UserError(
+            f"{path}: no sweep to resume here, manifest.json cannot be read; allowed: a results directory"
+        ) from None
+    engine = Engine()
+    sweep = sweepfile.load(path / "sweep.yaml", sweepfile.Machine(engine.cpus, engine.memory_bytes))
+    campaign = _Campaign(sweep, ResultsDirectory(path), begun["run_id"], console)
+    return campaign.carry_out(partial(campaign.go_on, begun, force))
 
 
 class _Campaign:
     """The state of one run of a sweep: what is up, and what has been measured."""
 
-    def __init__(
-        self,
-        sweep: Sweep,
-        trials: list[Trial],
-        engine: Engine,
-        shared: Run,
-        directory: ResultsDirectory,
-        console: Console,
-    ) -> None:
+    def __init__(self, sweep: Sweep, directory: ResultsDirectory, run_id: str, console: Console) -> None:
+        uid, gid = load_user()
         self.sweep = sweep
-        self.trials = trials
-        self.engine = engine
-        self.shared = shared
         self.directory = directory
         self.console = console
+        self.engine = Engine()
+        self.trials = plan.trials(sweep)
+        self.shared = Run(run_id, f"threadmill-{run_id.lower()}", f"{uid}:{gid}", sweep.load.workers)
         self._say = plain(console)
+        self.stack = LoadStack(self.engine, self.shared, directory, self._say)
         self.rows: list[dict[str, Any]] = []
         self.interrupted = False
         self._under_way: Trial | None = None
 
-    def prepare(self, source: str, started: datetime) -> None:
-        """Images, directory, manifest, calibration, and Locust up with all its workers."""
+    def carry_out(self, prepare: Callable[[], None]) -> int:
+        """Prepare, measure what is missing, remove what was started, report. Returns the exit code."""
+        with only_sweep(self.shared.run_id) as lock:
+            self.engine.keep_open(lock)
+            self._remove_leftovers()
+            with interruptible():
+                try:
+                    prepare()
+                    self.stack.start()
+                    self._run_trials()
+                except KeyboardInterrupt:
+                    self.interrupted = True
+                finally:
+                    with undisturbed():
+                        self._end()
+        return self._report()
+
+    def _remove_leftovers(self) -> None:
+        """With the lock held no sweep runs: what carries a run's label was left by one that was killed."""
+        for run_id in self.engine.runs():
+            self._say(f"removing what the sweep {run_id} left behind ...")
+            self.engine.remove(run_id)
+
+    def begin(self, source: str, started: datetime) -> None:
+        """Images, directory, calibration and manifest of a new run."""
+        self._say(_announcement(self.sweep, self.trials))
         images.build_missing((*self.sweep.models, "locust"), self._say)
         try:
             self.directory.create(load_user())
@@ -122,120 +137,92 @@ class _Campaign:
                 f"{self.directory.path}: cannot be created: {error.strerror}; choose another place with --results DIR"
             ) from None
         write_atomically(self.directory.path / "sweep.source.yaml", source)
-        resolved = yaml.safe_dump(self.sweep.model_dump(mode="json"), sort_keys=False)
-        write_atomically(self.directory.path / "sweep.yaml", resolved)
+        write_atomically(self.directory.path / "sweep.yaml", sweepfile.dump(self.sweep))
         calibration = None
         if any(self.sweep.workload.spin):
             self._say("calibrating the work unit on an unlimited container ...")
             calibration = calibrate(self.engine, self.shared, self.sweep.models[0])
-        self.units_per_ms = calibration["spin_units_per_ms"] if calibration else 0.0
         facts = manifest(self.engine, self.shared, self.sweep, calibration, started.isoformat(timespec="seconds"))
         write_json(self.directory.path / "manifest.json", facts)
-        write_atomically(self.directory.path / "trials.csv", csv_text([]))
-        self._start_load()
-        self._say(f"Locust is up, {self.shared.workers} worker(s); its page during the sweep: {self.load.base_url}")
+        self._calibration = calibration
+        self._write_rows()
 
-    def _start_load(self) -> None:
-        compose_file = self.directory.path / "compose.yaml"
-        write_atomically(compose_file, compose_text(compose.project(self.shared, "./load", TARGETS, None)))
-        self._say("starting Locust ...")
-        self.engine.up(compose_file, self.shared.project, ["locust", "worker"])
-        with suppress(ContainerGone):
-            port = self.engine.published_port(self.shared.run_id, "locust", compose.WEB_PORT)
-            self.load = Load(f"http://127.0.0.1:{port}")
-            if _wait_for(self._load_settled, WORKERS_TIMEOUT_S) and self._load_complete():
-                return
-        ended = self.engine.ended(self.shared.run_id)
-        found = f"{', '.join(ended)} ended" if ended else f"not all workers connected within {WORKERS_TIMEOUT_S:g} s"
-        raise UserError(f"Locust did not come up: {found}; logs are in {self.directory.path}/logs")
+    def go_on(self, begun: dict[str, Any], force: bool) -> None:
+        """Take over a run that was cut off, with its finished trials and its calibration."""
+        images.build_missing((*self.sweep.models, "locust"), self._say)
+        now = manifest(self.engine, self.shared, self.sweep, begun["calibration"], begun["started_utc"])
+        changed = differences(begun, now)
+        if changed and not force:
+            conditions = "; ".join(changed)
+            raise UserError(f"{self.directory.path}: begun under other conditions: {conditions}; --force mixes them")
+        self.directory.reopen(load_user())
+        self.rows = self.directory.finished_rows([trial.trial_id for trial in self.trials])
+        resumed = {"resumed_utc": datetime.now(UTC).isoformat(timespec="seconds"), "differences": changed}
+        write_json(self.directory.path / "manifest.json", begun | {"resumed": [*begun.get("resumed", []), resumed]})
+        self._calibration = begun["calibration"]
+        self._write_rows()
+        self._say(f"{self.sweep.name}: {len(self.rows)} of {len(self.trials)} trials are there already")
 
-    def _load_complete(self) -> bool:
-        return self.load.workers() == self.shared.workers
+    def _write_rows(self) -> None:
+        write_atomically(self.directory.path / "trials.csv", csv_text(self.rows))
 
-    def _load_settled(self) -> bool:
-        """Up, or never going to be."""
-        return self._load_complete() or bool(self.engine.ended(self.shared.run_id))
-
-    def run_trials(self) -> None:
-        seconds = plan.expected_s(self.sweep, len(self.trials))
-        with SweepProgress(self.console, len(self.trials), seconds) as progress:
-            for trial in self.trials:
+    def _run_trials(self) -> None:
+        done = {row["trial_id"] for row in self.rows}
+        missing = [trial for trial in self.trials if trial.trial_id not in done]
+        with SweepProgress(self.console, len(missing), plan.expected_s(self.sweep, len(missing))) as progress:
+            for trial in missing:
                 self._under_way = trial
                 setting = Setting(
-                    self.engine,
-                    self.load,
-                    self.shared,
-                    self.directory,
-                    self.sweep.warmup / 1e6,
-                    self.sweep.duration / 1e6,
-                    self.units_per_ms,
+                    engine=self.engine,
+                    load=self.stack.load,
+                    run=self.shared,
+                    directory=self.directory,
+                    warmup_s=self.sweep.warmup / 1e6,
+                    window_s=self.sweep.duration / 1e6,
+                    spin_units_per_ms=self._calibration["spin_units_per_ms"] if self._calibration else 0.0,
                 )
                 row = run_trial(trial, setting, partial(progress.phase, trial))
-                self.rows.append(row)
-                write_atomically(self.directory.path / "trials.csv", csv_text(self.rows))
-                self._under_way = None
+                with undisturbed():
+                    self.rows.append(row)
+                    self._write_rows()
+                    self._under_way = None
                 progress.finished(row)
                 if row["status"] != "ok":
-                    self._mend_load()
+                    self.stack.mend()
 
-    def _mend_load(self) -> None:
-        """After a failed trial a worker may be missing: start the generator afresh rather than measure with less."""
-        if _wait_for(self._load_complete, MEND_TIMEOUT_S):
-            return
-        self._say("Locust is not complete any more: starting it afresh")
-        self._keep_logs()
-        self.engine.remove(self.shared.run_id)
-        self._start_load()
-
-    def _keep_logs(self) -> None:
-        directory = self.directory.path / "logs"
-        directory.mkdir(exist_ok=True)
-        for name, text in self.engine.logs(self.shared.run_id).items():
-            write_atomically(directory / f"{name}.log", text)
-
-    def end(self) -> None:
+    def _end(self) -> None:
         """Remove what was started. A trial that was under way leaves nothing behind."""
         if self.interrupted:
             self._say("stopping: removing this run's containers ...")
-        if self.directory.path.exists():
-            self._keep_logs()
+        if self.directory.path.is_dir():
+            self.stack.keep_logs()
         self.engine.remove(self.shared.run_id)
         if self._under_way is not None:
             shutil.rmtree(self.directory.trial(self._under_way.trial_id), ignore_errors=True)
-        if self.directory.load.exists():
-            self.directory.close()
+        self.directory.close()
 
-    def report(self) -> int:
+    def _report(self) -> int:
         """Print table, failures, overhead and, last, where the results are. Returns the exit code."""
         if self.rows:
-            title = (
-                f"{self.sweep.name}: medians of the window's {self.sweep.duration / 1e6:g} s, by model and CPU limit"
-            )
+            title = f"{self.sweep.name}: medians of the {self.sweep.duration / 1e6:g} s window"
             self.console.print(results_table(title, plan.cells(self.sweep), self.rows))
         failed = [row for row in self.rows if row["status"] != "ok"]
         for row in failed:
             self._say(f"failed: {row['trial_id']}: {row['reasons']}")
-        finished = [row["overhead_s"] for row in self.rows if row["status"] == "ok"]
+        finished = [float(row["overhead_s"]) for row in self.rows if row["status"] == "ok"]
         if finished:
             spread = f"median {median(finished):.1f} s, most {max(finished):.1f} s"
             self._say(f"overhead per trial beyond warm-up and window: {spread}")
-        if not self.directory.path.exists():
+        if not self.directory.path.is_dir():
             self._say("interrupted before anything was measured; nothing is left")
             return EXIT_INTERRUPTED
-        done = f"{len(self.rows)} of {len(self.trials)} trials finished" + (
-            f", {len(failed)} of them failed" if failed else ""
+        ended = f"{len(self.rows)} of {len(self.trials)} trials finished"
+        self._say(
+            f"{'interrupted: ' if self.interrupted else ''}{ended}{f', {len(failed)} of them failed' if failed else ''}"
         )
-        self._say(f"{'interrupted: ' if self.interrupted else ''}{done}")
+        if self.interrupted:
+            self._say(f"to complete it: python orchestrate.py sweep --resume {self.directory.path}")
         self._say(f"results: {self.directory.path}")
         if self.interrupted:
             return EXIT_INTERRUPTED
         return EXIT_TRIALS_FAILED if failed else EXIT_OK
-
-
-def _wait_for(condition: Callable[[], bool], timeout_s: float) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL_INTERVAL_S)
-    return True

@@ -283,3 +283,47 @@ def load(path: Path, machine: Machine) -> Sweep:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as text: {error}") from None
     return parse(text, path, machine)
+
+
+def dump(sweep: Sweep) -> str:
+    """The sweep as resolved, in the form of a sweep file: `parse` makes the same sweep of it again."""
+
+    def us(values: tuple[int, ...]) -> list[str]:
+        return [f"{value}us" for value in values]
+
+    def sizes(values: tuple[int, ...]) -> list[str]:
+        return [f"{value}B" for value in values]
+
+    def connections(values: tuple[str, ...]) -> list[str | dict[str, int]]:
+        return [{"requests": int(value)} if value.isdigit() else value for value in values]
+
+    written: dict[str, Any] = {
+        "memory": sizes,
+        "sleep": us,
+        "spin": us,
+        "payload": sizes,
+        "connection": connections,
+        "think": us,
+    }
+
+    def section(model: BaseModel) -> dict[str, Any]:
+        given = ((name, value) for name, value in model if value is not None)
+        return {name: written.get(name, _plain)(value) for name, value in given}
+
+    document = {
+        "name": sweep.name,
+        "models": list(sweep.models),
+        "limits": section(sweep.limits),
+        "workload": section(sweep.workload),
+        "load": section(sweep.load),
+        "warmup": f"{sweep.warmup}us",
+        "duration": f"{sweep.duration}us",
+        "repeat": sweep.repeat,
+        "order": section(sweep.order),
+        "exclude": [section(rule) for rule in sweep.exclude],
+    }
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -149,6 +149,60 @@ def test_ctrl_c_in_any_phase_removes_everything_and_keeps_finished_trials(
     assert networks_of(name) == []
 
 
+@pytest.mark.parametrize("phase", ["starting Locust", "cpu start", "cpu warm-up", "cpu window", "cpu stop"])
+def test_a_killed_sweep_is_completed_by_resume_and_leaves_nothing(tmp_path: Path, name: str, phase: str) -> None:
+    path = write_sweep(tmp_path, name, repeat=2)
+    bystander = CLIENT.containers.run("threadmill/spst", detach=True, network_mode="none", name=f"{name}-bystander")
+    try:
+        with terminal("sweep", path, "--results", tmp_path / "results") as shown:
+            if phase.startswith("cpu"):
+                shown.wait_for("001-b1-event-loop-0.5cpu: ")
+                shown.wait_for(f"002-b2-event-loop-0.5{phase}")
+            else:
+                shown.wait_for(phase)
+            shown.process.kill()
+        results, before = results_of(tmp_path / "results")
+        finished = {row["trial_id"]: row for row in before}
+        done = orchestrate("sweep", "--resume", results)
+        assert done.returncode == 0, done.stdout + done.stderr
+        _, after = results_of(tmp_path / "results")
+        assert [row["trial_id"] for row in after] == ["001-b1-event-loop-0.5cpu", "002-b2-event-loop-0.5cpu"]
+        assert [row for row in after if row["trial_id"] in finished] == list(finished.values())
+        assert sorted(entry.name for entry in (results / "trials").iterdir()) == [row["trial_id"] for row in after]
+        assert containers_of(name) == []
+        assert networks_of(name) == []
+        bystander.reload()
+        assert bystander.status == "running"
+    finally:
+        bystander.remove(force=True)
+
+
+def test_resume_on_another_machine_is_refused_with_the_fields_named(tmp_path: Path, name: str) -> None:
+    done = orchestrate("sweep", write_sweep(tmp_path, name), "--results", tmp_path / "results")
+    assert done.returncode == 0, done.stdout + done.stderr
+    results, _ = results_of(tmp_path / "results")
+    manifest = json.loads((results / "manifest.json").read_text())
+    manifest["host"]["cpu_model"] = "Another Processor"
+    (results / "manifest.json").write_text(json.dumps(manifest))
+    refused = orchestrate("sweep", "--resume", results)
+    assert refused.returncode == 2
+    (line,) = refused.stderr.splitlines()
+    assert "host.cpu_model was Another Processor, is " in line
+    assert orchestrate("sweep", "--resume", results, "--force").returncode == 0
+    assert json.loads((results / "manifest.json").read_text())["resumed"][0]["differences"]
+
+
+def test_a_second_sweep_on_the_machine_is_refused(tmp_path: Path, name: str) -> None:
+    path = write_sweep(tmp_path, name)
+    with terminal("sweep", path, "--results", tmp_path / "results") as shown:
+        shown.wait_for("starting Locust")
+        second = orchestrate("sweep", path, "--results", tmp_path / "second")
+        assert second.returncode == 2
+        (line,) = second.stderr.splitlines()
+        assert f"another sweep runs on this machine ({name}-" in line
+        assert shown.end() == 0, shown.output
+
+
 def test_ctrl_c_in_the_build_ends_it_at_once() -> None:
     with terminal("build") as shown:
         shown.wait_for("[images] building")
@@ -165,17 +219,6 @@ def test_a_generator_that_does_not_come_up_is_said_and_removed(tmp_path: Path, n
         assert shown.end() == 2, shown.output
     assert "Traceback" not in shown.output
     assert containers_of(name) == []
-
-
-def test_only_what_carries_the_runs_label_is_removed(tmp_path: Path, name: str) -> None:
-    bystander = CLIENT.containers.run("threadmill/spst", detach=True, network_mode="none", name=f"{name}-bystander")
-    try:
-        done = orchestrate("sweep", write_sweep(tmp_path, name), "--results", tmp_path / "results")
-        assert done.returncode == 0, done.stdout + done.stderr
-        bystander.reload()
-        assert bystander.status == "running"
-    finally:
-        bystander.remove(force=True)
 
 
 def test_results_that_cannot_be_written_are_one_line(tmp_path: Path, name: str) -> None:

@@ -41,10 +41,15 @@ def page(browser, stack):
     opened = browser.new_page(viewport={"width": 1280, "height": 1000})
     opened.set_default_timeout(15_000)
     opened.goto(stack.base_url)
+    # Once something has run, the page opens with its statistics.
+    form, new = opened.locator("form"), opened.get_by_role("button", name="New", exact=True)
+    form.or_(new).first.wait_for()
+    if new.is_visible():
+        new.click()
     yield opened
     opened.close()
     stack.stop()
-    stack.wait_status("no users", users=0, workers=2)
+    wait_until(lambda: stack.status()["state"] in ("ready", "stopped"), "the run to be over")
 
 
 def choices(page: Page) -> list[str]:
@@ -88,9 +93,10 @@ def test_a_person_chooses_a_model_starts_sees_requests_rise_and_stops(page, stac
 
 
 def test_pressing_start_at_once_just_works(page, stack):
+    users = int(page.locator('input[name="userCount"]').input_value())
     page.get_by_role("button", name="Start", exact=True).click()
     wait_until(lambda: requests_in_table(page, "spmt"), "requests in the table")
-    assert stack.status()["users"] == 8
+    assert stack.status()["users"] == users > 1
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import requests
 
@@ -36,11 +36,13 @@ class LocustStack:
         self._addresses = {name: f"127.0.0.1:{port}" for name, port in targets.items()}
         self._session = requests.Session()
         self._session.trust_env = False
-        self.logs = [tempfile.TemporaryFile("w+")]
+        self.logs: list[IO[str]] = []
         web_port = self.base_url.rpartition(":")[2]
         self.master = self._locust(
-            ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(self._master_port)]
-            + ["--web-host", "127.0.0.1", "--web-port", web_port],
+            [
+                *("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(self._master_port)),
+                *("--web-host", "127.0.0.1", "--web-port", web_port),
+            ],
             TARGETS=",".join(targets),
             TARGET_ADDRESSES=",".join(f"{name}={address}" for name, address in self._addresses.items()),
             RESULTS_DIR=str(results),
@@ -51,7 +53,7 @@ class LocustStack:
 
     def _locust(self, arguments: list[str], **env: str) -> "subprocess.Popen[str]":
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("TARGET", "LOCUST"))}
-        log = tempfile.TemporaryFile("w+")
+        log = tempfile.TemporaryFile("w+")  # noqa: SIM115 -- lives as long as the process
         self.logs.append(log)
         return subprocess.Popen(
             [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *arguments],
@@ -116,7 +118,7 @@ class LocustStack:
         """One whole trial as the orchestrator drives it: start, wait for the closing, stop; its result."""
         form = {"warmup_s": 0.2, "window_s": 0.6, **form}
         self.start(trial_id=trial_id, **form)
-        wait_until(lambda: self.status()["window_closes_in_s"] < 0, "the window to close")
+        wait_until(lambda: self.status()["window_closes_in_s"] < 0, "the window to close", 90)
         answer = self.stop()
         assert answer["complete"] is True, (answer, self.log())
         return self.result(trial_id)

@@ -1,5 +1,6 @@
 """A real master with real workers, driven over HTTP as the orchestrator and the web page drive it."""
 
+import itertools
 import os
 import signal
 import socket
@@ -112,7 +113,7 @@ def test_every_request_of_a_user_differs_from_the_one_before(stack, counting):
     stack.run("differs", users=1, target="counting", payload_bytes=1, sleep_us=0)
     lines = [line for line in counting.lines if not line.startswith(b"threadmill-probe")]
     assert len(lines) > 10
-    assert all(one != other for one, other in zip(lines, lines[1:], strict=False))
+    assert all(one != other for one, other in itertools.pairwise(lines))
 
 
 def test_directives_reach_the_server(stack):
@@ -174,9 +175,8 @@ def test_stop_answers_when_the_file_is_there_and_the_next_run_starts_at_once(sta
         began = time.monotonic()
         answer = stack.stop()
         stops.append(time.monotonic() - began)
-        assert answer == {
-            "complete": True, "file": f"load/quick-{number}.json", "workers_final": 2, "workers_expected": 2, "error": "",
-        }  # fmt: skip
+        file = f"load/quick-{number}.json"
+        assert answer == {"complete": True, "file": file, "workers_final": 2, "workers_expected": 2, "error": ""}
         assert stack.result(f"quick-{number}")["users"] == 4
     # Locust's own stop alone looks once a second.
     assert sorted(stops)[2] < 0.7, stops
@@ -411,9 +411,9 @@ def test_a_directory_that_cannot_be_written_is_said_and_not_hidden(tmp_path):
 
 
 def test_bad_targets_stop_locust_at_start_with_one_line(tmp_path):
-    with pytest.raises(AssertionError, match="TARGET_ADDRESSES: each item is model=host:port"):
-        with locust_stack({"": 1}, tmp_path, workers=0):
-            pass
+    message = "TARGET_ADDRESSES: each item is model=host:port"
+    with pytest.raises(AssertionError, match=message), locust_stack({"": 1}, tmp_path, workers=0):
+        pass
 
 
 def test_a_port_is_free_again_after_a_stack(tmp_path):

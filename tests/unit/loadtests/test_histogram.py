@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -74,7 +75,7 @@ def test_count_mean_and_extremes_are_exact(values):
 def test_buckets_rise_do_not_overlap_and_hold_every_value(values):
     buckets = list(histogram_of(values).buckets())
     assert sum(count for _lower, _upper, count in buckets) == len(values)
-    assert all(upper <= lower for (_l, upper, _c), (lower, _u, _n) in zip(buckets, buckets[1:], strict=False))
+    assert all(upper <= lower for (_l, upper, _c), (lower, _u, _n) in itertools.pairwise(buckets))
 
 
 def test_an_empty_histogram_has_no_percentile_and_no_mean():

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -164,5 +166,5 @@ def test_slices_neither_overlap_nor_leave_gaps_and_lose_no_request(gaps, warmup_
     recorder.finish(now)
     slices = recorder.to_wire()["slices"]
     assert sum(piece["ok"] for piece in slices) == len(gaps)
-    assert all(one["end_s"] == other["start_s"] for one, other in zip(slices, slices[1:], strict=False))
+    assert all(one["end_s"] == other["start_s"] for one, other in itertools.pairwise(slices))
     assert all(piece["end_s"] - piece["start_s"] <= 1 + 1e-6 for piece in slices)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import UserError
-from testbed.sweepfile import Machine, Sweep, load, parse
+from testbed.sweepfile import Machine, Sweep, dump, load, parse
 
 MACHINE = Machine(cpus=2, memory_bytes=8 * 2**30)
 SWEEPS = Path(__file__).parents[3] / "sweeps"
@@ -117,3 +117,12 @@ def test_a_binary_file_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(SWEEPS.glob("*.yaml")), ids=lambda path: path.name)
 def test_ready_made_sweeps_are_valid_on_two_cores(path: Path) -> None:
     assert load(path, MACHINE).name == path.stem
+
+
+def test_a_sweep_as_resolved_is_the_same_sweep_when_read_again() -> None:
+    sweep = read(
+        "name: one\nlimits: {cpus: [0.5, 1], memory: 64MiB}\nload: {users: [1, 8]}\nrepeat: 2\norder: {seed: 9}\n"
+        "workload: {sleep: [0, 5ms], spin: 300us, payload: 1KiB, connection: [persistent, {requests: 3}], think: 1s}\n"
+        "exclude: [{model: spst, users: 8}, {connection: {requests: 3}, sleep: 5ms, cpus: 1}]\n"
+    )
+    assert read(dump(sweep)) == sweep
