@@ -18,6 +18,7 @@ from docker.models.containers import Container
 from testbed import cgroup
 from testbed.compose import RUN_LABEL
 from testbed.errors import UserError
+from testbed.interrupt import deferred
 
 # How long a server may take to drain before it is killed: a second more than DRAIN_TIMEOUT's default.
 STOP_TIMEOUT_S = 6
@@ -170,28 +171,35 @@ class Engine:
         """
         command = ["docker", "compose", "--project-name", project, "--file", str(compose_file)]
         command += ["--progress", "quiet", "up", "--detach", "--no-deps", "--no-build", "--pull", "never", *services]
-        with subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            pass_fds=self._inherited,
-        ) as process:
-            try:
-                output, _ = process.communicate()
-            except BaseException:
-                process.send_signal(signal.SIGINT)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(INTERRUPT_TIMEOUT_S)
-                process.kill()
-                self._settled_at = time.monotonic() + SETTLING_S
-                raise
+        process: subprocess.Popen[str] | None = None
+        try:
+            with deferred():
+                process = subprocess.Popen(
+                    command,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    start_new_session=True,
+                    pass_fds=self._inherited,
+                )
+            output, _ = process.communicate()
+        except BaseException:
+            if process is not None:
+                self._end_command(process)
+            raise
         if process.returncode != 0:
             lines = [line for line in output.splitlines() if line.strip()]
             raise UserError(
                 f"{compose_file}: docker compose up failed: {lines[-1].strip() if lines else 'no reason given'}"
             )
+
+    def _end_command(self, process: "subprocess.Popen[str]") -> None:
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=INTERRUPT_TIMEOUT_S)
+        process.kill()
+        process.communicate()
+        self._settled_at = time.monotonic() + SETTLING_S
 
     def _containers(self, run_id: str, *labels: str, stopped: bool = True) -> list[Container]:
         wanted = [f"{RUN_LABEL}={run_id}", *labels]

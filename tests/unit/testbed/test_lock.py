@@ -15,7 +15,7 @@ from pathlib import Path
 from testbed.lock import only_sweep
 with only_sweep("first", Path(sys.argv[1])) as lock:
     if len(sys.argv) > 2:
-        subprocess.Popen(["sleep", sys.argv[2]], pass_fds=[lock])
+        subprocess.Popen(["sleep", sys.argv[2]], stdout=subprocess.DEVNULL, pass_fds=[lock])
     print("held", flush=True)
     sys.stdin.read()
 """
