@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV := .venv/bin/python
 
-.PHONY: help demo setup images test test-unit lint bench clean python
+.PHONY: help demo setup images test test-unit lint bench proof clean python
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -34,8 +34,13 @@ lint: setup-venv ## Check style and types
 	@$(VENV) -m ruff format --check .
 	@$(VENV) -m mypy
 
-bench: setup-venv ## Measure what driving load costs, next to the plainest Locust user
+bench: images ## Measure what driving load, the open loop's schedule and the probe cost
 	@$(VENV) -m benchmarks.driving_cost
+	@$(VENV) -m benchmarks.open_loop_lag
+	@$(VENV) -m benchmarks.probe_cost
+
+proof: images ## Try what the README claims of the numbers, on this machine (about 20 minutes)
+	@$(VENV) -m benchmarks.proofs
 
 clean: ## Remove what was made here: .venv, caches, and Threadmill's own images (never results, never anything else's)
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -16,7 +16,7 @@ from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_RUNNING, STATE_SPAWNING, MasterRunner
 
 from loadtests import options, results
-from loadtests.messages import FINAL, RUN, RunOrder
+from loadtests.messages import FINAL, LIVE, RUN, RunOrder
 from loadtests.options import Options
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,10 @@ WATCH_S = 0.1
 FINALS_TIMEOUT_S = 10.0
 READY_TIMEOUT_S = 5.0
 STOP_MARGIN_S = 0.05
+LEAD_S = 0.25
+"""In an open loop, and with idle holders, users come up and connections are made before the first request."""
+HOLDERS_PER_S = 2000.0
+"""Idle holders that are surely opened in a second by all workers, unless the server is what takes longer."""
 ABANDONED_AFTER_S = 30.0
 """A trial whose window closed this long ago has lost whoever drives it: the load must not go on for ever."""
 
@@ -51,6 +55,8 @@ class Run:
     file: str = ""
     """Path of the result below the results directory, once it is written."""
     over: Event = field(default_factory=Event)
+    replies_to_checks: int = 0
+    """Lines the server answered when it was looked at before the start."""
 
     @property
     def by_hand(self) -> bool:
@@ -77,15 +83,18 @@ class Control:
         self.run: Run | None = None
         self._results_directory = results_directory
         self._next: Options | None = None
+        self._next_replies = 0
+        self._live: dict[str, dict[str, Any]] = {}
         self._started = Event()
         self._stop_greenlet: gevent.Greenlet | None = None
         runner.register_message(FINAL, self._on_final)
         environment.events.test_start.add_listener(self._on_test_start)  # type: ignore[no-untyped-call]
         environment.events.test_stopping.add_listener(self._on_test_stopping)  # type: ignore[no-untyped-call]
+        environment.events.worker_report.add_listener(self._on_worker_report)  # type: ignore[no-untyped-call]
 
     # Starting
 
-    def claim(self, wanted: Options) -> None:
+    def claim(self, wanted: Options, users: int, replies_to_checks: int) -> None:
         """Take the right to start the next run, which must then start at once. Raises StartRefusedError.
 
         Right after a stop, workers say goodbye and register again; starting in between would start nothing, so this
@@ -95,10 +104,15 @@ class Control:
             raise StartRefusedError(f"{self.run.trial_id} is running: stop it first")
         if self._next is not None:
             raise StartRefusedError("another run is starting")
-        self._next = wanted
+        self._next, self._next_replies = wanted, replies_to_checks
         try:
             self._make_room(wanted)
             self._wait_for_workers()
+            workers = len(self.runner.clients.ready)
+            if wanted.open_loop and users < workers:
+                raise StartRefusedError(
+                    f"{users} users for {workers} workers: mode open shares the rate equally, so each worker needs one"
+                )
         except BaseException:
             self._next = None
             raise
@@ -152,18 +166,23 @@ class Control:
         parsed_options = self.environment.parsed_options
         wanted = self._next or options.parse(vars(parsed_options), list(self.targets))
         now = time.time()
-        opens_unix = now + wanted.warmup_s
+        lead_s = LEAD_S + wanted.idle_holders / HOLDERS_PER_S if wanted.open_loop or wanted.idle_holders else 0.0
+        begins_unix = now + lead_s
+        opens_unix = begins_unix + wanted.warmup_s
         closes_unix = opens_unix + wanted.window_s if wanted.window_s else None
         host, port = self.targets[wanted.target]
-        order = RunOrder(uuid4().hex, host, port, opens_unix, closes_unix)
+        workers = frozenset(self._alive())
+        order = RunOrder(uuid4().hex, host, port, begins_unix, opens_unix, closes_unix, tuple(sorted(workers)))
         by_hand_id = f"web-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{wanted.target}"
         run = Run(
             options=wanted,
             trial_id=wanted.trial_id or by_hand_id,
             order=order,
             started_unix=now,
-            workers=frozenset(self._alive()),
+            workers=workers,
+            replies_to_checks=self._next_replies if self._next else 0,
         )
+        self._live.clear()
         vars(parsed_options).update(wanted.as_dict(), **{RUN: order.to_wire()})
         # The form's hidden field must not become every user's host.
         self.environment.host = None
@@ -247,6 +266,10 @@ class Control:
         # Not here: the message loop must go on reading heartbeats while the file is written.
         gevent.spawn(self._finish_if_all_in, run)
 
+    def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+        if LIVE in data:
+            self._live[client_id] = data[LIVE]
+
     def _finish_if_all_in(self, run: Run) -> None:
         if run.finishing or not run.stopping or run.workers - run.finals.keys() - run.lost:
             return
@@ -262,7 +285,13 @@ class Control:
 
     def _write(self, run: Run) -> None:
         content = results.merge(
-            run.options, run.trial_id, run.started_unix, run.order.opens_unix, list(run.finals.values())
+            run.options,
+            run.trial_id,
+            run.started_unix,
+            run.order.opens_unix,
+            [run.finals[worker] for worker in run.order.workers],
+            workers_expected=len(run.workers),
+            replies_to_checks=run.replies_to_checks,
         )
         path = self._path(run)
         # fsync blocks: in a thread, so that the master keeps answering.
@@ -291,6 +320,7 @@ class Control:
             "window_closes_in_s": run.closes_unix - now if run and run.closes_unix is not None else None,
             "requests": total.num_requests,
             "failures": total.num_failures,
+            "generator": [{"worker": worker, **live} for worker, live in sorted(self._live.items()) if worker in alive],
             "final": bool(run and run.over.is_set() and run.file),
             "error": run.trouble if run else "",
         }

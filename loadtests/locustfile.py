@@ -47,7 +47,7 @@ def add_options(parser: LocustArgumentParser, **_: Any) -> None:
             default=field.default,
             # A worker needs no list of targets: the master tells it one.
             type=str if field.name == "target" else _command_line_type(field),
-            choices=(list(TARGETS) or None) if field.name == "target" else None,
+            choices=(list(TARGETS) if field.name == "target" else list(field.choices)) or None,
             help=field.help,
             include_in_web_ui=field.on_form,
         )

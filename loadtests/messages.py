@@ -9,6 +9,9 @@ from typing import Any
 RUN = "threadmill_run"
 """Name under which the order of a run travels: Locust sends parsed options to workers before users start."""
 
+LIVE = "threadmill"
+"""Name under which a worker adds its own state to Locust's regular reports."""
+
 FINAL = "threadmill_final"
 """Type of the message with which a worker reports a run that is over."""
 
@@ -20,13 +23,17 @@ class RunOrder:
     id: str
     host: str
     port: int
+    begins_unix: float
+    """Users send nothing before; the first slot of an open loop."""
     opens_unix: float
     closes_unix: float | None
     """None: the window closes when the run is stopped."""
+    workers: tuple[str, ...]
+    """Ids of those that take part, in the order in which they share slots and idle holders."""
 
     def to_wire(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> RunOrder:
-        return cls(**wire)
+        return cls(**{**wire, "workers": tuple(wire["workers"])})

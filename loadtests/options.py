@@ -25,6 +25,8 @@ class Field:
     read: Callable[[str], Value]
     """Raises ValueError for what is not allowed."""
     on_form: bool = True
+    choices: tuple[str, ...] = ()
+    """Not empty: a drop-down."""
 
     def parse(self, found: object) -> Value:
         """Raises OptionError."""
@@ -39,14 +41,25 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
-def _whole(name: str, default: int, lowest: int, highest: int, explanation: str) -> Field:
+def _choice(name: str, choices: tuple[str, ...], explanation: str) -> Field:
+    """The first is the default."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError
+        return text
+
+    return Field(name, choices[0], explanation, " or ".join(choices), read, choices=choices)
+
+
+def _whole(name: str, default: int, lowest: int, highest: int, explanation: str, on_form: bool = True) -> Field:
     def read(text: str) -> int:
         value = int(text)
         if not lowest <= value <= highest:
             raise ValueError
         return value
 
-    return Field(name, default, explanation, f"a whole number from {lowest} to {highest}", read)
+    return Field(name, default, explanation, f"a whole number from {lowest} to {highest}", read, on_form)
 
 
 def _number(name: str, default: float, lowest: float, highest: float, explanation: str, on_form: bool = True) -> Field:
@@ -78,6 +91,7 @@ def _trial_id(text: str) -> str:
 
 
 FIELDS: tuple[Field, ...] = (
+    _choice("mode", ("closed", "open"), "closed: users wait for replies; open: a rate"),
     Field(
         "connection",
         "persistent",
@@ -86,12 +100,18 @@ FIELDS: tuple[Field, ...] = (
         _connection,
     ),
     _whole("payload_bytes", 64, 1, 65536, "size of a request, 1 to 65536"),
-    _number("think_ms", 0.0, 0, 3_600_000, "milliseconds a user pauses between requests"),
+    _number("think_ms", 0.0, 0, 3_600_000, "closed: milliseconds a user pauses between requests"),
+    _number("rate", 0.0, 0, 1_000_000, "open: requests per second over all workers"),
+    _choice("arrivals", ("constant", "poisson"), "open: evenly spaced, or at random"),
+    _whole("idle_holders", 0, 0, 10_000, "silent connections held beside the users"),
     _whole("sleep_us", 0, 0, 10_000_000, "microseconds the server sleeps per request"),
     _whole("spin_units", 0, 0, 10_000_000, "work the server computes per request"),
+    _whole("hash_rounds", 0, 0, 10_000_000, "work that lets the server's other threads run"),
     _number("warmup_s", 0.0, 0, 86_400, "seconds at the start, not measured"),
     _number("window_s", 0.0, 0, 86_400, "seconds measured, then it stops; 0: until Stop"),
     _number("reply_timeout_s", 10.0, 0.001, 3_600, "silence of a server that has replied before", on_form=False),
+    _number("stop_grace_s", 1.0, 0, 5, "time for what is in flight to be answered after the stop", on_form=False),
+    _whole("seed", 1, 0, 2**53, "of random arrivals", on_form=False),
     Field(
         "trial_id",
         "",
@@ -108,15 +128,26 @@ class Options:
     """Checked options of one run."""
 
     target: str
+    mode: str
     connection: str
     payload_bytes: int
     think_ms: float
+    rate: float
+    arrivals: str
+    idle_holders: int
     sleep_us: int
     spin_units: int
+    hash_rounds: int
     warmup_s: float
     window_s: float
     reply_timeout_s: float
+    stop_grace_s: float
+    seed: int
     trial_id: str
+
+    @property
+    def open_loop(self) -> bool:
+        return self.mode == "open"
 
     @property
     def requests_per_connection(self) -> int | None:
@@ -148,4 +179,20 @@ def parse(found: Mapping[str, object], targets: Collection[str], default_target:
     values: dict[str, Any] = {}
     for field in fields(targets, default_target):
         values[field.name] = field.parse(found.get(field.name, field.default))
-    return Options(**values)
+    wanted = Options(**values)
+    _check_combination(wanted)
+    return wanted
+
+
+def _check_combination(wanted: Options) -> None:
+    """What belongs to the other mode was meant to have an effect, so it is refused rather than ignored."""
+    if wanted.open_loop:
+        if not wanted.rate:
+            raise OptionError("rate: mode open needs requests per second above 0, not 0")
+        if wanted.think_ms:
+            raise OptionError(f"think_ms: mode open has no think time, so 0, not {wanted.think_ms:g}")
+    else:
+        if wanted.rate:
+            raise OptionError(f"rate: mode closed has none, so 0, not {wanted.rate:g}; or choose mode open")
+        if wanted.arrivals != "constant":
+            raise OptionError(f"arrivals: {wanted.arrivals} needs mode open")

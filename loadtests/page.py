@@ -6,10 +6,13 @@ Style alone, in selectors that simply do not match if Locust changes its page; t
 from __future__ import annotations
 
 FIELD_ORDER = (
-    *("target", "connection", "userCount", "spawnRate", "payloadBytes", "thinkMs"),
-    *("sleepUs", "spinUnits", "warmupS", "windowS"),
+    *("target", "mode", "userCount", "spawnRate", "rate", "arrivals", "thinkMs"),
+    *("connection", "idleHolders", "payloadBytes", "sleepUs", "spinUnits", "hashRounds", "warmupS", "windowS"),
 )
 """Locust sorts added fields by name, folds them away, and puts its own before them."""
+
+MODE_FIELDS = {"closed": ("thinkMs",), "open": ("rate", "arrivals")}
+"""What has a meaning in one mode only. In the other it is faded, not hidden: left filled in, it is refused by name."""
 
 _STYLE = """
 /* The target decides where the load goes, and there are no profiles. */
@@ -40,7 +43,16 @@ def _style() -> str:
         f'.MuiFormControl-root:has([name="{name}"]) {{ order: {place} !important; }}'
         for place, name in enumerate(FIELD_ORDER)
     )
-    return f"<style>{_STYLE}{order}\n</style>\n"
+    modes = "\n".join(_mode_style(mode, name) for mode, names in MODE_FIELDS.items() for name in names)
+    return f"<style>{_STYLE}{order}\n{modes}\n</style>\n"
+
+
+def _mode_style(mode: str, name: str) -> str:
+    field = f'.MuiFormControl-root:has([name="{name}"])'
+    return (
+        f"{field} {{ box-shadow: -3px 0 currentColor; }}\n"
+        f'form:not(:has(select[name="mode"] option[value="{mode}"]:checked)) {field} {{ opacity: 0.35; }}'
+    )
 
 
 def tidy(html: str) -> str:

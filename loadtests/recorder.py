@@ -11,10 +11,12 @@ flight at the edge.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from loadtests.histogram import Histogram
+from loadtests.schedule import SlotCounts
 
 SLICE_S = 1.0
 MOST_SLICES = 3600
@@ -23,8 +25,9 @@ MOST_SLICES = 3600
 
 @dataclass(slots=True)
 class UserClock:
-    """When a user last began a request, last completed one (in whatever way), and was last answered."""
+    """When a user's last request was due and begun, when it completed (in whatever way), and the last answer."""
 
+    due_at: float = -math.inf
     sent_at: float = -math.inf
     done_at: float = -math.inf
     replied_at: float = -math.inf
@@ -59,6 +62,16 @@ class Slice:
         }
 
 
+@dataclass(slots=True)
+class OpenLoopTimes:
+    """What an open loop has to tell beside latency, of the same requests: those answered rightly in the window."""
+
+    service_time_us: Histogram = field(default_factory=Histogram)
+    send_lag_us: Histogram = field(default_factory=Histogram)
+    dispatch_lag_us: Histogram = field(default_factory=Histogram)
+    """Send lag of the slots for which a user was idle when they were due: the generator's own lateness."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """The users at the closing of the window."""
@@ -69,15 +82,19 @@ class Snapshot:
 
 
 class Recorder:
-    """Counts for a run from `started_at`, with a window from `opens_at` to `closes_at` (None: to the end)."""
+    """Counts for a run from `started_at`, with a window from `opens_at` to `closes_at` (None: until `close`)."""
 
-    def __init__(self, started_at: float, opens_at: float, closes_at: float | None) -> None:
+    def __init__(self, started_at: float, opens_at: float, closes_at: float | None, *, open_loop: bool = False) -> None:
+        self._open_loop = open_loop
         self._opens_at = opens_at
         self._closes_at = math.inf if closes_at is None else closes_at
         self._clocks: list[UserClock] = []
         self._slices: list[Slice] = []
         self._snapshot: Snapshot | None = None
-        self._in_flight_at_end = 0
+        self._sent = self._completed = self._in_flight_at_end = 0
+        self._slots = SlotCounts(opens_at, self._closes_at)
+        self._times = OpenLoopTimes()
+        self._finished = False
         self._current = self._slice_from(started_at)
 
     def join(self) -> UserClock:
@@ -86,20 +103,41 @@ class Recorder:
         self._clocks.append(clock)
         return clock
 
+    def begin(self, clock: UserClock, now: float) -> None:
+        """A user of a closed loop begins a request."""
+        self._sent += 1
+        clock.due_at = clock.sent_at = now
+
+    def begin_slot(self, clock: UserClock, due: float, now: float, was_idle: bool) -> None:
+        """A user of an open loop begins the request that was due at `due`; `was_idle` when it had waited for it."""
+        self._sent += 1
+        clock.due_at = due
+        clock.sent_at = now
+        self._slots.sent(due, now)
+        if was_idle and self._opens_at <= now < self._closes_at:
+            self._times.dispatch_lag_us.record(int((now - due) * 1e6))
+
     def connected(self, now: float) -> None:
         if now >= self._current.end:
             self._cut(now)
         self._current.connections += 1
 
-    def ok(self, clock: UserClock, now: float, latency_us: int, size: int) -> None:
-        """A right echo of `size` bytes came at `now`."""
+    def ok(self, clock: UserClock, now: float, size: int) -> int:
+        """A right echo of `size` bytes came at `now`. Its latency in microseconds."""
         current = self._current
         if now >= current.end:
             current = self._cut(now)
+        due_at, sent_at = clock.due_at, clock.sent_at
+        latency_us = int((now - due_at) * 1e6)
         current.ok += 1
         current.bytes += size
         current.latency_us.record(latency_us)
+        if self._open_loop and current.in_window:
+            self._times.service_time_us.record(int((now - sent_at) * 1e6))
+            self._times.send_lag_us.record(int((sent_at - due_at) * 1e6))
         clock.done_at = clock.replied_at = now
+        self._completed += 1
+        return latency_us
 
     def failed(self, clock: UserClock, now: float, kind: str, answered: bool) -> None:
         """A request failed at `now`; `answered` when the server did reply, though not with the echo."""
@@ -108,26 +146,40 @@ class Recorder:
             current = self._cut(now)
         current.failures[kind] = current.failures.get(kind, 0) + 1
         clock.done_at = now
+        self._completed += 1
         if answered:
             clock.replied_at = now
 
-    def finish(self, now: float) -> None:
-        """The run ends at `now`; a window still open closes. Call it while users are as they were, not yet stopped."""
+    @property
+    def in_flight(self) -> int:
+        """Requests begun and not completed."""
+        return self._sent - self._completed
+
+    def close(self, now: float, untaken: Iterable[float] = ()) -> None:
+        """The run is being stopped: a window still open closes here, and `untaken` slots will never be sent."""
         self._cut(now)
         if self._snapshot is None:
             self._closes_at = now
             self._snapshot = self._take_snapshot(now)
+            # What users still finish belongs to no window.
+            self._end_current(now)
+            self._current = self._slice_from(now)
+        self._slots.unsent(untaken)
+
+    def finish(self, now: float) -> None:
+        """The users have had their time to finish: what is in flight now stays so for ever."""
+        if self._snapshot is None:
+            self.close(now)
+        self._cut(now)
         self._in_flight_at_end = sum(clock.in_flight(now) for clock in self._clocks)
-        last = self._current
-        if last.start < now or last.ok or last.failures or last.connections:
-            last.end = now
-            self._slices.append(last)
-        # What still completes before its user is stopped was in flight at the end: it goes into a slice nobody reads.
+        self._end_current(now)
+        self._finished = True
+        # What still completes before its user is ended was in flight at the end: it goes into a slice nobody reads.
         self._current = Slice(now, math.inf, in_window=False)
 
     def to_wire(self) -> dict[str, Any]:
         """The final report of a finished recorder; times in seconds from the opening of the window."""
-        if self._snapshot is None:
+        if self._snapshot is None or not self._finished:
             raise RuntimeError("a recorder reports when it has finished")
         return {
             "closes_s": self._closes_at - self._opens_at,
@@ -135,6 +187,11 @@ class Recorder:
             "users_starved": self._snapshot.users_starved,
             "in_flight": self._snapshot.in_flight,
             "in_flight_at_end": self._in_flight_at_end,
+            "sent": self._sent,
+            "slots": self._slots.to_wire(),
+            "service_time_us": self._times.service_time_us.to_wire(),
+            "send_lag_us": self._times.send_lag_us.to_wire(),
+            "dispatch_lag_us": self._times.dispatch_lag_us.to_wire(),
             "slices": [piece.to_wire(self._opens_at) for piece in self._slices],
         }
 
@@ -142,12 +199,18 @@ class Recorder:
         """End the slices that are over at `now` and return the one that holds `now`."""
         current = self._current
         while now >= current.end:
-            if current.end == self._closes_at:
+            if current.end == self._closes_at and self._snapshot is None:
                 self._snapshot = self._take_snapshot(current.end)
             self._slices.append(current)
             current = self._slice_from(current.end)
         self._current = current
         return current
+
+    def _end_current(self, now: float) -> None:
+        last = self._current
+        if last.start < now or last.ok or last.failures or last.connections:
+            last.end = now
+            self._slices.append(last)
 
     def _slice_from(self, start: float) -> Slice:
         second = math.floor((start - self._opens_at) / SLICE_S + 1e-9) + 1

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from loadtests import hdr
 from loadtests.client import FAILURES
 from loadtests.histogram import RELATIVE_ERROR, Histogram
 from loadtests.options import Options
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999}
 
 
@@ -26,16 +27,23 @@ def supported_percentile(histogram: Histogram, fraction: float) -> int | None:
 
 
 def merge(
-    options: Options, trial_id: str, started_unix: float, opens_unix: float, finals: Sequence[Mapping[str, Any]]
+    options: Options,
+    trial_id: str,
+    started_unix: float,
+    opens_unix: float,
+    finals: Sequence[Mapping[str, Any]],
+    workers_expected: int,
+    replies_to_checks: int = 0,
 ) -> dict[str, Any]:
-    """The content of the result file from one final report per worker (recorder.Recorder.to_wire)."""
+    """The content of the result file from one final report per worker (recorder.Recorder.to_wire and its costs)."""
     slices = [piece for final in finals for piece in final["slices"]]
     window = [piece for piece in slices if piece["in_window"]]
-    latency = _histogram(window)
+    histograms = _histograms(options, finals, window)
     # Workers close an open-ended window when the stop reaches them, some milliseconds apart.
     duration_s = max(0.0, sum(final["closes_s"] for final in finals) / len(finals)) if finals else 0.0
-    ok, failures = _sum(window, "ok"), _failures(window)
-    mean = latency.mean
+    ok, failures, slots = _sum(window, "ok"), _failures(window), _slots(finals)
+    in_window = [counts for (second, is_after), counts in slots.items() if second >= 0 and not is_after]
+    offered, missed = (sum(counts[which] for counts in in_window) for which in (0, 1))
     return {
         "schema_version": SCHEMA_VERSION,
         "trial_id": trial_id,
@@ -44,6 +52,7 @@ def merge(
         "started_unix": started_unix,
         "window": {"opens_unix": opens_unix, "closes_unix": opens_unix + duration_s, "duration_s": duration_s},
         "workers": len(finals),
+        "workers_present": {"expected": workers_expected, "throughout": len(finals) == workers_expected},
         "users": _sum(finals, "users"),
         "users_starved": _sum(finals, "users_starved"),
         "in_flight": _sum(finals, "in_flight"),
@@ -55,19 +64,23 @@ def merge(
         "bytes_sent": _sum(window, "bytes"),
         "bytes_received": _sum(window, "bytes"),
         "throughput_rps": ok / duration_s if duration_s else 0.0,
-        "latency_us": {
-            "min": latency.minimum,
-            "mean": None if mean is None else round(mean, 3),
-            **{name: supported_percentile(latency, fraction) for name, fraction in PERCENTILES.items()},
-            "max": latency.maximum,
-        },
-        "histogram": {
+        "offered": offered if options.open_loop else None,
+        "missed": missed if options.open_loop else None,
+        "achieved_over_offered": ok / offered if offered else None,
+        **{f"{name}_us": _summary(histogram) for name, histogram in histograms.items()},
+        "histograms": {
             "unit": "us",
             "relative_error": RELATIVE_ERROR,
-            "buckets": [list(bucket) for bucket in latency.buckets()],
+            **{name: [list(bucket) for bucket in histogram.buckets()] for name, histogram in histograms.items()},
         },
-        "slices": _merged_slices(slices),
+        "hdr": {name: hdr.encode(histogram) if histogram.count else None for name, histogram in histograms.items()},
+        "slices": _merged_slices(slices, slots if options.open_loop else None),
+        "generator": [final["generator"] for final in finals if final["generator"] is not None],
+        "idle_holders": _holders(finals),
+        "replies_to_checks": replies_to_checks,
+        "sent": _sum(finals, "sent"),
         "totals": {
+            "sent": _sum(finals, "sent"),
             "ok": _sum(slices, "ok"),
             "failed": sum(_failures(slices).values()),
             "failures": _failures(slices),
@@ -76,27 +89,85 @@ def merge(
     }
 
 
-def _merged_slices(slices: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _histograms(
+    options: Options, finals: Iterable[Mapping[str, Any]], window: Iterable[Mapping[str, Any]]
+) -> dict[str, Histogram]:
+    """In a closed loop a request starts when it is sent: latency is service time, and there is no lag."""
+    latency = _merged(piece["latency_us"] for piece in window)
+    service_time, send_lag, dispatch_lag = (
+        _merged(final[name] for final in finals) for name in ("service_time_us", "send_lag_us", "dispatch_lag_us")
+    )
+    return {
+        "latency": latency,
+        "service_time": service_time if options.open_loop else latency,
+        "send_lag": send_lag,
+        "dispatch_lag": dispatch_lag,
+    }
+
+
+def _summary(histogram: Histogram) -> dict[str, float | None]:
+    mean = histogram.mean
+    return {
+        "min": histogram.minimum,
+        "mean": None if mean is None else round(mean, 3),
+        **{name: supported_percentile(histogram, fraction) for name, fraction in PERCENTILES.items()},
+        "max": histogram.maximum,
+    }
+
+
+Slots = dict[tuple[int, bool], list[int]]
+"""Offered and missed by second from the opening and side of the closing (schedule.SlotCounts)."""
+
+
+def _slots(finals: Iterable[Mapping[str, Any]]) -> Slots:
+    added: Slots = {}
+    for final in finals:
+        for second, is_after, offered, missed in final["slots"]:
+            counts = added.setdefault((second, bool(is_after)), [0, 0])
+            counts[0] += offered
+            counts[1] += missed
+    return added
+
+
+def _merged_slices(slices: Iterable[Mapping[str, Any]], slots: Slots | None) -> list[dict[str, Any]]:
     """Slices of the same second and the same side of the window's closing, added over the workers."""
     groups: dict[tuple[int, bool], list[Mapping[str, Any]]] = {}
     for piece in slices:
         second = math.floor(piece["start_s"] + 1e-6)
-        groups.setdefault((second, not piece["in_window"]), []).append(piece)
+        groups.setdefault((second, not piece["in_window"] and second >= 0), []).append(piece)
+    offered = {key: [0, 0] for key in groups}
+    for key, counts in (slots or {}).items():
+        # The last slice of a very long run holds more than its second.
+        place = key if key in offered else max((known for known in offered if known <= key), default=min(offered))
+        offered[place] = [offered[place][which] + counts[which] for which in (0, 1)]
     merged = []
-    for group in sorted(groups.values(), key=lambda pieces: min(piece["start_s"] for piece in pieces)):
+    for key, group in sorted(groups.items(), key=lambda item: min(piece["start_s"] for piece in item[1])):
         start_s = min(piece["start_s"] for piece in group)
-        latency = _histogram(group)
+        latency = _merged(piece["latency_us"] for piece in group)
         merged.append(
             {
                 "start_s": round(start_s, 6),
                 "duration_s": round(max(piece["end_s"] for piece in group) - start_s, 6),
+                "in_window": bool(group[0]["in_window"]),
                 "ok": _sum(group, "ok"),
                 "failed": sum(_failures(group).values()),
+                "offered": None if slots is None else offered[key][0],
+                "missed": None if slots is None else offered[key][1],
                 "p50_us": supported_percentile(latency, 0.5),
                 "p99_us": supported_percentile(latency, 0.99),
             }
         )
     return merged
+
+
+def _holders(finals: Iterable[Mapping[str, Any]]) -> dict[str, int | None]:
+    """Null where a worker's window never opened."""
+    added: dict[str, int | None] = dict.fromkeys(("wanted", "held_at_open", "held_at_close", "dropped"), 0)
+    for final in finals:
+        for name, value in final["idle_holders"].items():
+            known = added[name]
+            added[name] = None if known is None or value is None else known + value
+    return added
 
 
 def _sum(items: Iterable[Mapping[str, Any]], key: str) -> int:
@@ -111,10 +182,10 @@ def _failures(slices: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     return totals
 
 
-def _histogram(slices: Iterable[Mapping[str, Any]]) -> Histogram:
+def _merged(wires: Iterable[Mapping[str, Any]]) -> Histogram:
     merged = Histogram()
-    for piece in slices:
-        merged.merge(Histogram.from_wire(piece["latency_us"]))
+    for wire in wires:
+        merged.merge(Histogram.from_wire(wire))
     return merged
 
 

@@ -10,13 +10,14 @@ import gevent
 from flask import Flask, Request, Response, g, jsonify, request
 from locust.util.timespan import parse_timespan
 
-from loadtests import options, page, probe
+from loadtests import options, page, reach, verify
 from loadtests.control import Control, StartRefusedError
 from loadtests.options import OptionError
 
 MOST_USERS = 100_000
 _START_TIMEOUT_S = 5.0
 _LISTENING_TIMEOUT_S = 0.3
+_CONNECTIONS = f"a whole number of connections, at most {verify.MOST_CONNECTIONS}"
 
 _IGNORED_KEYS = frozenset({"host", "profile"})
 """Locust's form always sends them; the target decides where the load goes."""
@@ -25,6 +26,7 @@ _IGNORED_KEYS = frozenset({"host", "profile"})
 class Routes:
     def __init__(self, app: Flask, control: Control) -> None:
         self._control = control
+        self._hold: verify.Hold | None = None
         self.default_target = next(iter(control.targets))
         app.before_request(self._guard)
         app.after_request(self._confirm_swarm)
@@ -32,6 +34,9 @@ class Routes:
         app.add_url_rule("/threadmill/echo", view_func=self.echo, methods=["GET"])
         app.add_url_rule("/threadmill/status", view_func=self.status, methods=["GET"])
         app.add_url_rule("/threadmill/stop", view_func=self.stop, methods=["POST"])
+        app.add_url_rule("/threadmill/verify", view_func=self.verify, methods=["POST"])
+        app.add_url_rule("/threadmill/hold", view_func=self.hold, methods=["POST"])
+        app.add_url_rule("/threadmill/release", view_func=self.release, methods=["POST"])
 
     # Routes
 
@@ -40,8 +45,42 @@ class Routes:
         if target not in self._control.targets:
             error = f"target: one of {', '.join(self._control.targets)}, not {target[:40]!r}"
         else:
-            error = probe.echo_error(target, *self._control.targets[target])
-        return jsonify(ok=not error, error=error)
+            error = reach.echo_error(target, *self._control.targets[target])
+        return jsonify(ok=not error, error=error, replies=int(not error))
+
+    def verify(self) -> Response | tuple[Response, int]:
+        try:
+            parallel = _read_number(
+                "parallel", request.values, int, 0, verify.MOST_CONNECTIONS, _CONNECTIONS, default="4"
+            )
+            return jsonify(verify.verify(*self._free_target(), parallel))
+        except (OptionError, StartRefusedError) as refusal:
+            return jsonify(error=str(refusal)), 409
+
+    def hold(self) -> Response | tuple[Response, int]:
+        try:
+            number = _read_number("connections", request.values, int, 1, verify.MOST_CONNECTIONS, _CONNECTIONS)
+            address = self._free_target()
+            if self._hold is not None:
+                raise StartRefusedError("connections are held already: POST /threadmill/release first")
+            self._hold = verify.Hold(*address)
+            return jsonify(self._hold.open(number))
+        except (OptionError, StartRefusedError) as refusal:
+            return jsonify(error=str(refusal)), 409
+
+    def release(self) -> Response:
+        held, self._hold = self._hold, None
+        return jsonify(held.release() if held is not None else {"released": 0, "replies": 0, "unanswered": 0})
+
+    def _free_target(self) -> tuple[str, int]:
+        """Address of the target asked for, which nobody loads. Raises OptionError, StartRefusedError."""
+        control = self._control
+        target = request.values.get("target", "")
+        if target not in control.targets:
+            raise OptionError(f"target: one of {', '.join(control.targets)}, not {target[:40]!r}")
+        if control.run is not None and not control.run.over.is_set():
+            raise StartRefusedError(f"{control.run.trial_id} is running: stop it first")
+        return control.targets[target]
 
     def status(self) -> Response:
         return jsonify(self._control.status())
@@ -68,7 +107,9 @@ class Routes:
             return jsonify(success=False, message="users are set by the form"), 403
         if request.method == "POST" and request.path == "/swarm":
             try:
-                self._control.claim(self._check_swarm(request.form))
+                wanted = self._check_swarm(request.form)
+                # The check has made the server answer one line.
+                self._control.claim(wanted, users=int(request.form["user_count"]), replies_to_checks=1)
                 g.claimed = True
             except (OptionError, StartRefusedError) as refusal:
                 return jsonify(success=False, message=str(refusal))
@@ -95,7 +136,7 @@ class Routes:
         run = control.run
         if run is not None and not run.over.is_set():
             raise StartRefusedError(f"{run.trial_id} is running: stop it first")
-        if error := probe.echo_error(wanted.target, *control.targets[wanted.target]):
+        if error := reach.echo_error(wanted.target, *control.targets[wanted.target]):
             raise StartRefusedError(error)
         return wanted
 
@@ -118,7 +159,7 @@ class Routes:
         if control.run is not None and not control.run.over.is_set():
             return
         names = list(control.targets)
-        probes = [gevent.spawn(probe.is_listening, *control.targets[name], _LISTENING_TIMEOUT_S) for name in names]
+        probes = [gevent.spawn(reach.is_listening, *control.targets[name], _LISTENING_TIMEOUT_S) for name in names]
         gevent.joinall(probes)
         up = [name for name, is_up in zip(names, probes, strict=True) if is_up.value]
         # A model that serves one client at a time would greet a newcomer with starved users.
@@ -132,11 +173,15 @@ class Routes:
         return response
 
 
-def _read_number(name: str, form: Mapping[str, str], kind: Any, lowest: float, highest: float, allowed: str) -> None:
-    found = form.get(name, "")
+def _read_number(
+    name: str, form: Mapping[str, str], kind: Any, lowest: float, highest: float, allowed: str, default: str = ""
+) -> Any:
+    """Raises OptionError."""
+    found = form.get(name, default)
     try:
-        if not lowest <= kind(found) <= highest:
+        if not lowest <= (value := kind(found)) <= highest:
             raise ValueError
+        return value
     except ValueError:
         raise OptionError(f"{name}: {allowed}, not {found[:40]!r}") from None
 

@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import resource
 import time
+from dataclasses import dataclass, field
 from typing import Any
 
+import gevent
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from loadtests import options
+from loadtests import generator, options, schedule
 from loadtests.client import Address, resolve
-from loadtests.messages import FINAL, RUN, RunOrder
+from loadtests.dispatcher import Dispatcher
+from loadtests.generator import CollectorClock, Reading
+from loadtests.holders import Holders
+from loadtests.messages import FINAL, LIVE, RUN, RunOrder
+from loadtests.options import Options
 from loadtests.recorder import Recorder
 from loadtests.users import EchoUser, RunOnWorker
 
 logger = logging.getLogger(__name__)
+
+_GRACE_STEP_S = 0.002
+
+
+@dataclass(frozen=True)
+class Edge:
+    """What is read when the window opens or closes."""
+
+    reading: Reading
+    held: int
+    dropped: int
+
+
+@dataclass
+class WorkersRun:
+    id: str
+    shared: RunOnWorker
+    holders: Holders
+    edges: list[Edge] = field(default_factory=list)
+    watcher: gevent.Greenlet | None = None
 
 
 class Worker:
@@ -23,35 +51,116 @@ class Worker:
 
     def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
         self._runner = runner
-        self._run: RunOnWorker | None = None
+        self._run: WorkersRun | None = None
+        self._collector = CollectorClock()
+        self._last = generator.read(self._collector)
         environment.events.test_start.add_listener(self.on_test_start)  # type: ignore[no-untyped-call]
         environment.events.test_stopping.add_listener(self.on_test_stopping)  # type: ignore[no-untyped-call]
         environment.events.test_stop.add_listener(self.on_test_stop)  # type: ignore[no-untyped-call]
+        environment.events.report_to_master.add_listener(self.on_report)  # type: ignore[no-untyped-call]
+        _raise_file_limit()
+        # What has been imported stays: looking through it again would stop all users for tens of milliseconds.
+        gc.collect()
+        gc.freeze()
 
     def on_test_start(self, environment: Environment, **_: Any) -> None:
         found = vars(environment.parsed_options)
         order = RunOrder.from_wire(found[RUN])
         wanted = options.parse(found, targets=[str(found["target"])])
         to_monotonic = time.perf_counter() - time.time()
+        begins_at, opens_at = order.begins_unix + to_monotonic, order.opens_unix + to_monotonic
         closes_at = None if order.closes_unix is None else order.closes_unix + to_monotonic
-        self._run = EchoUser.run_on_worker = RunOnWorker(
+        index, workers = order.workers.index(self._runner.client_id), len(order.workers)
+        address = _resolve(order.host, order.port)
+        shared = RunOnWorker(
             options=wanted,
-            address=_resolve(order.host, order.port),
-            recorder=Recorder(time.perf_counter(), order.opens_unix + to_monotonic, closes_at),
-            id=order.id,
+            address=address,
+            recorder=Recorder(time.perf_counter(), opens_at, closes_at, open_loop=wanted.open_loop),
+            begins_at=begins_at,
+            dispatcher=_dispatcher(wanted, begins_at, index, workers),
         )
+        holders = Holders(address, share_of(wanted.idle_holders, index, workers))
+        self._run = run = WorkersRun(order.id, shared, holders)
+        EchoUser.run_on_worker = shared
+        run.watcher = gevent.spawn(self._read_edges, run, opens_at, closes_at)
+
+    def _read_edges(self, run: WorkersRun, opens_at: float, closes_at: float | None) -> None:
+        for edge_at in (opens_at, closes_at):
+            if edge_at is not None:
+                gevent.sleep(max(0.0, edge_at - time.perf_counter()))
+                self._read_edge(run)
+
+    def _read_edge(self, run: WorkersRun) -> None:
+        run.edges.append(Edge(generator.read(self._collector), run.holders.held, run.holders.dropped))
+
+    def on_report(self, data: dict[str, Any], **_: Any) -> None:
+        """What the page and the status show while a run is under way."""
+        now = generator.read(self._collector)
+        live: dict[str, Any] = {"cpu_share": generator.spent("", self._last, now)["cpu_share"], "behind_s": None}
+        self._last = now
+        run = self._run
+        if run is not None and run.shared.dispatcher is not None:
+            live["behind_s"] = round(run.shared.dispatcher.behind_s(now.at), 3)
+        if run is not None:
+            live["idle_holders"] = run.holders.held
+        data[LIVE] = live
 
     def on_test_stopping(self, **_: Any) -> None:
-        """Users still run here: the last moment at which what is in flight can be seen."""
-        if self._run is not None and self._run.active:
-            self._run.active = False
-            self._run.recorder.finish(time.perf_counter())
+        """Users still run here. Nothing new begins; what is in flight has its time to be answered, bounded."""
+        run = self._run
+        if run is None or not run.shared.active:
+            return
+        shared, recorder = run.shared, run.shared.recorder
+        shared.active = False
+        now = time.perf_counter()
+        recorder.close(now, shared.dispatcher.stop(now) if shared.dispatcher else ())
+        if run.watcher is not None:
+            run.watcher.kill()
+        if len(run.edges) == 1:
+            self._read_edge(run)
+        # First of all: on a server with room for few clients they stand before the users.
+        run.holders.close()
+        deadline = now + shared.options.stop_grace_s
+        while recorder.in_flight and time.perf_counter() < deadline:
+            gevent.sleep(_GRACE_STEP_S)
+        recorder.finish(time.perf_counter())
 
     def on_test_stop(self, **_: Any) -> None:
         """Sent before Locust's own word that this worker has stopped, on the same socket: the master gets it first."""
-        if self._run is not None:
-            self._runner.send_message(FINAL, {"run": self._run.id, "final": self._run.recorder.to_wire()})
-            self._run = None
+        run, self._run = self._run, None
+        if run is not None:
+            final = run.shared.recorder.to_wire() | self._cost(run)
+            self._runner.send_message(FINAL, {"run": run.id, "final": final})
+
+    def _cost(self, run: WorkersRun) -> dict[str, Any]:
+        """Null where the window never opened."""
+        holders: dict[str, int | None] = {"wanted": run.holders.wanted, "held_at_open": None, "held_at_close": None}
+        cost = None
+        if len(run.edges) == 2:
+            opening, closing = run.edges
+            cost = generator.spent(self._runner.client_id, opening.reading, closing.reading)
+            holders |= {"held_at_open": opening.held, "held_at_close": closing.held}
+            holders["dropped"] = closing.dropped
+        else:
+            holders["dropped"] = run.holders.dropped
+        return {"generator": cost, "idle_holders": holders}
+
+
+def share_of(total: int, index: int, workers: int) -> int:
+    """One worker's share of a whole number; the shares add up to it."""
+    return total // workers + (index < total % workers)
+
+
+def _dispatcher(wanted: Options, begins_at: float, index: int, workers: int) -> Dispatcher | None:
+    if not wanted.open_loop:
+        return None
+    return Dispatcher(schedule.arrivals(wanted.arrivals, begins_at, wanted.rate, index, workers, wanted.seed))
+
+
+def _raise_file_limit() -> None:
+    """As far as allowed: Locust's own 10,000 would not hold the connections of one run."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _resolve(host: str, port: int) -> Address | None:

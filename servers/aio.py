@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import cast
 
-from servers import logs, protocol
-from servers.connection import RECEIVE_BYTES, Connection
+from servers import faults, logs, protocol
+from servers.connection import RECEIVE_BYTES, Connection, discard_unread
 from servers.framing import LineSplitter
-from servers.server import Server
-from servers.work import spin
+from servers.protocol import Work
+from servers.server import LISTENER_GONE, Server
+from servers.work import do
 
 # Received into by every connection in turn: the loop hands over what it read before it reads again. With a plain
 # asyncio.Protocol the transport allocates 256 KiB for each read: three more system calls (mmap, mremap, munmap).
@@ -28,7 +31,10 @@ class LineProtocol(asyncio.BufferedProtocol):
         self._requests: Iterator[bytes] = iter(())
         self._reading = True
         self._writable = True
+        # Replies that the transport may still hold back: the bytes of each, and how many requests it answers.
+        self._held: deque[tuple[int, int]] = deque()
         self._sleep: asyncio.TimerHandle | None = None
+        self._woken: tuple[bytes, Work] | None = None  # a request whose wait is over
         self._idle: asyncio.TimerHandle | None = None
         self._active_at = self._loop.time()
         self._ended = False  # the client sends no more
@@ -39,6 +45,8 @@ class LineProtocol(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        # resume_writing then means that the kernel has taken everything.
+        self._transport.set_write_buffer_limits(0)
         sock = cast("socket.socket", transport.get_extra_info("socket"))
         self._connection = Connection(sock, transport.get_extra_info("peername"))
         self._admitted = self._server.admit(self._connection)
@@ -46,7 +54,7 @@ class LineProtocol(asyncio.BufferedProtocol):
             self._watch_idle()
         else:
             self._transport.write(protocol.full(self._server.counters.open()))
-            self._transport.close()
+            self._close_on_sender()
 
     def get_buffer(self, _: int) -> memoryview:
         return _received
@@ -69,6 +77,7 @@ class LineProtocol(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self._writable = True
+        self._count_sent()
         self._active_at = self._loop.time()
         self._advance()
 
@@ -79,17 +88,30 @@ class LineProtocol(asyncio.BufferedProtocol):
         if not self._admitted:
             return
         if isinstance(failure, OSError):
-            self._connection.fault(f"broke off: {failure.strerror}")
+            self._server.fault(self._connection, f"broke off: {failure.strerror}")
         elif failure is None and self._lines.held_bytes and not self._server.draining:
-            self._connection.fault(f"left in the middle of a line, after {self._lines.held_bytes} bytes of it")
+            self._server.fault(
+                self._connection, f"left in the middle of a line, after {self._lines.held_bytes} bytes of it"
+            )
         self._server.leave(self._connection)
 
     # --- serving ---
 
     def _advance(self) -> None:
+        try:
+            self._serve()
+        except Exception as failure:  # noqa: BLE001 - one connection's bug must not end the others
+            self._server.fault(self._connection, f"was dropped: {type(failure).__name__}: {failure}")
+            self._transport.close()
+
+    def _serve(self) -> None:
         """Answer what has been received, up to a wait; then read on, or close if that was all."""
         if self._sleep is not None or self._transport.is_closing():
             return
+        if self._woken is not None:
+            request, work = self._woken
+            self._woken = None
+            self._work(request, work)
         echoes: list[bytes] = []
         for request in self._requests:
             if request[0] != 33:  # "!"
@@ -98,22 +120,21 @@ class LineProtocol(asyncio.BufferedProtocol):
             self._echo(echoes)
             echoes = []
             try:
-                sleep_us, spin_units = protocol.parse(request)
+                work = protocol.parse(request, self._server.config.allow_faults)
             except protocol.DirectiveError as reason:
-                self._connection.errors += 1
+                self._server.count_error(self._connection)
                 self._send(protocol.error(str(reason)))
                 continue
-            if sleep_us:
+            if work.sleep_us:
                 self._read(False)
-                self._sleep = self._loop.call_later(sleep_us / 1_000_000, self._wake, request, spin_units)
+                self._sleep = self._loop.call_later(work.sleep_us / 1_000_000, self._wake, request, work)
                 return
-            spin(spin_units)
-            self._echo([request])
+            self._work(request, work)
         self._echo(echoes)
         if self._lines.too_long:
-            self._connection.fault(f"sent a line of more than {self._server.config.max_line} bytes")
+            self._server.fault(self._connection, f"sent a line of more than {self._server.config.max_line} bytes")
             self._send(protocol.too_long(self._server.config.max_line))
-            self._transport.close()
+            self._close_on_sender()
         elif self._ended or (self._server.draining and self._last_look):
             self._transport.close()
         else:
@@ -121,22 +142,48 @@ class LineProtocol(asyncio.BufferedProtocol):
             self._last_look = self._server.draining
             self._read(self._writable)
 
-    def _wake(self, request: bytes, spin_units: int) -> None:
+    def _wake(self, request: bytes, work: Work) -> None:
         self._sleep = None
         self._active_at = self._loop.time()
-        spin(spin_units)
-        self._echo([request])
+        self._woken = (request, work)
         self._advance()
+
+    def _work(self, request: bytes, work: Work) -> None:
+        do(work)
+        self._echo([faults.commit(work.crash, request) if work.crash else request])
 
     def _echo(self, requests: list[bytes]) -> None:
         if requests:
-            self._send(requests[0] if len(requests) == 1 else b"".join(requests))
-            self._connection.served += len(requests)
+            self._send(requests[0] if len(requests) == 1 else b"".join(requests), requests)
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes, requests: Sequence[bytes] = ()) -> None:
+        self._connection.sending = True
         self._transport.write(data)
+        if self._transport.get_write_buffer_size() or self._held:
+            self._held.extend((len(request), 1) for request in requests)
+            if not requests:
+                self._held.append((len(data), 0))
+            self._count_sent()
+        elif not self._transport.is_closing():  # as it is once a write has failed, whose data it then drops
+            self._server.count_served(self._connection, len(requests))
+        self._connection.sending = False
         if self._server.config.packet_log:
             logs.packet("SEND", data)
+
+    def _count_sent(self) -> None:
+        """Count the held replies that the kernel has taken to their last byte."""
+        left = self._transport.get_write_buffer_size()
+        unsent = sum(size for size, _ in self._held)
+        while self._held and unsent - self._held[0][0] >= left:
+            size, requests = self._held.popleft()
+            unsent -= size
+            self._server.count_served(self._connection, requests)
+
+    def _close_on_sender(self) -> None:
+        """Close on a client that may be sending still: what has arrived is dropped, so that it sees our last line."""
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._connection.sock.fileno())) as sock:
+            discard_unread(sock)
+        self._transport.close()
 
     def _read(self, wanted: bool) -> None:
         if wanted != self._reading:
@@ -159,7 +206,8 @@ class LineProtocol(asyncio.BufferedProtocol):
             logs.info(f"{self._connection.peer} sent nothing for {timeout_s:g} s: closed")
             self._transport.abort()
         else:
-            self._connection.fault(f"did not read its replies for {timeout_s:g} s")
+            self._count_sent()
+            self._server.fault(self._connection, f"did not read its replies for {timeout_s:g} s")
             self._transport.abort()
 
 
@@ -188,6 +236,10 @@ async def drained(server: Server) -> None:
 
 
 def _log_failure(server: Server, context: dict[str, object]) -> None:
-    # Out of descriptors on accept, for one: asyncio pauses accepting for a second and goes on.
-    if not server.draining:  # the stop itself makes the pending accept fail
-        logs.info(f"event loop: {context.get('message')}: {context.get('exception')}")
+    failure = context.get("exception")
+    if isinstance(failure, OSError) and failure.errno in LISTENER_GONE:
+        if not server.draining:  # shut by the process that shares it, whose signal is still on its way
+            signal.raise_signal(signal.SIGTERM)
+    elif not server.draining:
+        # Out of descriptors on accept, for one: asyncio pauses accepting for a second and goes on.
+        logs.info(f"event loop: {context.get('message')}: {failure}")

@@ -3,11 +3,11 @@
 import contextlib
 import os
 import signal
-import traceback
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from servers import logs
+from servers.counters import Tenure
 
 if TYPE_CHECKING:
     from servers.server import Server
@@ -28,10 +28,14 @@ class Children:
 
     def __init__(self, server: "Server") -> None:
         self._server = server
-        self._rows: dict[int, int] = {}
+        self._tenures: dict[int, Tenure] = {}
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._tenures)
+
+    def tenure(self, pid: int) -> Tenure:
+        """The counts of a child that has not been reaped."""
+        return self._tenures[pid]
 
     def fork(self, run: Callable[[], None], open_connections: int = 0) -> int:
         """Start a child that does ``run`` and then exits; returns its process id. Raises OSError if there can be none.
@@ -43,6 +47,7 @@ class Children:
         try:
             row = counters.claim()
             counters.set_open(row, open_connections)
+            tenure = Tenure(counters, "pid", 0, row)
             parent_pid = os.getpid()
             try:
                 pid = os.fork()
@@ -51,7 +56,8 @@ class Children:
                 raise
             if pid == 0:
                 self._be_child(run, row, parent_pid)
-            self._rows[pid] = row
+            tenure.number = pid
+            self._tenures[pid] = tenure
             if self._server.draining:  # the stop came before this child and did not reach it
                 os.kill(pid, signal.SIGTERM)
             return pid
@@ -67,7 +73,7 @@ class Children:
             self._server.finish()
             code = 0
         except BaseException:  # noqa: BLE001 - whatever it is, it must not reach the parent's code
-            logs.info(f"process {os.getpid()} failed: {' '.join(traceback.format_exc().split())}")
+            logs.failure(f"process {os.getpid()} failed")
         finally:
             os._exit(code)  # never back into the parent's stack
 
@@ -81,15 +87,21 @@ class Children:
                 return deaths
             if pid == 0:
                 return deaths
-            row = self._rows.pop(pid, None)
-            if row is None:
+            tenure = self._tenures.get(pid)
+            if tenure is None:
                 continue
             death = Death(pid, describe(status))
             if death.how:
                 # The dead child was the row's only writer.
-                self._server.counters.add(row, errors=1)
-            self._server.counters.release(row)
+                self._server.counters.add(tenure.row, errors=1)
+            self._end(pid)
             deaths.append(death)
+
+    def _end(self, pid: int) -> None:
+        tenure = self._tenures.pop(pid, None)
+        if tenure is not None:
+            tenure.end()
+            self._server.counters.release(tenure.row)
 
     def on_child_signal(self, *_: object) -> None:
         """Handler of SIGCHLD."""
@@ -98,23 +110,26 @@ class Children:
                 logs.info(f"process {death.pid} {death.how}")
 
     def send(self, signum: signal.Signals) -> None:
-        _send(list(self._rows), signum)
+        _send(list(self._tenures), signum)
 
     def kill(self) -> None:
         """Kill and reap every child, saying so if there is any."""
-        if self._rows:
-            logs.info(f"{len(self._rows)} processes did not stop: killed")
+        if self._tenures:
+            logs.info(f"{len(self._tenures)} processes did not stop: killed")
         self.send(signal.SIGKILL)
-        for pid in list(self._rows):
+        for pid in list(self._tenures):
             with contextlib.suppress(ChildProcessError):  # reaped by the code this handler interrupted
                 os.waitpid(pid, 0)
+            self._end(pid)
 
     def wait(self) -> None:
         """Reap until no child is left."""
+        if not self._tenures:  # the child of one connection, which is charged for every step it takes
+            return
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         while True:
             self.on_child_signal()
-            if not self._rows:
+            if not self._tenures:
                 return
             signal.sigtimedwait({signal.SIGCHLD}, _WAIT_S)
 

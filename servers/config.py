@@ -14,13 +14,15 @@ class ConfigError(ValueError):
 class Config:
     host: str
     port: int  # 0: the kernel chooses
-    workers: int
+    workers: int  # processes of the pool models
+    threads: int  # of thread-pool
     backlog: int
     max_connections: int
     max_line: int  # bytes, without the newline
     idle_timeout_s: float  # 0: never
     drain_timeout_s: float
     packet_log: bool
+    allow_faults: bool  # whether !crash does what it says
 
 
 def read_config(environment: Mapping[str, str], cpus: float) -> Config:
@@ -34,6 +36,8 @@ def read_config(environment: Mapping[str, str], cpus: float) -> Config:
         host=env.get("HOST", "0.0.0.0"),
         port=_whole(env, "PORT", 8081, 0, 65_535),
         workers=_whole(env, "WORKERS", default_workers(cpus), 1, 1_024),
+        # More than there are CPUs, because requests wait; few enough for the smallest memory limit.
+        threads=_whole(env, "THREADS", 16, 1, 1_024),
         # Above the kernel's net.core.somaxconn the kernel silently uses that.
         backlog=_whole(env, "BACKLOG", 1_024, 1, 65_535),
         max_connections=_whole(env, "MAX_CONNECTIONS", 1_024, 1, 100_000),
@@ -42,6 +46,7 @@ def read_config(environment: Mapping[str, str], cpus: float) -> Config:
         idle_timeout_s=_seconds(env, "IDLE_TIMEOUT", 300.0, 86_400),
         drain_timeout_s=_seconds(env, "DRAIN_TIMEOUT", 5.0, 3_600),
         packet_log=_switch(env, "PACKET_LOG"),
+        allow_faults=_switch(env, "ALLOW_FAULTS"),
     )
 
 

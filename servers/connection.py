@@ -1,14 +1,15 @@
 """One connection, and the conversation that blocking models hold over it."""
 
 import contextlib
+import itertools
 import socket
 import time
 from typing import TYPE_CHECKING
 
-from servers import logs, protocol
+from servers import faults, logs, protocol
 from servers.framing import LineSplitter
 from servers.listener import set_nodelay, set_receive_timeout, set_send_timeout
-from servers.work import spin
+from servers.work import do
 
 if TYPE_CHECKING:
     from servers.server import Server
@@ -19,25 +20,26 @@ DISCARD_BYTES = 1_048_576
 
 
 class Connection:
-    """A client's socket with its own counts, which join the server's when the connection ends."""
+    """A client's socket, and in which row of the counters its requests are counted."""
 
-    __slots__ = ("errors", "peer", "served", "sock")
+    __slots__ = ("peer", "row", "sending", "served_cell", "sock")
 
     def __init__(self, sock: socket.socket, address: object) -> None:
         self.sock = sock
         self.peer = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else str(address)
-        self.served = 0
-        self.errors = 0
+        self.row = 0
+        self.served_cell = 0
+        self.sending = False  # a reply is being handed to the kernel and is not counted yet
 
     def shut_read(self) -> None:
         """Let the conversation end: once what has arrived is read, a receive returns the end of the stream."""
         with contextlib.suppress(OSError):  # already gone
             self.sock.shutdown(socket.SHUT_RD)
 
-    def fault(self, message: str) -> None:
-        """Count and log that the connection ended badly."""
-        self.errors += 1
-        logs.info(f"{self.peer} {message}")
+    def shut(self) -> None:
+        """Let nothing through any more, in either direction."""
+        with contextlib.suppress(OSError):  # already gone
+            self.sock.shutdown(socket.SHUT_RDWR)
 
 
 class StalledError(Exception):
@@ -54,15 +56,15 @@ def converse(server: "Server", connection: Connection, receive_timeout_s: float)
         set_send_timeout(sock, config.idle_timeout_s)
         _serve_requests(server, connection, lines, receive_timeout_s)
         if lines.too_long:
-            connection.fault(f"sent a line of more than {config.max_line} bytes")
+            server.fault(connection, f"sent a line of more than {config.max_line} bytes")
             _send(server, sock, protocol.too_long(config.max_line))
             discard_unread(sock)
         elif lines.held_bytes and not server.draining:
-            connection.fault(f"left in the middle of a line, after {lines.held_bytes} bytes of it")
+            server.fault(connection, f"left in the middle of a line, after {lines.held_bytes} bytes of it")
     except StalledError:
-        connection.fault(f"did not read its replies for {config.idle_timeout_s:g} s")
+        server.fault(connection, f"did not read its replies for {config.idle_timeout_s:g} s")
     except OSError as failure:
-        connection.fault(f"broke off: {failure.strerror}")
+        server.fault(connection, f"broke off: {failure.strerror}")
 
 
 def _serve_requests(server: "Server", connection: Connection, lines: LineSplitter, receive_timeout_s: float) -> None:
@@ -103,23 +105,41 @@ def _answer(server: "Server", connection: Connection, requests: list[bytes]) -> 
             _echo(server, connection, echoes)
             echoes = []
         try:
-            sleep_us, spin_units = protocol.parse(request)
+            work = protocol.parse(request, server.config.allow_faults)
         except protocol.DirectiveError as reason:
-            connection.errors += 1
+            server.count_error(connection)
             _send(server, connection.sock, protocol.error(str(reason)))
             continue
-        if sleep_us:
-            time.sleep(sleep_us / 1_000_000)
-        if spin_units:
-            spin(spin_units)
-        _echo(server, connection, [request])
+        if work.sleep_us:
+            time.sleep(work.sleep_us / 1_000_000)
+        do(work)
+        _echo(server, connection, [faults.commit(work.crash, request) if work.crash else request])
     if echoes:
         _echo(server, connection, echoes)
 
 
 def _echo(server: "Server", connection: Connection, requests: list[bytes]) -> None:
-    _send(server, connection.sock, requests[0] if len(requests) == 1 else b"".join(requests))
-    connection.served += len(requests)
+    data = requests[0] if len(requests) == 1 else b"".join(requests)
+    connection.sending = True
+    sent = 0
+    try:
+        sent = connection.sock.send(data)
+        while sent < len(data):
+            sent += connection.sock.send(memoryview(data)[sent:])
+    except BlockingIOError:
+        raise StalledError from None
+    finally:
+        whole = len(requests) if sent == len(data) else whole_lines(requests, sent)
+        server.count_served(connection, whole)
+        connection.sending = False
+    if server.config.packet_log:
+        logs.packet("SEND", data)
+
+
+def whole_lines(lines: list[bytes], sent_bytes: int) -> int:
+    """How many of these lines were sent to their last byte, when that many bytes were sent of all of them."""
+    ends = itertools.accumulate(map(len, lines))
+    return sum(1 for _ in itertools.takewhile(lambda end: end <= sent_bytes, ends))
 
 
 def _send(server: "Server", sock: socket.socket, data: bytes) -> None:

@@ -21,12 +21,13 @@ class Totals(NamedTuple):
     replaced: int = 0
 
 
+_SERVED = Totals._fields.index("served")
 _OPEN = len(Totals._fields)
 _COLUMNS = _OPEN + 1
 
 
 class Counters:
-    """Row 0 belongs to the first process; it claims one for each child and releases it after the child is reaped.
+    """Row 0 belongs to the first process; it claims one for each child (or pool thread), released when that has ended.
 
     A released row keeps its counts and is handed on. Within a process the caller holds a lock around its writes.
     """
@@ -36,7 +37,7 @@ class Counters:
         self._memory = mmap.mmap(-1, (1 + rows * _COLUMNS) * _CELL_BYTES)
         cells = memoryview(self._memory).cast("q")
         # How many rows were ever claimed, shared too: a sum need not touch the others.
-        self._used, self._cells = cells[:1], cells[1:]
+        self._used, self.cells = cells[:1], cells[1:]
         self._used[0] = 1
         self._free: list[int] = []
 
@@ -60,15 +61,46 @@ class Counters:
     ) -> None:
         for column, amount in enumerate((accepted, served, refused, errors, replaced), row * _COLUMNS):
             if amount:
-                self._cells[column] += amount
+                self.cells[column] += amount
+
+    def served_cell(self, row: int) -> int:
+        """Which of ``cells`` counts what a row served: adding there is a tenth of what ``add`` costs, per request."""
+        return row * _COLUMNS + _SERVED
+
+    def row(self, row: int) -> Totals:
+        """What all holders of a row have counted in it."""
+        return Totals(*self.cells[row * _COLUMNS : row * _COLUMNS + _OPEN])
 
     def set_open(self, row: int, connections: int) -> None:
-        self._cells[row * _COLUMNS + _OPEN] = connections
+        self.cells[row * _COLUMNS + _OPEN] = connections
 
     def open(self) -> int:
         """Connections open now, in all processes."""
-        return sum(self._cells[_OPEN : self._used[0] * _COLUMNS : _COLUMNS])
+        return sum(self.cells[_OPEN : self._used[0] * _COLUMNS : _COLUMNS])
 
     def totals(self) -> Totals:
         end = self._used[0] * _COLUMNS
-        return Totals(*(sum(self._cells[column:end:_COLUMNS]) for column in range(_OPEN)))
+        return Totals(*(sum(self.cells[column:end:_COLUMNS]) for column in range(_OPEN)))
+
+
+class Tenure:
+    """One worker's time in a row. What it has counted stays its own when the row is handed on."""
+
+    def __init__(self, counters: Counters, kind: str, number: int, row: int) -> None:
+        self.kind = kind  # "pid" or "thread"
+        self.number = number
+        self.row = row
+        self._counters = counters
+        self._before = counters.row(row)
+        self._after: Totals | None = None
+
+    def end(self) -> None:
+        self._after = self._counters.row(self.row)
+
+    def counts(self) -> dict[str, int]:
+        now = self._after or self._counters.row(self.row)
+        return {
+            self.kind: self.number,
+            "accepted": now.accepted - self._before.accepted,
+            "served": now.served - self._before.served,
+        }

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import resource
 import signal
 import sys
 from typing import NoReturn
@@ -11,9 +12,7 @@ from servers.config import ConfigError, read_config
 from servers.counters import Counters
 from servers.cpus import own_cpu_limit
 from servers.listener import ListenError, open_listener
-from servers.server import Server
-
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+from servers.server import STOP_SIGNALS, Server
 
 
 def run(model_name: str) -> NoReturn:
@@ -21,6 +20,7 @@ def run(model_name: str) -> NoReturn:
 
     The caller has blocked STOP_SIGNALS: one that came during the start is delivered once its handler is in place.
     """
+    raise_descriptor_limit()
     try:
         config = read_config(os.environ, own_cpu_limit())
         listener = open_listener(config.host, config.port, config.backlog)
@@ -28,7 +28,8 @@ def run(model_name: str) -> NoReturn:
         print(f"servers: {failure}", file=sys.stderr)
         sys.exit(2)
     model = models.load(model_name)
-    server = Server(config, listener, Counters(1 + max(config.max_connections, config.workers)))
+    rows = 1 + max(config.max_connections, config.workers, config.threads)
+    server = Server(model_name, config, listener, Counters(rows))
     # What exists now stays: the collector need not touch it, so forked children share its memory.
     gc.freeze()
     logs.info(f"Model {model_name}: {models.describe(model_name)}")
@@ -39,6 +40,12 @@ def run(model_name: str) -> NoReturn:
     server.log_totals()
     # Threads of connections that were just answered may still be on their last lines: do not wait for them.
     os._exit(0)
+
+
+def raise_descriptor_limit() -> None:
+    """Use all the descriptors that may be had: MAX_CONNECTIONS is the bound, not the shell's habitual 1024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def handle_signals(server: Server) -> None:

@@ -13,6 +13,18 @@ def info(message: str) -> None:
     _write(f"[INFO] {message}\n")
 
 
+def report(line: str) -> None:
+    """Log the exit report, one line of JSON."""
+    _write(f"[REPORT] {line}\n")
+
+
+def failure(what: str) -> None:
+    """Log the exception that is being handled, on one line."""
+    import traceback  # here, because what is never needed would be copied by every fork
+
+    info(f"{what}: {' '.join(traceback.format_exc().split())}")
+
+
 def packet(direction: str, data: bytes) -> None:
     """Log bytes that were received or sent, as hex and as ASCII."""
     _write("".join(f"[PACKET] {line}\n" for line in packet_lines(direction, data)))
@@ -28,4 +40,6 @@ def packet_lines(direction: str, data: bytes) -> tuple[str, str]:
 
 def _write(text: str) -> None:
     with contextlib.suppress(OSError):  # nobody reads the log any more: serving goes on
-        os.write(1, text.encode("utf-8", "backslashreplace"))
+        left = text.encode("utf-8", "backslashreplace")
+        while left:  # a signal can cut a write that is longer than the pipe has room for
+            left = left[os.write(1, left) :]

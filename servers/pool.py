@@ -5,9 +5,8 @@ import time
 from collections.abc import Callable
 
 from servers import logs
-from servers.server import Server
+from servers.server import STOP_SIGNALS, Server
 
-_STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 # A worker that dies at once would otherwise be forked in a busy loop, at the expense of the others.
 _FIRST_BACKOFF_S = 0.1
 _LAST_BACKOFF_S = 2.0
@@ -18,7 +17,7 @@ _WAKE_S = 1.0
 def supervise(server: Server, serve: Callable[[Server], None]) -> None:
     """Keep WORKERS processes that each run ``serve`` on the shared listener, until the server drains."""
     # This process only waits for signals: blocked and waited for, none can come at the wrong moment.
-    signals = _STOP_SIGNALS | {signal.SIGCHLD}
+    signals = STOP_SIGNALS | {signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     started: dict[int, float] = {}
     missing, backoff_s, not_before = server.config.workers, _FIRST_BACKOFF_S, 0.0
@@ -26,14 +25,16 @@ def supervise(server: Server, serve: Callable[[Server], None]) -> None:
         now = time.monotonic()
         while missing and now >= not_before:
             try:
-                started[server.children.fork(lambda: serve(server))] = now
+                pid = server.children.fork(lambda: serve(server))
+                server.workers.append(server.children.tenure(pid))
+                started[pid] = now
                 missing -= 1
             except OSError as failure:
                 logs.info(f"cannot start a worker: {failure.strerror}")
                 not_before = now + backoff_s
                 backoff_s = min(2 * backoff_s, _LAST_BACKOFF_S)
         received = signal.sigtimedwait(signals, max(0.0, not_before - now) if missing else _WAKE_S)
-        if received is not None and received.si_signo in _STOP_SIGNALS:
+        if received is not None and received.si_signo in STOP_SIGNALS:
             server.stop()
         for death in server.children.reap():
             now = time.monotonic()

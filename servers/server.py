@@ -1,11 +1,11 @@
 """What all models share: admission, the accept loop, counting, draining."""
 
+import _thread
 import contextlib
 import errno
 import os
 import signal
 import socket
-import threading
 import time
 from collections.abc import Iterator
 
@@ -13,33 +13,48 @@ from servers import logs, protocol
 from servers.children import Children
 from servers.config import Config
 from servers.connection import Connection, converse, discard_unread
-from servers.counters import Counters
+from servers.counters import Counters, Tenure
 from servers.listener import TICK_S
+from servers.report import report_line
 
 # accept fails so when the listener was shut down (by this process or by the one it is shared with) or closed.
-_LISTENER_GONE = frozenset({errno.EINVAL, errno.EBADF})
+LISTENER_GONE = frozenset({errno.EINVAL, errno.EBADF})
 # Out of descriptors or memory: the connection stays in the backlog, so trying again at once would spin.
 _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _ACCEPT_PAUSE_S = 0.1
+STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 # Children force their own drain first; only then does the parent kill what is left.
 _CHILDREN_GRACE_S = 0.5
 _FORCE_REPEAT_S = 0.5
+# A reply that is being handed to the kernel when the drain is over gets this long to be counted: less than the
+# children's grace.
+_SETTLE_S = 0.3
+_SETTLE_STEP_S = 0.01
 
 
 class Server:
     """One server process: the first one, a pool worker, or the child of one connection."""
 
-    def __init__(self, config: Config, listener: socket.socket, counters: Counters) -> None:
+    def __init__(self, model: str, config: Config, listener: socket.socket, counters: Counters) -> None:
+        self.model = model
         self.config = config
         self.listener = listener
         self.counters = counters
         self.draining = False
         self.children = Children(self)
+        self._cells = counters.cells
         self._open: set[Connection] = set()
         # Signal handlers run in between any two lines of the main thread, so they never take this lock.
-        self._lock = threading.Lock()
+        # Of _thread, not threading: importing that one makes each fork some 0.4 ms dearer (its after-fork work touches
+        # memory that is then copied), which a process per connection would pay for every client.
+        self._lock = _thread.allocate_lock()
+        self._main_thread = _thread.get_ident()
         self._row = 0
+        self._thread_rows: dict[int, int] = {}
         self._parent_pid: int | None = None
+        self._cut_at: float | None = None
+        self._started_at = time.monotonic()
+        self.workers: list[Tenure] = []  # of the pool models, also those that have been replaced
 
     # --- accepting ---
 
@@ -52,7 +67,7 @@ class Server:
             except BlockingIOError:
                 self.tick()
             except OSError as failure:
-                if failure.errno in _LISTENER_GONE:
+                if failure.errno in LISTENER_GONE:
                     self.stop()
                 elif failure.errno in _OUT_OF_RESOURCES:
                     if not starved:
@@ -70,12 +85,13 @@ class Server:
 
     def admit(self, connection: Connection) -> bool:
         """Take a connection into service, or count it as refused when the server is full."""
+        self._count_in_row(connection, self._thread_rows.get(_thread.get_ident(), self._row))
         with self._lock:
             if self.counters.open() >= self.config.max_connections:
                 self.counters.add(self._row, refused=1)
                 return False
             self._open.add(connection)
-            self.counters.add(self._row, accepted=1)
+            self.counters.add(connection.row, accepted=1)
             self.counters.set_open(self._row, len(self._open))
         if self.draining:  # the stop came between accept and here, and did not see this connection
             connection.shut_read()
@@ -88,7 +104,7 @@ class Server:
             yield
         except (OSError, RuntimeError, MemoryError) as failure:
             logs.info(f"cannot serve {connection.peer}: {failure}; {self.counters.open()} connections are open")
-            self._forget(connection)
+            self.leave(connection)
             with self._lock:
                 self.counters.add(self._row, accepted=-1, refused=1)
             self._turn_away(connection)
@@ -104,13 +120,13 @@ class Server:
     def handle(self, connection: Connection) -> None:
         """Serve a connection to its end and close it."""
         # The main thread must look at its signals now and then; other threads can wait for as long as a client may.
-        in_main_thread = threading.current_thread() is threading.main_thread()
+        in_main_thread = _thread.get_ident() == self._main_thread
         idle_timeout_s = self.config.idle_timeout_s
         receive_timeout_s = min(TICK_S, idle_timeout_s or TICK_S) if in_main_thread else idle_timeout_s
         try:
             converse(self, connection, receive_timeout_s)
         except Exception as failure:  # noqa: BLE001 - one connection's bug must not end the others
-            connection.fault(f"was dropped: {type(failure).__name__}: {failure}")
+            self.fault(connection, f"was dropped: {type(failure).__name__}: {failure}")
         finally:
             self.leave(connection)
             connection.sock.close()
@@ -120,20 +136,15 @@ class Server:
 
         def serve_one() -> None:
             self.listener.close()
+            self._count_in_row(connection, self._row)
             self.handle(connection)
 
         self.children.fork(serve_one, open_connections=1)
-        self._forget(connection)
+        self.leave(connection)
         connection.sock.close()
 
     def leave(self, connection: Connection) -> None:
-        """The connection has ended: add its counts to the server's."""
-        with self._lock:
-            self._open.discard(connection)
-            self.counters.add(self._row, served=connection.served, errors=connection.errors)
-            self.counters.set_open(self._row, len(self._open))
-
-    def _forget(self, connection: Connection) -> None:
+        """The connection has ended, or is another process's now."""
         with self._lock:
             self._open.discard(connection)
             self.counters.set_open(self._row, len(self._open))
@@ -143,7 +154,28 @@ class Server:
         """Connections open in this process."""
         return len(self._open)
 
-    # --- counting what goes wrong ---
+    # --- counting, at once and in shared memory: a process that is killed takes nothing with it ---
+
+    def count_in(self, row: int) -> None:
+        """Count what the calling thread accepts and serves from now on in a row of its own."""
+        self._thread_rows[_thread.get_ident()] = row
+
+    def _count_in_row(self, connection: Connection, row: int) -> None:
+        connection.row = row
+        connection.served_cell = self.counters.served_cell(row)
+
+    def count_served(self, connection: Connection, requests: int) -> None:
+        with self._lock:
+            self._cells[connection.served_cell] += requests
+
+    def count_error(self, connection: Connection) -> None:
+        with self._lock:
+            self.counters.add(connection.row, errors=1)
+
+    def fault(self, connection: Connection, message: str) -> None:
+        """Count and log that the connection ended badly."""
+        self.count_error(connection)
+        logs.info(f"{connection.peer} {message}")
 
     def count_replaced(self) -> None:
         with self._lock:
@@ -167,12 +199,19 @@ class Server:
             connection.shut_read()
 
     def force(self, *_: object) -> None:
-        """End this process at once; what its open connections have counted is not lost."""
+        """End this process at once, but for replies that are on their way to the kernel: they are counted first."""
         self.children.kill()
-        if self._open:
-            logs.info(f"DRAIN_TIMEOUT of {self.config.drain_timeout_s:g} s is over: {len(self._open)} connections cut")
-        for connection in list(self._open):
-            self.counters.add(self._row, served=connection.served, errors=connection.errors)
+        cut = list(self._open)
+        if self._cut_at is None:
+            self._cut_at = time.monotonic()
+            if cut:
+                logs.info(f"DRAIN_TIMEOUT of {self.config.drain_timeout_s:g} s is over: {len(cut)} connections cut")
+        for connection in cut:
+            connection.shut()
+        if any(connection.sending for connection in cut) and time.monotonic() < self._cut_at + _SETTLE_S:
+            # Perhaps by the very code that this handler has interrupted, so it can only come back later.
+            signal.setitimer(signal.ITIMER_REAL, _SETTLE_STEP_S, _SETTLE_STEP_S)
+            return
         if self._parent_pid is None:
             self.log_totals()
         os._exit(0)
@@ -182,7 +221,8 @@ class Server:
         while self._open:
             time.sleep(0.01)
         self.children.wait()
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        if self.draining:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def tick(self) -> None:
         """Called at least every TICK_S by a main thread that blocks: a child whose parent was killed must not stay."""
@@ -193,6 +233,8 @@ class Server:
         totals = self.counters.totals()
         if totals.replaced:
             logs.info(f"Workers replaced: {totals.replaced}")
+        workers = [worker.counts() for worker in self.workers]
+        logs.report(report_line(self.model, totals, workers, time.monotonic() - self._started_at))
         logs.info(
             f"Server stopped: accepted {totals.accepted}, served {totals.served}, "
             f"refused {totals.refused}, errors {totals.errors}"
@@ -207,12 +249,9 @@ class Server:
 
     def become_child(self, row: int, parent_pid: int) -> None:
         """Make this copy of the server, just forked with its signals blocked, a process of its own."""
+        # Kept short: a process per connection does it for every client. The signal handlers are inherited and are
+        # methods of this very object; the lock is free, since who forks has no other thread.
         self._row = row
         self._parent_pid = parent_pid
-        self._lock = threading.Lock()
         self.draining = False
         self.children = Children(self)
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(signum, self.stop)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGALRM, self.force)

@@ -11,8 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from testbed import images
 from testbed.errors import UserError
+from testbed.fields import Cpus, Machine, MemoryBytes
 from testbed.sweep import load_user
-from testbed.sweepfile import Cpus, Machine, MemoryBytes
 
 PROJECT = Path(__file__).resolve().parent.parent
 MAX_WORKERS = 64

@@ -1,10 +1,13 @@
 """The compose project of a trial, as data: the whole experiment in one file that starts that very trial again. Pure."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from testbed.images import image_name
-from testbed.plan import Trial
+from testbed.plan import Cell, Trial
+from testbed.topology import CpuSets, format_cpu_list, parse_cpu_list
 
 RUN_LABEL = "threadmill.run"
 TRIAL_LABEL = "threadmill.trial"
@@ -28,14 +31,26 @@ _CONFINED: dict[str, Any] = {
 }
 
 
+UNPINNED = CpuSets(server=None, generator=None, rest=None, isolated=False, notes=("nothing is pinned: isolate is off",))
+
+
 @dataclass(frozen=True)
 class Run:
-    """What all trials of a sweep share. `user` is `uid:gid` of the load containers, who write the results."""
+    """What all trials of a sweep share. `user` is `uid:gid` of every container: load and probe write the results, and
+    the probe may only look at processes of its own user. `cpu_sets` without sets pins nothing; `worker_cpus` limits
+    each load worker; `images` are servers that stand in for ours, by model."""
 
     run_id: str
     project: str
     user: str
     workers: int
+    cpu_sets: CpuSets = UNPINNED
+    worker_cpus: float | None = None
+    images: Mapping[str, str] = field(default_factory=dict)
+
+
+def _pinned(cpus: str | None) -> dict[str, str]:
+    return {} if cpus is None else {"cpuset": cpus}
 
 
 def _load(run: Run, load_directory: str, **extra: Any) -> dict[str, Any]:
@@ -59,6 +74,7 @@ def load_services(run: Run, load_directory: str, targets: str) -> dict[str, Any]
         command=["--master", "--web-port", str(WEB_PORT)],
         environment={"TARGETS": targets},
         ports=[f"127.0.0.1::{WEB_PORT}"],
+        **_pinned(run.cpu_sets.rest),
     )
     worker = _load(
         run,
@@ -66,17 +82,30 @@ def load_services(run: Run, load_directory: str, targets: str) -> dict[str, Any]
         command=["--worker", "--master-host", "locust"],
         environment={"TARGETS": targets},
         scale=run.workers,
+        **_pinned(run.cpu_sets.generator),
+        **({} if run.worker_cpus is None else {"cpus": run.worker_cpus}),
     )
     return {"locust": master, "worker": worker}
 
 
+def server_cpus(run: Run, cell: Cell) -> dict[str, Any]:
+    """How the cell's CPU limit is enforced: a quota within the server's processors, fewer processors, or both."""
+    server = run.cpu_sets.server
+    if cell.limit == "quota":
+        return {"cpus": cell.cpus, **_pinned(server)}
+    processors = format_cpu_list(parse_cpu_list(server or f"0-{math.ceil(cell.cpus) - 1}")[: math.ceil(cell.cpus)])
+    return {"cpuset": processors, **({"cpus": cell.cpus} if cell.limit == "both" else {})}
+
+
 def server_service(run: Run, trial: Trial) -> dict[str, Any]:
-    """The server under test with its limits: CPU quota, memory without swap, and nothing else inside its container."""
+    """The server under test with its limits: CPU, memory without swap, and nothing else inside its container."""
     cell = trial.cell
     return {
         **_CONFINED,
-        "image": image_name(cell.model),
-        "cpus": cell.cpus,
+        "image": run.images.get(cell.model) or image_name(cell.model),
+        "user": run.user,
+        **server_cpus(run, cell),
+        "environment": {"WORKERS": str(cell.workers or 1), "THREADS": str(cell.threads or 1)},
         "mem_limit": cell.memory_bytes,
         "memswap_limit": cell.memory_bytes,
         "pids_limit": PIDS_LIMIT,
@@ -86,14 +115,30 @@ def server_service(run: Run, trial: Trial) -> dict[str, Any]:
     }
 
 
+def probe_service(run: Run, load_directory: str, trial: Trial) -> dict[str, Any]:
+    """The probe beside the server: it sees the server's processes, and has no network and no privileges."""
+    return {
+        **_CONFINED,
+        "image": image_name("probe"),
+        "user": run.user,
+        "pid": f"service:{trial.cell.model}",
+        "network_mode": "none",
+        "command": ["--output", "/results/load", "--name", trial.trial_id],
+        "labels": {RUN_LABEL: run.run_id, TRIAL_LABEL: trial.trial_id},
+        "volumes": [{"type": "bind", "source": load_directory, "target": "/results/load"}],
+        **_pinned(run.cpu_sets.rest),
+    }
+
+
 def project(run: Run, load_directory: str, targets: str, trial: Trial | None) -> dict[str, Any]:
-    """The compose project: load services, and the server of `trial` when one is given.
+    """The compose project: load services, and server and probe of `trial` when one is given.
 
     `load_directory` is where results land, relative to the file this is written to.
     """
     services = load_services(run, load_directory, targets)
     if trial is not None:
         services[trial.cell.model] = server_service(run, trial)
+        services["probe"] = probe_service(run, load_directory, trial)
     return {
         "name": run.project,
         "services": services,

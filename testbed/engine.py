@@ -15,8 +15,7 @@ import docker.errors
 import requests
 from docker.models.containers import Container
 
-from testbed import cgroup
-from testbed.compose import RUN_LABEL
+from testbed.compose import RUN_LABEL, TRIAL_LABEL
 from testbed.errors import UserError
 from testbed.interrupt import deferred
 
@@ -57,24 +56,18 @@ def _endpoint() -> str | None:
 
 
 class Server:
-    """A running server container and its control group."""
+    """A running server container."""
 
     def __init__(self, container: Container) -> None:
         self.container = container
-        self._group: cgroup.ControlGroup | None = None
-        # Without a pid the container has ended already, and /proc/0 is nobody's.
-        if pid := container.attrs["State"]["Pid"]:
-            with contextlib.suppress(OSError):
-                self._group = cgroup.ControlGroup.of(Path(f"/proc/{pid}/cgroup").read_text())
 
-    def counters(self) -> cgroup.Counters:
-        """Its counters now, exact where the control group's files are in sight, else as the engine tells them."""
-        if self._group is not None:
-            return self._group.read()
+    def tasks(self) -> tuple[int, int]:
+        """How many processes and how many threads in all it has now, counted from outside."""
         try:
-            return cgroup.from_engine(self.container.stats(stream=False, one_shot=True))
+            top = self.container.top(ps_args="-eLo pid,tid")
         except docker.errors.APIError:
-            return cgroup.from_engine({})
+            return 0, 0
+        return len({pid for pid, _ in top["Processes"]}), len(top["Processes"])
 
     def exit(self) -> Exit | None:
         """How it ended, or None while it runs."""
@@ -256,6 +249,11 @@ class Engine:
         raise UserError(
             f"run {run_id}: some containers are left; run: docker rm -f $(docker ps -aq -f label={RUN_LABEL}={run_id})"
         )
+
+    def remove_trial(self, run_id: str, trial_id: str) -> None:
+        """Remove what is left of a trial: its probe."""
+        for container in self._containers(run_id, f"{TRIAL_LABEL}={trial_id}"):
+            _remove_container(container)
 
     def runs(self) -> dict[str, int]:
         """The runs that have containers or networks here, with how many."""

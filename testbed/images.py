@@ -23,6 +23,9 @@ BASE_RECIPE = PROJECT / "images" / "base"
 PYTHON_IMAGE = "python:3.13-slim-trixie"
 OWN_BASE = "threadmill/base"
 RECIPE_LABEL = "threadmill.recipe"
+# What stands beside the models: the load and the probe.
+COMPANIONS = ("locust", "probe")
+EVERY = (*MODELS, *COMPANIONS)
 # A registry that is there answers with the image's manifest well within this; none at all fails at once or never.
 REGISTRY_ANSWER_S = 5.0
 CA_BUNDLE_VARIABLES = ("CA_BUNDLE", "PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -40,7 +43,7 @@ class Base:
 
 
 def image_name(model: str) -> str:
-    """The image of a model, or of `locust`."""
+    """The image of a model, of `locust`, or of `probe`."""
     return f"threadmill/{model}"
 
 
@@ -52,7 +55,7 @@ def _present(reference: str, label: str = "", value: str = "") -> bool:
 
 def missing() -> list[str]:
     """The names of the images that do not exist here."""
-    return [name for name in map(image_name, (*MODELS, "locust")) if not _present(name)]
+    return [name for name in map(image_name, EVERY) if not _present(name)]
 
 
 def ca_bundle(environment: dict[str, str]) -> str:
@@ -153,15 +156,15 @@ class Progress:
 
 
 def build(models: Sequence[str] | None, say: Say) -> None:
-    """Build these models' images (default: all) and Locust's, side by side. UserError, one line, if that fails.
+    """Build these models' images (default: all), Locust's and the probe's. UserError, one line, if that fails.
 
     What has not changed comes from Docker's cache: with nothing to do this takes a second.
     """
-    build_missing((*(models or MODELS), "locust"), say)
+    build_missing((*(models or MODELS), *COMPANIONS), say)
 
 
 def build_missing(names: Sequence[str], say: Say) -> None:
-    """Build what is missing or out of date among these: names of models, or `locust`."""
+    """Build what is missing or out of date among these: names of models, `locust`, `probe`."""
     base = choose_base(say)
     say(f"[images] base: {base.reference} ({base.origin})")
     environment = {**os.environ, "BASE": base.reference, "CA_BUNDLE": ca_bundle(dict(os.environ))}

@@ -11,6 +11,7 @@ from testbed.plan import Trial
 REQUEST_TIMEOUT_S = 5.0
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 15.0
+VERIFY_TIMEOUT_S = 30.0
 
 
 class LoadError(Exception):
@@ -32,6 +33,38 @@ class Status:
     failures: int
 
 
+@dataclass(frozen=True)
+class Work:
+    """What each request asks of the server, in calibrated units."""
+
+    spin_units: int
+    hash_rounds: int
+
+
+@dataclass(frozen=True)
+class Echo:
+    """One try for an echo. `error` is empty when it came back."""
+
+    error: str
+    echoes: int
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Checks of the protocol, each {"name", "status", "reason"}, and the requests the server echoed for them."""
+
+    checks: list[dict[str, str]]
+    echoes: int
+
+
+@dataclass(frozen=True)
+class Held:
+    """Connections that are open and silent, and the requests the server echoed on them."""
+
+    held: int
+    echoes: int
+
+
 class Load:
     """Locust's master at `base_url`, such as http://127.0.0.1:40123."""
 
@@ -44,8 +77,9 @@ class Load:
     def _call(self, method: str, path: str, timeout: float, **options: Any) -> dict[str, Any]:
         try:
             response = self._session.request(method, self.base_url + path, timeout=timeout, **options)
-            response.raise_for_status()
             answer: dict[str, Any] = response.json()
+            if not response.ok:
+                raise LoadError(f"Locust's master: {method} {path}: {answer.get('error') or response.reason}")
         except requests.RequestException as error:
             raise LoadError(f"Locust's master: {method} {path}: {error}") from None
         return answer
@@ -57,12 +91,30 @@ class Load:
         except LoadError:
             return 0
 
-    def echo(self, target: str) -> str:
-        """One real echo from the load's network to the server: the empty string when it came back, else why not."""
+    def echo(self, target: str) -> Echo:
+        """One real echo from the load's network to the server."""
         answer = self._call("GET", "/threadmill/echo", REQUEST_TIMEOUT_S, params={"target": target})
-        return "" if answer["ok"] else str(answer["error"])
+        return Echo("" if answer["ok"] else str(answer["error"]), answer["replies"])
 
-    def start(self, trial: Trial, spin_units: int, warmup_s: float, window_s: float) -> None:
+    def verify(self, target: str, parallel: int) -> Verified:
+        """Check that the server speaks the protocol, on `parallel` connections at once besides one alone."""
+        parameters = {"target": target, "parallel": parallel}
+        answer = self._call("POST", "/threadmill/verify", VERIFY_TIMEOUT_S, params=parameters)
+        # A line answered with !error is no request served, neither here nor in the server's own count.
+        return Verified(answer["checks"], answer["replies"] - answer["errors"])
+
+    def hold(self, target: str, connections: int) -> Held:
+        """Open connections, get an echo on each that is served, and keep them open until `release`."""
+        parameters = {"target": target, "connections": connections}
+        answer = self._call("POST", "/threadmill/hold", VERIFY_TIMEOUT_S, params=parameters)
+        return Held(answer["held"], answer["replies"])
+
+    def release(self) -> int | None:
+        """Close what `hold` keeps open. Returns the requests echoed since; None if it is not certain for each."""
+        answer = self._call("POST", "/threadmill/release", REQUEST_TIMEOUT_S)
+        return None if answer["unanswered"] else int(answer["replies"])
+
+    def start(self, trial: Trial, work: Work, warmup_s: float, window_s: float) -> None:
         """Start the trial's users, all at once. LoadError with Locust's reason when it refuses."""
         cell = trial.cell
         form = {
@@ -73,7 +125,12 @@ class Load:
             "payload_bytes": cell.payload_bytes,
             "think_ms": cell.think_us / 1000,
             "sleep_us": cell.sleep_us,
-            "spin_units": spin_units,
+            "spin_units": work.spin_units,
+            "hash_rounds": work.hash_rounds,
+            "mode": "closed" if cell.mode == "closed" else "open",
+            "rate": cell.rate_rps or 0,
+            "arrivals": cell.arrivals,
+            "idle_holders": cell.idle_holders,
             "warmup_s": warmup_s,
             "window_s": window_s,
             "trial_id": trial.trial_id,

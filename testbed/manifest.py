@@ -12,9 +12,9 @@ import psutil
 
 from testbed.compose import Run
 from testbed.engine import Engine
-from testbed.images import image_name
+from testbed.images import COMPANIONS, image_name
 from testbed.results import SCHEMA_VERSION
-from testbed.sweepfile import Sweep
+from testbed.schema import Sweep
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -61,7 +61,9 @@ def manifest(
             "load_average_1m": round(os.getloadavg()[0], 2),
         },
         "engine": engine.facts(),
-        "images": {name: engine.image_id(image_name(name)) for name in (*sweep.models, "locust")},
+        "images": {
+            name: engine.image_id(run.images.get(name) or image_name(name)) for name in (*sweep.models, *COMPANIONS)
+        },
         "threadmill": {
             "version": _version(),
             "commit": _git("rev-parse", "HEAD"),

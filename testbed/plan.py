@@ -1,15 +1,24 @@
 """From a sweep to its trials: the crossed axes, in complete blocks, in a seeded order. Pure."""
 
 import itertools
+import math
 import random
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from testbed.errors import UserError
-from testbed.sweepfile import Exclude, Sweep
+from testbed.schema import Exclude, Sweep
 
 # What a trial costs beyond warm-up and window: start, readiness, stop, collection. Only for the time a plan announces.
 EXPECTED_OVERHEAD_S = 2.5
+# Trials of a search for a capacity between 10 and 10,000 requests/s, confirmations included.
+EXPECTED_SEARCH_STEPS = 12
+
+WITH_WORKERS = ("mpmt", "prefork", "prefork-event-loop")
+WITH_THREADS = ("thread-pool",)
+# As the servers' own default: with one worker a pool of processes would be another model.
+LEAST_WORKERS = 2
 
 
 @dataclass(frozen=True)
@@ -19,12 +28,20 @@ class Cell:
     model: str
     cpus: float
     memory_bytes: int
+    limit: str
+    workers: int
+    threads: int
     sleep_us: int
     spin_us: int
+    hash_us: int
     payload_bytes: int
     connection: str
     think_us: int
     users: int
+    idle_holders: int
+    mode: str
+    rate_rps: float | None
+    arrivals: str
 
 
 @dataclass(frozen=True)
@@ -34,6 +51,7 @@ class Trial:
     trial_id: str
     block: int
     cell: Cell
+    canary: bool = False
 
 
 def _excluded(cell: Cell, rule: Exclude) -> bool:
@@ -41,12 +59,19 @@ def _excluded(cell: Cell, rule: Exclude) -> bool:
         "model": cell.model,
         "cpus": cell.cpus,
         "memory": cell.memory_bytes,
+        "limit": cell.limit,
+        "workers": cell.workers,
+        "threads": cell.threads,
         "sleep": cell.sleep_us,
         "spin": cell.spin_us,
+        "hash": cell.hash_us,
         "payload": cell.payload_bytes,
         "connection": cell.connection,
         "think": cell.think_us,
         "users": cell.users,
+        "idle_holders": cell.idle_holders,
+        "rate": cell.rate_rps,
+        "arrivals": cell.arrivals,
     }
     given = {name: axis for name, axis in rule if axis is not None}
     return bool(given) and all(values[name] in axis for name, axis in given.items())
@@ -54,20 +79,34 @@ def _excluded(cell: Cell, rule: Exclude) -> bool:
 
 def cells(sweep: Sweep) -> list[Cell]:
     """Every combination that is not excluded, in the order in which the file lists the values."""
-    work = sweep.workload
-    crossed = itertools.product(
+    work, load = sweep.workload, sweep.load
+    crossed: Iterator[tuple[Any, ...]] = itertools.product(
         sweep.models,
         sweep.limits.cpus,
         sweep.limits.memory,
+        sweep.limits.limit,
+        sweep.pools.workers or (0,),
+        sweep.pools.threads,
         work.sleep,
         work.spin,
+        work.hash,
         work.payload,
         work.connection,
         work.think,
-        sweep.load.users,
+        load.users,
+        load.idle_holders,
+        (load.mode,),
+        load.rate or (None,),
+        load.arrivals,
     )
-    every = (Cell(*values) for values in crossed)
+    every = dict.fromkeys(_with_pools(Cell(*values)) for values in crossed)
     return [cell for cell in every if not any(_excluded(cell, rule) for rule in sweep.exclude)]
+
+
+def _with_pools(cell: Cell) -> Cell:
+    """The cell with the pool sizes its model has; 0 where it has none, so that they do not make two cells of one."""
+    workers = (cell.workers or max(LEAST_WORKERS, math.ceil(cell.cpus))) if cell.model in WITH_WORKERS else 0
+    return replace(cell, workers=workers, threads=cell.threads if cell.model in WITH_THREADS else 0)
 
 
 def trials(sweep: Sweep) -> list[Trial]:
@@ -88,17 +127,44 @@ def _numbered(sweep: Sweep, generator: random.Random) -> Iterator[Trial]:
         order = cells(sweep)
         if sweep.order.shuffle:
             generator.shuffle(order)
+        if sweep.order.canary:
+            yield Trial(f"{number:03d}-b{block}-canary", block, cells(sweep)[0], canary=True)
         for cell in order:
             number += 1
             yield Trial(f"{number:03d}-b{block}-{cell.model}-{cell.cpus:g}cpu", block, cell)
 
 
-def expected_s(sweep: Sweep, count: int) -> float:
-    """About how many seconds `count` trials of this sweep take."""
-    return count * (sweep.warmup / 1e6 + sweep.duration / 1e6 + EXPECTED_OVERHEAD_S)
+def measured_cells(sweep: Sweep, rows: list[dict[str, Any]]) -> list[Cell]:
+    """The cells of a table: the sweep's own, or, after a search, those at shares of the capacity it found."""
+    if not sweep.load.slo:
+        return cells(sweep)
+    shares = [row for row in rows if "-at" in row["trial_id"]]
+    return list(dict.fromkeys(Cell(**{name: row[name] for name in Cell.__annotations__}) for row in shares))
+
+
+def expected_trials(sweep: Sweep) -> int:
+    """About how many trials the sweep takes; exact without a search."""
+    searched = EXPECTED_SEARCH_STEPS + len(sweep.load.at or ()) if sweep.load.slo else 1
+    return len(trials(sweep)) * searched
+
+
+def expected_s(sweep: Sweep) -> float:
+    """About how many seconds the sweep takes."""
+    return expected_trials(sweep) * (sweep.warmup / 1e6 + sweep.duration / 1e6 + EXPECTED_OVERHEAD_S)
 
 
 def varying_fields(these: list[Cell]) -> list[str]:
-    """The names of the cell fields that differ between these cells, model and cpus always among them."""
+    """The names of the cell fields that differ between these cells; model and cpus always, pool sizes only where they
+    do not follow from these two."""
     rows = [asdict(cell) for cell in these]
-    return [name for name in Cell.__annotations__ if name in ("model", "cpus") or len({row[name] for row in rows}) > 1]
+
+    def varies(name: str) -> bool:
+        if name in ("workers", "threads"):
+            return any(len({row[name] for row in rows if _pool_key(row) == key}) > 1 for key in map(_pool_key, rows))
+        return name in ("model", "cpus") or len({row[name] for row in rows}) > 1
+
+    return [name for name in Cell.__annotations__ if varies(name)]
+
+
+def _pool_key(row: dict[str, Any]) -> tuple[Any, Any]:
+    return row["model"], row["cpus"]

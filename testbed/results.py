@@ -6,41 +6,71 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Every column of trials.csv, in order, with its meaning. The unit is in the name. An empty field means "not known".
 COLUMNS: dict[str, str] = {
     "trial_id": "the trial's directory under trials/",
     "block": "repetition; each block holds every combination once",
+    "canary": "true for the extra trial that opens a block, always of the same cell",
     "model": "concurrency model of the server",
-    "cpus": "CPU limit (CFS quota / period)",
+    "cpus": "CPU limit",
+    "limit": "how it is enforced: quota (CFS), cpuset (so many processors), both",
     "memory_bytes": "memory limit; swap is off",
+    "workers": "size of the pool of processes; 0 for models without one",
+    "threads": "size of the pool of threads; 0 for models without one",
     "sleep_us": "wait per request, `!sleep`",
-    "spin_us": "CPU time per request, `!spin`, as calibrated",
+    "spin_us": "CPU time per request with the interpreter's lock, `!spin`, as calibrated",
+    "hash_us": "CPU time per request without the lock, `!hash`, as calibrated",
     "payload_bytes": "payload after the directives",
     "connection": "persistent, per-request, or requests per connection",
     "think_us": "pause of a user between reply and next request",
-    "users": "closed-loop users: the most requests in flight",
+    "mode": "closed, open, or the search the trial belongs to",
+    "rate_rps": "open loop: requests per second that were to be sent",
+    "arrivals": "open loop: constant or poisson",
+    "users": "closed loop: users; open loop: the most requests in flight",
+    "idle_holders": "silent connections held besides",
     "users_starved": "users without any reply inside the window",
-    "status": "ok or failed",
-    "reasons": "why it failed",
+    "status": "ok, or failed when the verdict is invalid",
+    "verdict": "server-bound, not-saturated, client-bound or invalid",
+    "unsteady": "true when throughput or latency drifted within the window",
+    "reasons": "why this verdict",
     "throughput_rps": "verified replies per second in the window",
-    "latency_p50_us": "median of request (with connect, where one is made) to reply",
-    "latency_p99_us": "99th percentile; empty below 100 samples",
+    "latency_p50_us": "median from intended start to reply (closed loop: from sending, with connect where one is made)",
+    "latency_p90_us": "90th percentile of the same",
+    "latency_p99_us": "99th percentile; empty where the sample does not support it",
+    "latency_max_us": "greatest latency",
+    "service_time_p50_us": "median from sending to reply",
+    "service_time_p99_us": "99th percentile of the same",
+    "send_lag_p99_us": "99th percentile from intended start to sending",
+    "dispatch_lag_p99_us": "the same of requests that found a user idle: the generator's own lateness",
+    "offered": "open loop: requests that were due in the window",
+    "missed": "open loop: due in the window, not sent by its end",
+    "achieved_over_offered": "open loop: verified replies per offered request",
     "ok": "verified replies in the window",
     "failed": "failed requests in the window",
     "in_flight": "requests without reply when the window closed",
     "cpu_used_s": "CPU time of the server's container in the window",
+    "cpu_us_per_request": "the same per verified reply",
     "window_s": "length of the window",
     "throttled_periods": "quota periods in which the container was stopped",
     "periods": "quota periods in which the container wanted to run",
     "throttled_s": "time stopped, summed over CPUs",
     "memory_peak_bytes": "most memory charged to the container since its start",
+    "pss_bytes": "proportional set size of all its processes at the window's end",
     "oom_kills": "processes killed for want of memory, since the container's start",
+    "voluntary_switches": "context switches by waiting, in the window, of tasks seen alive",
+    "involuntary_switches": "context switches by preemption, likewise",
+    "accept_queue_max": "most connections seen waiting to be accepted",
+    "listen_overflows": "connections dropped because that queue was full",
+    "generator_cpu_share": "CPU share of the busiest load worker, of one core",
+    "probe_cpu_share": "CPU share of the probe, of one core",
+    "server_served": "replies by the server's own count, over its life",
     "overhead_s": "wall time of the trial beyond warm-up and window",
 }
 
@@ -107,17 +137,27 @@ class ResultsDirectory:
         records = [self.trial(trial_id) / "trial.json" for trial_id in trial_ids]
         return [row_of(json.loads(path.read_text(encoding="utf-8"))) for path in records if path.exists()]
 
-    def take_load_result(self, trial_id: str) -> dict[str, Any] | None:
-        """Move the load's result file into the trial's directory, owned by who runs this, and return what it says."""
-        source = self.load / f"{trial_id}.json"
+    def take_json(self, trial_id: str, name: str, new_name: str) -> dict[str, Any] | None:
+        """Move a file that a container has written into the trial's directory, owned by who runs this, and return what
+        it says. None when there is no such file.
+        """
+        source = self.load / name
         try:
             text = source.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
         value: dict[str, Any] = json.loads(text)
-        write_atomically(self.trial(trial_id) / "load.json", text)
+        write_atomically(self.trial(trial_id) / new_name, text)
         source.unlink()
         return value
+
+    def take_rest(self, trial_id: str) -> None:
+        """Move what else there is of the trial: the probe's series. The window's edges are in its other files."""
+        series = self.load / f"{trial_id}.probe.ndjson"
+        if series.exists():
+            write_atomically(self.trial(trial_id) / "probe.ndjson", series.read_text(encoding="utf-8"))
+        for leftover in self.load.glob(f"{trial_id}.*"):
+            leftover.unlink()
 
     def close(self) -> None:
         """Remove the load's directory: what finished trials had in it is with them now."""
@@ -129,10 +169,10 @@ def row_of(record: dict[str, Any]) -> dict[str, Any]:
     return {name: record.get(name) for name in COLUMNS} | {"reasons": "; ".join(record["reasons"])}
 
 
-def csv_text(rows: list[dict[str, Any]]) -> str:
-    """trials.csv: a header, then one tidy row per trial; None becomes an empty field."""
+def csv_text(rows: list[dict[str, Any]], columns: Iterable[str] = COLUMNS) -> str:
+    """A header, then one tidy row each; None becomes an empty field."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(COLUMNS), extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(text, list(columns), extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

@@ -13,23 +13,29 @@ from typing import Any
 
 from rich.console import Console
 
-from testbed import images, plan, sweepfile
-from testbed.compose import Run
+from testbed import images, plan, sweepfile, topology
+from testbed.compose import UNPINNED, Run
 from testbed.engine import Engine
 from testbed.errors import UserError
-from testbed.interrupt import interruptible, undisturbed
+from testbed.interrupt import deferred, interruptible, undisturbed
 from testbed.lock import only_sweep
 from testbed.manifest import calibrate, differences, manifest
 from testbed.plan import Trial
+from testbed.program import Answer, program
 from testbed.progress import SweepProgress, plain
 from testbed.results import ResultsDirectory, csv_text, write_atomically, write_json
+from testbed.schema import Sweep
 from testbed.stack import LoadStack
-from testbed.sweepfile import Sweep
-from testbed.table import results_table
+from testbed.summary import summary
+from testbed.table import LEGEND, capacity_table, results_table
+from testbed.topology import CpuSets
 from testbed.trial import Setting, run_trial
 
 # The load containers' user where the caller is root: nothing in a container runs as root.
 UNPRIVILEGED = (10001, 10001)
+
+# More lines than this push the table out of sight.
+MOST_WARNINGS = 6
 
 EXIT_OK, EXIT_TRIALS_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -37,6 +43,13 @@ EXIT_OK, EXIT_TRIALS_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 def load_user() -> tuple[int, int]:
     """uid and gid of the load containers: the caller's, so that what they write is the caller's."""
     return (os.getuid(), os.getgid()) if os.getuid() != 0 else UNPRIVILEGED
+
+
+def cpu_sets(sweep: Sweep) -> CpuSets:
+    """Who runs on which processors during the whole sweep: the generator must not move between trials."""
+    if not sweep.isolate:
+        return UNPINNED
+    return topology.partition(topology.read(), max(sweep.limits.cpus), sweep.load.workers)
 
 
 def print_plan(sweep: Sweep, console: Console) -> None:
@@ -50,10 +63,11 @@ def print_plan(sweep: Sweep, console: Console) -> None:
 
 
 def _announcement(sweep: Sweep, trials: list[Trial]) -> str:
-    seconds = plan.expected_s(sweep, len(trials))
+    seconds = plan.expected_s(sweep)
     blocks = f" in {sweep.repeat} blocks" if sweep.repeat > 1 else ""
     each = f"{sweep.warmup / 1e6:g} s warm-up + {sweep.duration / 1e6:g} s window"
-    return f"{sweep.name}: {len(trials)} trials{blocks}, {each} each, about {seconds / 60:.1f} minutes"
+    what = f"{len(trials)} searches" if sweep.load.slo else f"{len(trials)} trials"
+    return f"{sweep.name}: {what}{blocks}, {each} per trial, about {seconds / 60:.1f} minutes"
 
 
 def run(sweep: Sweep, source: str, results_root: Path, console: Console) -> int:
@@ -96,10 +110,19 @@ class _Campaign:
         self.console = console
         self.engine = Engine()
         self.trials = plan.trials(sweep)
-        self.shared = Run(run_id, f"threadmill-{run_id.lower()}", f"{uid}:{gid}", sweep.load.workers)
+        self.shared = Run(
+            run_id=run_id,
+            project=f"threadmill-{run_id.lower()}",
+            user=f"{uid}:{gid}",
+            workers=sweep.load.workers,
+            cpu_sets=cpu_sets(sweep),
+            worker_cpus=sweep.load.worker_cpus,
+            images=sweep.images,
+        )
         self._say = plain(console)
         self.stack = LoadStack(self.engine, self.shared, directory, self._say)
         self.rows: list[dict[str, Any]] = []
+        self.answers: list[Answer] = []
         self.interrupted = False
         self._under_way: Trial | None = None
 
@@ -126,10 +149,14 @@ class _Campaign:
             self._say(f"removing what the sweep {run_id} left behind ...")
             self.engine.remove(run_id)
 
+    def _build(self) -> None:
+        ours = [model for model in self.sweep.models if model not in self.sweep.images]
+        images.build_missing((*ours, *images.COMPANIONS), self._say)
+
     def begin(self, source: str, started: datetime) -> None:
         """Images, directory, calibration and manifest of a new run."""
         self._say(_announcement(self.sweep, self.trials))
-        images.build_missing((*self.sweep.models, "locust"), self._say)
+        self._build()
         try:
             self.directory.create(load_user())
         except OSError as error:
@@ -139,7 +166,7 @@ class _Campaign:
         write_atomically(self.directory.path / "sweep.source.yaml", source)
         write_atomically(self.directory.path / "sweep.yaml", sweepfile.dump(self.sweep))
         calibration = None
-        if any(self.sweep.workload.spin):
+        if any(self.sweep.workload.spin) or any(self.sweep.workload.hash):
             self._say("calibrating the work unit on an unlimited container ...")
             calibration = calibrate(self.engine, self.shared, self.sweep.models[0])
         facts = manifest(self.engine, self.shared, self.sweep, calibration, started.isoformat(timespec="seconds"))
@@ -149,7 +176,7 @@ class _Campaign:
 
     def go_on(self, begun: dict[str, Any], force: bool) -> None:
         """Take over a run that was cut off, with its finished trials and its calibration."""
-        images.build_missing((*self.sweep.models, "locust"), self._say)
+        self._build()
         now = manifest(self.engine, self.shared, self.sweep, begun["calibration"], begun["started_utc"])
         changed = differences(begun, now)
         if changed and not force:
@@ -167,28 +194,48 @@ class _Campaign:
         write_atomically(self.directory.path / "trials.csv", csv_text(self.rows))
 
     def _run_trials(self) -> None:
-        done = {row["trial_id"] for row in self.rows}
-        missing = [trial for trial in self.trials if trial.trial_id not in done]
-        with SweepProgress(self.console, len(missing), plan.expected_s(self.sweep, len(missing))) as progress:
-            for trial in missing:
-                self._under_way = trial
-                setting = Setting(
-                    engine=self.engine,
-                    load=self.stack.load,
-                    run=self.shared,
-                    directory=self.directory,
-                    warmup_s=self.sweep.warmup / 1e6,
-                    window_s=self.sweep.duration / 1e6,
-                    spin_units_per_ms=self._calibration["spin_units_per_ms"] if self._calibration else 0.0,
-                )
-                row = run_trial(trial, setting, partial(progress.phase, trial))
-                with undisturbed():
-                    self.rows.append(row)
-                    self._write_rows()
-                    self._under_way = None
-                progress.finished(row)
-                if row["status"] != "ok":
-                    self.stack.mend()
+        """Every entry of the plan that is not complete; trials that are there already answer for themselves."""
+        done = {row["trial_id"]: row for row in self.rows}
+        with SweepProgress(self.console, plan.expected_trials(self.sweep), plan.expected_s(self.sweep)) as progress:
+            progress.skip(len(done))
+            for entry in self.trials:
+                steps = program(entry, self.sweep)
+                trial = next(steps)
+                while True:
+                    row = done.get(trial.trial_id) or self._measure(trial, progress)
+                    try:
+                        trial = steps.send(row)
+                    except StopIteration as end:
+                        self._keep_answer(end.value)
+                        break
+                progress.entry_done()
+
+    def _measure(self, trial: Trial, progress: SweepProgress) -> dict[str, Any]:
+        self._under_way = trial
+        setting = Setting(
+            engine=self.engine,
+            load=self.stack.load,
+            run=self.shared,
+            directory=self.directory,
+            warmup_s=self.sweep.warmup / 1e6,
+            window_s=self.sweep.duration / 1e6,
+            calibration=self._calibration,
+        )
+        row = run_trial(trial, setting, partial(progress.phase, trial))
+        with deferred():
+            self.rows.append(row)
+            self._write_rows()
+            self._under_way = None
+        progress.finished(row)
+        if row["status"] != "ok":
+            self.stack.mend()
+        return row
+
+    def _keep_answer(self, answer: Answer | None) -> None:
+        if answer is not None:
+            self.answers.append(answer)
+            rows = [answer.row() for answer in self.answers]
+            write_atomically(self.directory.path / "capacity.csv", csv_text(rows, rows[0]))
 
     def _end(self) -> None:
         """Remove what was started. A trial that was under way leaves nothing behind."""
@@ -204,8 +251,19 @@ class _Campaign:
     def _report(self) -> int:
         """Print table, failures, overhead and, last, where the results are. Returns the exit code."""
         if self.rows:
+            found = summary(self.rows, self.sweep.order.seed)
+            write_json(self.directory.path / "summary.json", found)
             title = f"{self.sweep.name}: medians of the {self.sweep.duration / 1e6:g} s window"
-            self.console.print(results_table(title, plan.cells(self.sweep), self.rows))
+            cells = [] if self.sweep.load.slo and not self.sweep.load.at else plan.measured_cells(self.sweep, self.rows)
+            if cells:
+                self.console.print(results_table(title, cells, self.rows))
+                self._say(LEGEND)
+            if self.answers:
+                self.console.print(capacity_table(f"{self.sweep.name}: capacity", self.answers))
+            for line in found["warnings"][:MOST_WARNINGS]:
+                self._say(f"warning: {line}")
+            if len(found["warnings"]) > MOST_WARNINGS:
+                self._say(f"warning: {len(found['warnings']) - MOST_WARNINGS} more in summary.json")
         failed = [row for row in self.rows if row["status"] != "ok"]
         for row in failed:
             self._say(f"failed: {row['trial_id']}: {row['reasons']}")
@@ -216,7 +274,8 @@ class _Campaign:
         if not self.directory.path.is_dir():
             self._say("interrupted before anything was measured; nothing is left")
             return EXIT_INTERRUPTED
-        ended = f"{len(self.rows)} of {len(self.trials)} trials finished"
+        planned = "" if self.sweep.load.slo else f" of {len(self.trials)}"
+        ended = f"{len(self.rows)}{planned} trials finished"
         self._say(
             f"{'interrupted: ' if self.interrupted else ''}{ended}{f', {len(failed)} of them failed' if failed else ''}"
         )

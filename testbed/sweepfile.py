@@ -1,199 +1,17 @@
 """The sweep file: YAML in, a validated `Sweep` out, or a line for each mistake with file, line, found and allowed."""
 
-from collections.abc import Hashable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
-from servers.models import MODELS
 from testbed.errors import UserError
-from testbed.units import format_bytes, parse_bytes, parse_duration_us
+from testbed.fields import Machine
+from testbed.schema import Exclude, Limits, Load, Order, Pools, Slo, Sweep, Workload
 
-# Below this a Python process needs longer to start than anybody waits for it.
-MIN_CPUS = 0.05
-# A Python interpreter with an echo server resides in about 10 MiB; less cannot start.
-MIN_MEMORY_BYTES = 16 * 2**20
-MAX_USERS = 10_000
-MAX_PAYLOAD_BYTES = 65_536
-# The bounds of the protocol's `!sleep` and `!spin`.
-MAX_WORK_US = 10_000_000
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What limits may be asked for: the engine's CPUs and memory."""
-
-    cpus: int
-    memory_bytes: int
-
-
-def _not_allowed(allowed: str) -> PydanticCustomError:
-    return PydanticCustomError("not_allowed", "{allowed}", {"allowed": allowed})
-
-
-def _quantity(parse: Any, low: int, high: int, allowed: str) -> BeforeValidator:
-    def validate(value: object) -> int:
-        try:
-            parsed: int = parse(value)
-        except ValueError as error:
-            raise _not_allowed(str(error)) from None
-        if not low <= parsed <= high:
-            raise _not_allowed(allowed)
-        return parsed
-
-    return BeforeValidator(validate)
-
-
-def _number(value: object, low: float, high: float, allowed: str) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise _not_allowed(allowed)
-    return value
-
-
-def _machine(info: ValidationInfo) -> Machine:
-    context: dict[str, Machine] = info.context or {}
-    return context["machine"]
-
-
-def _cpus(value: object, info: ValidationInfo) -> float:
-    machine = _machine(info)
-    allowed = f"a number from {MIN_CPUS} to {machine.cpus} (this machine has {machine.cpus} CPUs)"
-    return float(_number(value, MIN_CPUS, machine.cpus, allowed))
-
-
-def _memory(value: object, info: ValidationInfo) -> int:
-    machine = _machine(info)
-    high = format_bytes(machine.memory_bytes)
-    allowed = f"a size from {format_bytes(MIN_MEMORY_BYTES)} to {high} with its unit, such as 128MiB"
-    try:
-        parsed = parse_bytes(value)
-    except ValueError:
-        raise _not_allowed(allowed) from None
-    if not MIN_MEMORY_BYTES <= parsed <= machine.memory_bytes:
-        raise _not_allowed(allowed)
-    return parsed
-
-
-def _model(value: object) -> str:
-    if value not in MODELS:
-        raise _not_allowed(f"one of {', '.join(MODELS)}")
-    return str(value)
-
-
-def _connection(value: object) -> str:
-    """`persistent`, `per-request`, or the number of requests on each connection: the form Locust's option has."""
-    if value in ("persistent", "per-request"):
-        return str(value)
-    requests = value.get("requests") if isinstance(value, dict) and len(value) == 1 else None
-    if isinstance(requests, int) and not isinstance(requests, bool) and 1 <= requests <= 1_000_000:
-        return str(requests)
-    raise _not_allowed("persistent, per-request, or {requests: N} with N from 1 to 1000000")
-
-
-def _whole(low: int, high: int) -> BeforeValidator:
-    def validate(value: object) -> int:
-        allowed = f"a whole number from {low} to {high}"
-        if not isinstance(value, int):
-            raise _not_allowed(allowed)
-        return int(_number(value, low, high, allowed))
-
-    return BeforeValidator(validate)
-
-
-T = TypeVar("T", bound=Hashable)
-
-
-def _as_list(value: object) -> object:
-    return value if isinstance(value, list) else [value]
-
-
-def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not values:
-        raise _not_allowed("at least one value")
-    if len(set(values)) != len(values):
-        raise _not_allowed("each value once")
-    return values
-
-
-Axis = Annotated[tuple[T, ...], BeforeValidator(_as_list), AfterValidator(_distinct)]
-"""A field that may be one value or a list of them; lists are crossed."""
-
-Cpus = Annotated[float, BeforeValidator(_cpus)]
-MemoryBytes = Annotated[int, BeforeValidator(_memory)]
-Model = Annotated[str, BeforeValidator(_model)]
-Connection = Annotated[str, BeforeValidator(_connection)]
-WorkUs = Annotated[int, _quantity(parse_duration_us, 0, MAX_WORK_US, "a duration from 0 to 10s, such as 500us or 5ms")]
-ThinkUs = Annotated[int, _quantity(parse_duration_us, 0, 60_000_000, "a duration from 0 to 60s, such as 10ms")]
-PayloadBytes = Annotated[int, _quantity(parse_bytes, 1, MAX_PAYLOAD_BYTES, "a size from 1B to 64KiB, such as 64B")]
-WarmupUs = Annotated[int, _quantity(parse_duration_us, 1_000_000, 600_000_000, "a duration from 1s to 10m, such as 2s")]
-WindowUs = Annotated[
-    int, _quantity(parse_duration_us, 1_000_000, 3_600_000_000, "a duration from 1s to 60m, such as 10s")
-]
-Users = Annotated[int, _whole(1, MAX_USERS)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Limits(_Strict):
-    cpus: Axis[Cpus] = (1.0,)
-    memory: Axis[MemoryBytes] = (128 * 2**20,)
-
-
-class Workload(_Strict):
-    """What one request asks of the server. Durations in microseconds; `spin` is CPU time, `sleep` a wait."""
-
-    sleep: Axis[WorkUs] = (0,)
-    spin: Axis[WorkUs] = (0,)
-    payload: Axis[PayloadBytes] = (64,)
-    connection: Axis[Connection] = ("persistent",)
-    think: Axis[ThinkUs] = (0,)
-
-
-class Load(_Strict):
-    mode: Literal["closed"] = "closed"
-    users: Axis[Users] = (8,)
-    workers: Annotated[int, _whole(1, 64)] = 1
-
-
-class Order(_Strict):
-    shuffle: bool = True
-    seed: Annotated[int, _whole(0, 2**32 - 1)] = 1
-
-
-class Exclude(_Strict):
-    """A combination to leave out: every key that is given must match one of its values."""
-
-    model: Axis[Model] | None = None
-    cpus: Axis[Cpus] | None = None
-    memory: Axis[MemoryBytes] | None = None
-    sleep: Axis[WorkUs] | None = None
-    spin: Axis[WorkUs] | None = None
-    payload: Axis[PayloadBytes] | None = None
-    connection: Axis[Connection] | None = None
-    think: Axis[ThinkUs] | None = None
-    users: Axis[Users] | None = None
-
-
-class Sweep(_Strict):
-    """A validated sweep file. Every axis is a tuple; durations are in microseconds, sizes in bytes."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
-    models: Axis[Model] = MODELS
-    limits: Limits = Limits()
-    workload: Workload = Workload()
-    load: Load = Load()
-    warmup: WarmupUs = 2_000_000
-    duration: WindowUs = 10_000_000
-    repeat: Annotated[int, _whole(1, 1000)] = 1
-    order: Order = Order()
-    exclude: tuple[Exclude, ...] = ()
-
+__all__ = ["Machine", "Sweep", "dump", "load", "parse"]
 
 Location = tuple[int | str, ...]
 
@@ -217,9 +35,17 @@ def _line_numbers(node: yaml.Node, path: Location = ()) -> dict[Location, int]:
 
 def _allowed_keys(location: Location) -> str:
     """The keys of the mapping that holds the unknown key at `location`."""
-    model: Any = {"limits": Limits, "workload": Workload, "load": Load, "order": Order, "exclude": Exclude}.get(
-        str(location[0]) if len(location) > 1 else "", Sweep
-    )
+    sections: dict[str, type[BaseModel]] = {
+        "limits": Limits,
+        "pools": Pools,
+        "workload": Workload,
+        "load": Load,
+        "order": Order,
+        "exclude": Exclude,
+    }
+    model: Any = sections.get(str(location[0]) if len(location) > 1 else "", Sweep)
+    if location[:2] == ("load", "slo") and len(location) > 2:
+        model = Slo
     return ", ".join(model.model_fields)
 
 
@@ -301,9 +127,11 @@ def dump(sweep: Sweep) -> str:
         "memory": sizes,
         "sleep": us,
         "spin": us,
+        "hash": us,
         "payload": sizes,
         "connection": connections,
         "think": us,
+        "slo": lambda slo: {"p99": f"{slo.p99}us"},
     }
 
     def section(model: BaseModel) -> dict[str, Any]:
@@ -314,12 +142,15 @@ def dump(sweep: Sweep) -> str:
         "name": sweep.name,
         "models": list(sweep.models),
         "limits": section(sweep.limits),
+        "pools": section(sweep.pools),
         "workload": section(sweep.workload),
         "load": section(sweep.load),
         "warmup": f"{sweep.warmup}us",
         "duration": f"{sweep.duration}us",
         "repeat": sweep.repeat,
         "order": section(sweep.order),
+        "isolate": sweep.isolate,
+        "images": dict(sweep.images),
         "exclude": [section(rule) for rule in sweep.exclude],
     }
     return yaml.safe_dump(document, sort_keys=False)

@@ -1,5 +1,6 @@
-"""The table at the end of a sweep: model x cpus, medians over the blocks."""
+"""The tables at the end of a sweep: one line per cell, medians over the blocks, with the verdicts behind them."""
 
+from collections import Counter
 from collections.abc import Callable
 from statistics import median
 from typing import Any
@@ -8,22 +9,43 @@ from rich import box
 from rich.table import Table
 
 from testbed.plan import Cell, varying_fields
+from testbed.program import Answer
+from testbed.statistics import median_interval
+from testbed.summary import CELL_FIELDS, cell_of, relative_half_width
 from testbed.units import format_bytes, format_us
+
+Rows = list[dict[str, Any]]
 
 # How the fields of a cell are headed and shown where they vary.
 _FIELDS: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "model": ("model", str),
     "cpus": ("cpus", lambda value: f"{value:g}"),
     "memory_bytes": ("memory", format_bytes),
     "sleep_us": ("sleep", format_us),
     "spin_us": ("spin", format_us),
+    "hash_us": ("hash", format_us),
     "payload_bytes": ("payload", format_bytes),
-    "connection": ("connection", str),
     "think_us": ("think", format_us),
-    "users": ("users", str),
+    "rate_rps": ("rate", lambda value: "-" if value is None else f"{value:g}"),
+    "idle_holders": ("idle", str),
 }
 
-Rows = list[dict[str, Any]]
+# One letter a trial, so that a line of the table has room for the verdicts of all its repeats.
+LETTERS = {"server-bound": "S", "not-saturated": "n", "client-bound": "C", "invalid": "!"}
+LEGEND = "verdict: S server-bound (counts as capacity), n not saturated, C client-bound, ! invalid (gives no number)"
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=0)
+
+
+def _add_cell_columns(table: Table, names: list[str]) -> None:
+    for name in names:
+        heading = _FIELDS.get(name, (name, str))[0]
+        table.add_column(heading, justify="left" if name in ("model", "connection", "limit") else "right", no_wrap=True)
+
+
+def _cell_texts(cell: Cell, names: list[str]) -> list[str]:
+    return [_FIELDS.get(name, (name, str))[1](getattr(cell, name)) for name in names]
 
 
 def _median(rows: Rows, name: str) -> float | None:
@@ -44,32 +66,73 @@ def _show(value: float | None, shape: Callable[[float], str]) -> str:
     return "-" if value is None else shape(value)
 
 
+def _spread(rows: Rows) -> str:
+    """Half the width of the median throughput's interval, in percent of it."""
+    values = [row["throughput_rps"] for row in rows if row["throughput_rps"] is not None]
+    width = relative_half_width(median_interval(values)) if values else None
+    return _show(width, lambda part: f"{100 * part:.0f}%")
+
+
+def verdict_letters(rows: Rows) -> str:
+    """`S` for one trial or when all agree with three, `SSn` and so on otherwise, most frequent first."""
+    return "".join(LETTERS[kind] * count for kind, count in Counter(row["verdict"] for row in rows).most_common())
+
+
 def results_table(title: str, cells: list[Cell], rows: Rows) -> Table:
-    """One line per cell in the plan's order; `rows` are trials.csv's. A cell without a good trial shows dashes."""
-    varying = varying_fields(cells)
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for name in varying:
-        table.add_column(_FIELDS[name][0], justify="left" if name in ("model", "connection") else "right", no_wrap=True)
-    for heading in ("req/s", "p50", "p99", "CPU\ns", "throt-\ntled", "peak\nmemory", "users\nstarved", "errors"):
+    """One line per cell in the plan's order; `rows` are trials.csv's. A cell without a valid trial shows dashes."""
+    names = varying_fields(cells)
+    table = _table(title)
+    _add_cell_columns(table, names)
+    repeated = len({row["block"] for row in rows}) > 1
+    # What is nothing everywhere needs no column: the table is for a terminal of 80.
+    troubles = [name for name in ("users_starved", "failed") if any(row[name] for row in rows)]
+    headings = ["req/s", *(["±"] if repeated else []), "p50", "p99", "CPU\ns", "throt-\ntled", "peak\nMiB"]
+    for heading in [*headings, *({"users_starved": "starv-\ned", "failed": "er-\nrors"}[name] for name in troubles)]:
         table.add_column(heading, justify="right")
+    table.add_column("ver-\ndict")
     previous = None
     for cell in cells:
-        mine = [row for row in rows if all(row[name] == getattr(cell, name) for name in Cell.__annotations__)]
-        good = [row for row in mine if row["status"] == "ok"]
+        key = tuple(getattr(cell, name) for name in CELL_FIELDS)
+        mine = [row for row in rows if cell_of(row) == key and not row["canary"]]
+        good = [row for row in mine if row["verdict"] != "invalid"]
         if previous not in (None, cell.model):
             table.add_section()
         previous = cell.model
-        failed_trials = len(mine) - len(good)
-        errors = "failed" if failed_trials else _show(_median(good, "failed"), lambda n: f"{n:.0f}")
+        letters = verdict_letters(mine)
         table.add_row(
-            *(_FIELDS[name][1](getattr(cell, name)) for name in varying),
+            *_cell_texts(cell, names),
             _show(_median(good, "throughput_rps"), lambda n: f"{n:,.0f}"),
+            *([_spread(good)] if repeated else []),
             _show(_median(good, "latency_p50_us"), format_us),
             _show(_median(good, "latency_p99_us"), format_us),
             _show(_median(good, "cpu_used_s"), lambda n: f"{n:.2f}"),
             _show(throttled_percent(good), lambda n: f"{n:.0f}%"),
-            _show(_median(good, "memory_peak_bytes"), format_bytes),
-            _show(_median(good, "users_starved"), lambda n: f"{n:.0f}"),
-            f"[red]{errors}[/]" if failed_trials else errors,
+            _show(_median(good, "memory_peak_bytes"), lambda n: f"{n / 2**20:.1f}"),
+            *(_show(_median(good, name), lambda n: f"{n:.0f}") for name in troubles),
+            f"[red]{letters}[/]" if "!" in letters else letters,
+        )
+    return table
+
+
+def capacity_table(title: str, answers: list[Answer]) -> Table:
+    """One line per cell: the median over the blocks of the highest rate that held, and of the next that did not."""
+    cells = list(dict.fromkeys(answer.trial.cell for answer in answers))
+    names = varying_fields(cells)
+    table = _table(title)
+    _add_cell_columns(table, names)
+    for heading in ("holds\nreq/s", "fails\nreq/s", "trials"):
+        table.add_column(heading, justify="right")
+    table.add_column("note")
+    for cell in cells:
+        mine = [answer for answer in answers if answer.trial.cell == cell]
+        fails = [answer.capacity.fails_at_rps for answer in mine if answer.capacity.fails_at_rps is not None]
+        notes = ["unconfirmed"] * any(not answer.capacity.confirmed for answer in mine)
+        notes += ["generator-limited"] * any(answer.client_bound for answer in mine)
+        table.add_row(
+            *_cell_texts(cell, names),
+            f"{median(answer.capacity.rate_rps for answer in mine):,.4g}",
+            f"{median(fails):,.4g}" if fails else "-",
+            str(sum(answer.capacity.steps for answer in mine)),
+            ", ".join(notes),
         )
     return table

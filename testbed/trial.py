@@ -1,32 +1,42 @@
-"""One trial: a fresh server container under its limits, load for warm-up and window, counters at the window's edges."""
+"""One trial: a fresh server container under its limits, verified, loaded for warm-up and window, probed, and judged."""
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from servers.models import MODELS
-from testbed import compose
-from testbed.cgroup import Counters, difference
+from testbed import compose, shape
 from testbed.engine import ContainerGone, Engine, Server
 from testbed.errors import UserError
-from testbed.load import Load, LoadError, Status
+from testbed.load import Load, LoadError, Status, Work
 from testbed.plan import Trial
-from testbed.results import SCHEMA_VERSION, ResultsDirectory, write_atomically, write_json
+from testbed.record import Findings, exit_report, record
+from testbed.results import ResultsDirectory, row_of, write_atomically, write_json
 
 READY_TIMEOUT_S = 30.0
 # How often a server that starts is asked for an echo. Python under a small CPU limit takes 0.1 to 2 s to start.
 READY_INTERVAL_S = 0.05
 # How often server and workers are looked after while load runs; each look costs the machine a few milliseconds.
 WATCH_INTERVAL_S = 0.5
+# The probe writes its summary right after the window; on a machine that is full it may have to wait for a turn.
+PROBE_TIMEOUT_S = 5.0
+# Connections held while the server's processes and threads are counted.
+SHAPE_CONNECTIONS = 3
+SHAPE_TIMEOUT_S = 2.0
 
 TARGETS = ",".join(MODELS)
 
 
 class TrialFailed(Exception):
     """The trial cannot be completed. The message is the reason its record carries."""
+
+
+class ServerEnded(TrialFailed):
+    """The server ended before it was asked to."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +49,7 @@ class Setting:
     directory: ResultsDirectory
     warmup_s: float
     window_s: float
-    spin_units_per_ms: float
-
-
-@dataclass(frozen=True)
-class Window:
-    """The server's counters at the window's edges."""
-
-    opened: Counters
-    closed: Counters
+    calibration: dict[str, Any] | None
 
 
 Say = Callable[[str], None]
@@ -59,182 +61,184 @@ def compose_text(project: dict[str, Any]) -> str:
 
 
 def run_trial(trial: Trial, setting: Setting, say: Say) -> dict[str, Any]:
-    """Run one trial to its end and write its record. A failure becomes its status and reasons, never an exception.
+    """Run one trial to its end, write its record and return its row. A failure becomes its verdict, never an exception.
 
     Only an interrupt passes through; whoever catches it removes the run's containers.
     """
-    began = time.monotonic()
-    directory = setting.directory.trial(trial.trial_id)
-    directory.mkdir()
-    project = compose.project(setting.run, "../../load", TARGETS, trial)
-    write_atomically(directory / "compose.yaml", compose_text(project))
-
-    reasons: list[str] = []
-    timings: dict[str, float] = {}
-    window: Window | None = None
-    server: Server | None = None
-
-    def phase(name: str) -> None:
-        timings[name] = time.monotonic() - began
-        say(name)
-
-    try:
-        phase("start")
-        server = _start_server(trial, setting)
-        phase("ready")
-        _wait_until_ready(trial, setting, server)
-        phase("warm-up")
-        window = _drive(trial, setting, server, phase)
-    except (TrialFailed, LoadError, UserError) as error:
-        reasons.append(str(error))
-
-    phase("stop")
-    load_result = _stop_load(trial, setting, reasons)
-    if server is not None:
-        write_atomically(directory / "server.log", server.stop())
-    reasons += _reasons(load_result, window)
-
-    metrics = _metrics(load_result, window)
-    total_s = time.monotonic() - began
-    row = {
-        "trial_id": trial.trial_id,
-        "block": trial.block,
-        **asdict(trial.cell),
-        "status": "failed" if reasons else "ok",
-        "reasons": "; ".join(reasons),
-        "overhead_s": round(total_s - setting.warmup_s - setting.window_s, 3),
-        **metrics,
-    }
-    record = {
-        "schema_version": SCHEMA_VERSION,
-        **row,
-        "reasons": reasons,
-        "counters": None if window is None else {"opened": asdict(window.opened), "closed": asdict(window.closed)},
-        "phases_began_s": {name: round(seconds, 3) for name, seconds in timings.items()},
-        "total_s": round(total_s, 3),
-    }
-    write_json(directory / "trial.json", record)
-    return row
+    return _TrialRun(trial, setting, say).carry_out()
 
 
-def _start_server(trial: Trial, setting: Setting) -> Server:
-    compose_file = setting.directory.trial(trial.trial_id) / "compose.yaml"
-    setting.engine.up(compose_file, setting.run.project, [trial.cell.model])
-    try:
-        return setting.engine.server(setting.run.run_id, trial.cell.model)
-    except ContainerGone:
-        raise TrialFailed("server's container is gone right after its start") from None
+class _TrialRun:
+    """The course of one trial and what it finds out."""
 
+    def __init__(self, trial: Trial, setting: Setting, say: Say) -> None:
+        self.trial = trial
+        self.cell = trial.cell
+        self.setting = setting
+        self.load = setting.load
+        self.found = Findings(workers_expected=setting.run.workers)
+        self.directory: Path = setting.directory.trial(trial.trial_id)
+        self.server: Server | None = None
+        self._say = say
+        self._began = time.monotonic()
 
-def _fail_if_ended(server: Server, when: str) -> None:
-    if (ended := server.exit()) is not None:
-        raise TrialFailed(f"server ended {when}: {ended}")
+    def carry_out(self) -> dict[str, Any]:
+        self.directory.mkdir()
+        project = compose.project(self.setting.run, "../../load", TARGETS, self.trial)
+        write_atomically(self.directory / "compose.yaml", compose_text(project))
+        try:
+            self._start()
+            self._wait_until_ready()
+            self._verify()
+            self._drive()
+        except ServerEnded as error:
+            self.found.server_ended = self.found.failure = str(error)
+        except (TrialFailed, LoadError, UserError) as error:
+            self.found.failure = str(error)
+        self._collect()
+        self.found.total_s = time.monotonic() - self._began
+        self.found.overhead_s = self.found.total_s - self.setting.warmup_s - self.setting.window_s
+        run, engine = self.setting.run, self.setting.engine
+        written = record(self.trial, self.found, run.cpu_sets, engine.cpus)
+        write_json(self.directory / "trial.json", written)
+        return row_of(written)
 
+    def _phase(self, name: str) -> None:
+        self.found.phases_s[name] = time.monotonic() - self._began
+        self._say(name)
 
-def _wait_until_ready(trial: Trial, setting: Setting, server: Server) -> None:
-    """Ask for a real echo over the load's network until one comes back: nothing runs inside the server's limits."""
-    deadline = time.monotonic() + READY_TIMEOUT_S
-    while error := setting.load.echo(trial.cell.model):
-        _fail_if_ended(server, "before it was ready")
-        if time.monotonic() > deadline:
-            raise TrialFailed(f"server did not answer within {READY_TIMEOUT_S:g} s: {error}")
-        time.sleep(READY_INTERVAL_S)
+    def _start(self) -> None:
+        self._phase("start")
+        setting = self.setting
+        setting.engine.up(self.directory / "compose.yaml", setting.run.project, [self.cell.model, "probe"])
+        try:
+            self.server = setting.engine.server(setting.run.run_id, self.cell.model)
+        except ContainerGone:
+            raise TrialFailed("server's container is gone right after its start") from None
 
+    def _running_server(self) -> Server:
+        assert self.server is not None, "started before"
+        return self.server
 
-def _drive(trial: Trial, setting: Setting, server: Server, phase: Say) -> Window:
-    cell = trial.cell
-    spin_units = round(cell.spin_us / 1000 * setting.spin_units_per_ms)
-    setting.load.start(trial, spin_units, setting.warmup_s, setting.window_s)
-    opens_at, closes_at = _window_edges(setting.load)
+    def _fail_if_ended(self, when: str) -> None:
+        if (ended := self._running_server().exit()) is not None:
+            raise ServerEnded(f"server ended {when}: {ended}")
 
-    _watch_until(opens_at, setting, server, "during the warm-up")
-    opened = server.counters()
-    phase("window")
-    users = _checked_status(setting).users
-    if users != cell.users:
-        raise TrialFailed(f"only {users} of {cell.users} users had started when the window opened")
-    _watch_until(closes_at, setting, server, "during the window")
-    closed = server.counters()
-    _fail_if_ended(server, "during the window")
-    return Window(opened, closed)
+    def _echoed(self, count: int | None) -> None:
+        """The server has echoed so many requests outside of the load's counts; None when that is not certain."""
+        before = self.found.other_echoes
+        self.found.other_echoes = None if before is None or count is None else before + count
 
+    def _wait_until_ready(self) -> None:
+        """Ask for a real echo over the load's network until one comes back: nothing runs inside the server's limits."""
+        self._phase("ready")
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while True:
+            echo = self.load.echo(self.cell.model)
+            self._echoed(echo.echoes)
+            if not echo.error:
+                return
+            self._fail_if_ended("before it was ready")
+            if time.monotonic() > deadline:
+                raise TrialFailed(f"server did not answer within {READY_TIMEOUT_S:g} s: {echo.error}")
+            time.sleep(READY_INTERVAL_S)
 
-def _window_edges(load: Load) -> tuple[float, float]:
-    """When the window opens and closes, on this process's monotonic clock."""
-    deadline = time.monotonic() + READY_TIMEOUT_S
-    while time.monotonic() < deadline:
-        status = load.status()
-        if status.window_opens_in_s is not None and status.window_closes_in_s is not None:
-            now = time.monotonic()
-            return now + status.window_opens_in_s, now + status.window_closes_in_s
-        time.sleep(READY_INTERVAL_S)
-    raise TrialFailed("Locust accepted the run but did not begin it")
+    def _verify(self) -> None:
+        """Before any load: does it echo as the protocol says, and is it the model it is called?"""
+        self._phase("verify")
+        model, workers, threads = self.cell.model, self.cell.workers, self.cell.threads
+        slots = shape.serving_slots(model, workers, threads)
+        verified = self.load.verify(model, parallel=0 if slots == 1 else min(slots or 4, 4))
+        self.found.verification = verified.checks
+        self._echoed(verified.echoes)
+        held = self.load.hold(model, min(slots or SHAPE_CONNECTIONS, SHAPE_CONNECTIONS))
+        try:
+            self._echoed(held.echoes)
+            self.found.shape_mismatch = self._shape_mismatch(held.held)
+        finally:
+            self._echoed(self.load.release())
 
+    def _shape_mismatch(self, connections: int) -> str:
+        """Empty as soon as the server looks like its model: a thread or child that is being made needs a moment."""
+        deadline = time.monotonic() + SHAPE_TIMEOUT_S
+        while True:
+            self._fail_if_ended("during the verification")
+            processes, threads = self._running_server().tasks()
+            cell = self.cell
+            mismatch = shape.check(cell.model, connections, cell.workers, cell.threads, processes, threads)
+            if not mismatch or time.monotonic() > deadline:
+                return mismatch
+            time.sleep(READY_INTERVAL_S)
 
-def _checked_status(setting: Setting) -> Status:
-    status = setting.load.status()
-    if status.workers < status.workers_expected:
-        raise TrialFailed(f"worker lost: {status.workers} of {status.workers_expected} left")
-    return status
+    def _drive(self) -> None:
+        self._phase("warm-up")
+        setting, cell = self.setting, self.cell
+        calibration = setting.calibration or {}
+        work = Work(
+            spin_units=round(cell.spin_us / 1000 * calibration.get("spin_units_per_ms", 0)),
+            hash_rounds=round(cell.hash_us / 1000 * calibration.get("hash_rounds_per_ms", 0)),
+        )
+        self.load.start(self.trial, work, setting.warmup_s, setting.window_s)
+        opens_in_s, closes_in_s = self._window_edges()
+        now, now_unix = time.monotonic(), time.time()
+        window = {"opens_unix": now_unix + opens_in_s, "closes_unix": now_unix + closes_in_s}
+        write_json(setting.directory.load / f"{self.trial.trial_id}.window.json", window)
+        self._watch_until(now + opens_in_s, "during the warm-up")
+        self._phase("window")
+        users = self._checked_status().users
+        if users != cell.users:
+            raise TrialFailed(f"only {users} of {cell.users} users had started when the window opened")
+        self._watch_until(now + closes_in_s, "during the window")
+        self._fail_if_ended("during the window")
 
+    def _window_edges(self) -> tuple[float, float]:
+        """In how many seconds the window opens and closes."""
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while time.monotonic() < deadline:
+            status = self.load.status()
+            if status.window_opens_in_s is not None and status.window_closes_in_s is not None:
+                return status.window_opens_in_s, status.window_closes_in_s
+            time.sleep(READY_INTERVAL_S)
+        raise TrialFailed("Locust accepted the run but did not begin it")
 
-def _watch_until(moment: float, setting: Setting, server: Server, when: str) -> None:
-    while (left := moment - time.monotonic()) > 0:
-        # Close to the edge a look could make the reading late.
-        if left > WATCH_INTERVAL_S / 2:
-            _fail_if_ended(server, when)
-            _checked_status(setting)
-        time.sleep(max(0.0, min(WATCH_INTERVAL_S, moment - time.monotonic())))
+    def _checked_status(self) -> Status:
+        status = self.load.status()
+        if status.workers < status.workers_expected:
+            raise TrialFailed(f"worker lost: {status.workers} of {status.workers_expected} left")
+        return status
 
+    def _watch_until(self, moment: float, when: str) -> None:
+        while (left := moment - time.monotonic()) > 0:
+            # Close to the edge a look could make the next step late.
+            if left > WATCH_INTERVAL_S / 2:
+                self._fail_if_ended(when)
+                self._checked_status()
+            time.sleep(max(0.0, min(WATCH_INTERVAL_S, moment - time.monotonic())))
 
-def _stop_load(trial: Trial, setting: Setting, reasons: list[str]) -> dict[str, Any] | None:
-    """Stop the users and take their result from the volume; None when there is none."""
-    try:
-        if setting.load.status().state in ("spawning", "running"):
-            setting.load.stop()
-    except LoadError as error:
-        reasons.append(str(error))
-    return setting.directory.take_load_result(trial.trial_id)
+    def _collect(self) -> None:
+        """End the load, then the server, and take what each has to say."""
+        self._phase("stop")
+        directory, trial_id = self.setting.directory, self.trial.trial_id
+        try:
+            if self.load.status().state in ("spawning", "running"):
+                self.load.stop()
+        except LoadError as error:
+            self.found.failure = self.found.failure or str(error)
+        self.found.load = directory.take_json(trial_id, f"{trial_id}.json", "load.json")
+        if "window" in self.found.phases_s:
+            self._wait_for_probe()
+        self.found.probe = directory.take_json(trial_id, f"{trial_id}.probe.json", "probe.json")
+        if self.server is not None:
+            log = self.server.stop()
+            write_atomically(self.directory / "server.log", log)
+            self.found.report = exit_report(log)
+            self.setting.engine.remove_trial(self.setting.run.run_id, trial_id)
+        directory.take_rest(trial_id)
 
-
-def _reasons(load_result: dict[str, Any] | None, window: Window | None) -> list[str]:
-    """What makes a trial that ran to its end a failed one all the same."""
-    reasons = []
-    if load_result is not None and window is not None:
-        if load_result["ok"] == 0:
-            reasons.append("no verified reply in the window")
-        if wrong := load_result["failures"].get("bad_echo"):
-            reasons.append(f"{wrong} wrong echoes")
-    if window is not None and window.closed.oom_kills:
-        reasons.append(f"{window.closed.oom_kills} processes of the server killed for want of memory")
-    return reasons
-
-
-def _metrics(load_result: dict[str, Any] | None, window: Window | None) -> dict[str, Any]:
-    metrics: dict[str, Any] = {}
-    if load_result is not None:
-        metrics |= {
-            "users_starved": load_result["users_starved"],
-            "throughput_rps": round(load_result["throughput_rps"], 2),
-            "latency_p50_us": load_result["latency_us"]["p50"],
-            "latency_p99_us": load_result["latency_us"]["p99"],
-            "ok": load_result["ok"],
-            "failed": load_result["failed"],
-            "in_flight": load_result["in_flight"],
-            "window_s": round(load_result["window"]["duration_s"], 3),
-        }
-    if window is not None:
-        opened, closed = window.opened, window.closed
-        metrics |= {
-            "cpu_used_s": _seconds(difference(opened.cpu_used_us, closed.cpu_used_us)),
-            "throttled_periods": difference(opened.throttled_periods, closed.throttled_periods),
-            "periods": difference(opened.periods, closed.periods),
-            "throttled_s": _seconds(difference(opened.throttled_us, closed.throttled_us)),
-            "memory_peak_bytes": closed.memory_peak_bytes,
-            "oom_kills": closed.oom_kills,
-        }
-    return metrics
-
-
-def _seconds(us: int | None) -> float | None:
-    return None if us is None else round(us / 1e6, 4)
+    def _wait_for_probe(self) -> None:
+        written = self.setting.directory.load / f"{self.trial.trial_id}.probe.json"
+        deadline = time.monotonic() + PROBE_TIMEOUT_S
+        while not written.exists() and time.monotonic() < deadline:
+            if self._running_server().exit() is not None:
+                return
+            time.sleep(READY_INTERVAL_S)

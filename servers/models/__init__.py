@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     from servers.server import Server
 
-MODELS: tuple[str, ...] = ("spst", "spmt", "mpst", "mpmt", "event-loop")
+MODELS: tuple[str, ...] = (
+    "spst",
+    "spmt",
+    "mpst",
+    "mpmt",
+    "thread-pool",
+    "prefork",
+    "event-loop",
+    "prefork-event-loop",
+)
 
 
 class Model(Protocol):

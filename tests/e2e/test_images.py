@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
 
-EVERY = (*MODELS, "locust")
+EVERY = (*MODELS, "locust", "probe")
 HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp")
 MAX_ADDED_BYTES = 10_000_000
 CHECK = ("bash", "/app/healthcheck.sh")

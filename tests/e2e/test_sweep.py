@@ -74,6 +74,7 @@ def test_a_sweep_measures_every_cell_and_writes_all_that_is_promised(tmp_path: P
         assert float(row["throughput_rps"]) == pytest.approx(int(row["ok"]) / 2.0, rel=0.01)
         # One user holds spst's only place for the whole trial; the others wait and are counted.
         assert row["users_starved"] == ("3" if row["model"] == "spst" else "0")
+        assert int(row["server_served"]) >= int(row["ok"])
     small, large = rows[2], rows[3]
     assert int(small["throttled_periods"]) > 5
     assert float(large["throughput_rps"]) > 1.5 * float(small["throughput_rps"])
@@ -82,9 +83,10 @@ def test_a_sweep_measures_every_cell_and_writes_all_that_is_promised(tmp_path: P
     assert manifest["calibration"]["spin_units_per_ms"] > 0
     assert manifest["images"]["spst"].startswith("sha256:")
     trial = results / "trials" / rows[0]["trial_id"]
-    assert {entry.name for entry in trial.iterdir()} == {"compose.yaml", "load.json", "server.log", "trial.json"}
+    files = {"compose.yaml", "load.json", "probe.json", "probe.ndjson", "server.log", "trial.json"}
+    assert {entry.name for entry in trial.iterdir()} == files
     load = json.loads((trial / "load.json").read_text())
-    assert sum(count for _, _, count in load["histogram"]["buckets"]) == load["ok"] == int(rows[0]["ok"])
+    assert sum(count for _, _, count in load["histograms"]["latency"]) == load["ok"] == int(rows[0]["ok"])
     assert "[INFO] Server started on port 8081" in (trial / "server.log").read_text()
     assert yaml.safe_load((results / "sweep.yaml").read_text())["limits"]["cpus"] == [0.2, 0.8]
     assert not (results / "load").exists()

@@ -40,12 +40,18 @@ def browser():
 def page(browser, stack):
     opened = browser.new_page(viewport={"width": 1280, "height": 1000})
     opened.set_default_timeout(15_000)
-    opened.goto(stack.base_url)
+    # Idle, because the first answers about the state of the run draw the page anew.
+    opened.goto(stack.base_url, wait_until="networkidle")
     # Once something has run, the page opens with its statistics.
-    form, new = opened.locator("form"), opened.get_by_role("button", name="New", exact=True)
-    form.or_(new).first.wait_for()
-    if new.is_visible():
-        new.click()
+    field, new = opened.locator('input[name="userCount"]'), opened.get_by_role("button", name="New", exact=True)
+
+    def form_is_open():
+        field.or_(new).first.wait_for()
+        if not field.is_visible():
+            new.click()
+        return field.is_visible()
+
+    wait_until(form_is_open, "the form")
     yield opened
     opened.close()
     stack.stop()
@@ -70,11 +76,51 @@ def test_the_page_offers_every_model_and_has_chosen_one_that_is_up(page):
 
 def test_the_form_shows_what_matters_and_hides_what_has_no_meaning_here(page):
     expect(page).to_have_title("Threadmill")
-    for name in ("target", "connection", "payloadBytes", "thinkMs", "sleepUs", "spinUnits", "warmupS", "windowS"):
+    for name in (
+        *("target", "mode", "rate", "arrivals", "thinkMs", "connection", "idleHolders"),
+        *("payloadBytes", "sleepUs", "spinUnits", "hashRounds", "warmupS", "windowS"),
+    ):
         expect(page.locator(f'[name="{name}"]')).to_be_visible()
     for name in ("host", "profile"):
         expect(page.locator(f'input[name="{name}"]')).to_be_hidden()
-    expect(page.locator('[name="trialId"]')).to_have_count(0)
+    for name in ("trialId", "seed", "stopGraceS", "replyTimeoutS"):
+        expect(page.locator(f'[name="{name}"]')).to_have_count(0)
+
+
+def opacity(page: Page, name: str) -> float:
+    field = page.locator(".MuiFormControl-root", has=page.locator(f'[name="{name}"]')).last
+    return float(field.evaluate("element => getComputedStyle(element).opacity"))
+
+
+def test_fields_of_the_other_mode_are_faded_and_those_of_this_one_are_not(page):
+    assert (opacity(page, "thinkMs"), opacity(page, "connection")) == (1, 1)
+    assert opacity(page, "rate") == opacity(page, "arrivals") < 0.5
+    page.locator('select[name="mode"]').select_option("open")
+    assert opacity(page, "thinkMs") < 0.5
+    assert (opacity(page, "rate"), opacity(page, "arrivals"), opacity(page, "connection")) == (1, 1, 1)
+
+
+def test_an_open_loop_with_idle_holders_is_started_from_the_form_and_recorded(page, stack):
+    page.locator('select[name="mode"]').select_option("open")
+    page.locator('select[name="arrivals"]').select_option("poisson")
+    for name, value in {"rate": "200", "idleHolders": "3", "windowS": "1", "spawnRate": "8"}.items():
+        page.locator(f'input[name="{name}"]').fill(value)
+    page.get_by_role("button", name="Start", exact=True).click()
+    trial_id = wait_until(lambda: (found := stack.status())["users"] and found["trial_id"], "the run to start")
+    stack.wait_status("the result", final=True, users=0)
+    result = stack.result(trial_id)
+    options = {name: result["options"][name] for name in ("mode", "rate", "arrivals", "idle_holders")}
+    assert options == {"mode": "open", "rate": 200, "arrivals": "poisson", "idle_holders": 3}
+    assert (result["idle_holders"]["held_at_open"], result["failed"]) == (3, 0)
+    assert 100 < result["offered"] < 300
+
+
+def test_a_combination_that_makes_no_sense_is_refused_with_a_message_in_the_page(page, stack):
+    page.locator('select[name="mode"]').select_option("open")
+    page.get_by_role("button", name="Start", exact=True).click()
+    message = "rate: mode open needs requests per second above 0, not 0"
+    expect(page.get_by_role("alert")).to_have_text(message)
+    assert stack.status()["users"] == 0
 
 
 def test_a_person_chooses_a_model_starts_sees_requests_rise_and_stops(page, stack):

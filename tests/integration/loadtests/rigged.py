@@ -119,6 +119,6 @@ def honest_to_probes(handler: Handler) -> Handler:
     """Passes the check before a run, then behaves as the handler does."""
 
     def wrapped(connection: socket.socket, line: bytes) -> None:
-        (echo if line.startswith(b"threadmill-probe") else handler)(connection, line)
+        (echo if line.startswith(b"threadmill-check") else handler)(connection, line)
 
     return wrapped

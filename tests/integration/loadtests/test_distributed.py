@@ -53,18 +53,20 @@ def stack(counting, tmp_path_factory):
 
 def counts_add_up(result):
     assert sum(result["failures"].values()) == result["failed"]
+    totals = result["totals"]
+    assert result["sent"] == totals["sent"] == totals["ok"] + totals["failed"] + totals["in_flight"]
     assert sum(piece["ok"] for piece in result["slices"]) == result["totals"]["ok"]
     assert sum(piece["failed"] for piece in result["slices"]) == result["totals"]["failed"]
-    inside = [piece for piece in result["slices"] if 0 <= piece["start_s"] < result["window"]["duration_s"]]
+    inside = [piece for piece in result["slices"] if piece["in_window"]]
     assert sum(piece["ok"] for piece in inside) == result["ok"]
     assert sum(piece["failed"] for piece in inside) == result["failed"]
-    assert sum(count for _lower, _upper, count in result["histogram"]["buckets"]) == result["ok"]
+    assert sum(count for _lower, _upper, count in result["histograms"]["latency"]) == result["ok"]
     assert sum(piece["duration_s"] for piece in inside) == pytest.approx(result["window"]["duration_s"], abs=0.05)
 
 
 def test_a_trial_is_recorded_as_it_was_ordered(stack):
     result = stack.run("recorded", users=6, target="spmt", payload_bytes=100, warmup_s=0.3, window_s=1.5)
-    assert result["schema_version"] == 1
+    assert result["schema_version"] == 2
     assert (result["trial_id"], result["target"]) == ("recorded", "spmt")
     assert (result["workers"], result["users"], result["users_starved"]) == (2, 6, 0)
     assert result["options"]["payload_bytes"] == 100
@@ -79,6 +81,12 @@ def test_a_trial_is_recorded_as_it_was_ordered(stack):
     # Little's law: six users without think time, each with one request in flight.
     assert result["throughput_rps"] * latency["mean"] / 1e6 == pytest.approx(6, rel=0.15)
     assert [piece["start_s"] for piece in result["slices"]][1:3] == [0, 1]
+    assert result["service_time_us"] == latency
+    assert result["workers_present"] == {"expected": 2, "throughout": True}
+    assert len(result["generator"]) == len({one["worker"] for one in result["generator"]}) == 2
+    for one in result["generator"]:
+        assert one["window_s"] == pytest.approx(1.5, abs=0.2)
+        assert 0 < one["cpu_used_s"] <= 1.1 * one["window_s"]
     counts_add_up(result)
 
 
@@ -96,11 +104,12 @@ def test_the_server_counted_what_the_users_counted(stack, counting, connection):
     result = stack.run(f"truth-{connection}", users=4, target="counting", connection=connection)
     totals = result["totals"]
     served = wait_until(
-        lambda: Counter(line.startswith(b"threadmill-probe") for line in counting.lines), "lines at the server"
+        lambda: Counter(line.startswith(b"threadmill-check") for line in counting.lines), "lines at the server"
     )
     assert totals["failed"] == 0
-    # Users are stopped in the middle of a request: the server may have had it or not.
-    assert totals["ok"] <= served[False] <= totals["ok"] + totals["in_flight"]
+    # Users finish what is in flight, so that both sides agree to the last request.
+    assert (totals["ok"], totals["in_flight"]) == (served[False], 0)
+    assert result["replies_to_checks"] == served[True]
     connections = len(counting.connections) - before
     per_connection = {"persistent": totals["ok"], "per-request": 1, "7": 7}[connection]
     assert connections >= totals["ok"] / per_connection
@@ -111,7 +120,7 @@ def test_the_server_counted_what_the_users_counted(stack, counting, connection):
 def test_every_request_of_a_user_differs_from_the_one_before(stack, counting):
     counting.lines.clear()
     stack.run("differs", users=1, target="counting", payload_bytes=1, sleep_us=0)
-    lines = [line for line in counting.lines if not line.startswith(b"threadmill-probe")]
+    lines = [line for line in counting.lines if not line.startswith(b"threadmill-check")]
     assert len(lines) > 10
     assert all(one != other for one, other in itertools.pairwise(lines))
 
@@ -148,7 +157,10 @@ def test_users_a_model_does_not_serve_are_starved_and_nothing_hangs_or_fails(sta
     result = stack.run("starved", users=8, target="spst", reply_timeout_s=0.1)
     assert (result["users"], result["users_starved"], result["failed"]) == (8, 7, 0)
     assert result["in_flight"] in (7, 8)
+    # At the stop the one user that was served leaves, and so the others get their turn.
+    assert result["totals"]["in_flight"] == 0
     assert result["ok"] > 100
+    counts_add_up(result)
     assert time.monotonic() - began < 5
 
 
@@ -213,6 +225,8 @@ def test_status_tells_the_progress_of_a_run(stack):
     assert status["window_opens_in_s"] < 0.5
     assert status["window_closes_in_s"] - status["window_opens_in_s"] == pytest.approx(30, abs=0.01)
     wait_until(lambda: stack.status()["requests"] > 100, "requests to rise")
+    live = wait_until(lambda: len(found := stack.status()["generator"]) == 2 and found, "both workers' own figures")
+    assert all(0 < one["cpu_share"] <= 1.5 and one["behind_s"] is None for one in live)
     stack.stop()
     status = stack.wait_status("no users", users=0, workers=2)
     assert (status["final"], status["error"], status["trial_id"]) == (True, "", "progress")
@@ -225,6 +239,12 @@ def test_status_tells_the_progress_of_a_run(stack):
         ({"target": "nginx"}, "target: one of spst, spmt"),
         ({"target": "spmt", "payload_bytes": "many"}, "payload_bytes: a whole number from 1 to 65536, not 'many'"),
         ({"target": "spmt", "connection": "maybe"}, "connection: persistent, per-request or a whole number"),
+        ({"target": "spmt", "mode": "open"}, "rate: mode open needs requests per second above 0, not 0"),
+        ({"target": "spmt", "rate": "9"}, "rate: mode closed has none, so 0, not 9"),
+        (
+            {"target": "spmt", "mode": "open", "rate": "9", "users": "1"},
+            "1 users for 2 workers: mode open shares the rate equally, so each worker needs one",
+        ),
         ({"target": "spmt", "trial_id": "../up"}, "trial_id: letters, digits"),
         ({"target": "spmt", "users": "-1"}, "user_count: a whole number of users from 1"),
         ({"target": "spmt", "users": "x"}, "user_count: a whole number of users from 1"),
@@ -276,10 +296,10 @@ def test_pages_of_other_sites_cannot_drive_the_load(stack):
 
 def test_the_echo_route_makes_one_real_round_trip(stack, counting):
     counting.lines.clear()
-    assert stack.get("/threadmill/echo", target="counting") == {"ok": True, "error": ""}
+    assert stack.get("/threadmill/echo", target="counting") == {"ok": True, "error": "", "replies": 1}
     assert len(counting.lines) == 1
     answer = stack.get("/threadmill/echo", target="down")
-    assert answer == {"ok": False, "error": "down is not up: docker compose up down"}
+    assert answer == {"ok": False, "error": "down is not up: docker compose up down", "replies": 0}
     assert stack.get("/threadmill/echo", target="example.org")["ok"] is False
 
 
@@ -290,7 +310,7 @@ def test_the_echo_route_says_when_a_server_is_up_but_does_not_echo(stack, counti
     wait_until(lambda: stack.status()["requests"] > 0, "the one client to be served")
     answer = stack.get("/threadmill/echo", target="spst")
     stack.stop()
-    assert answer == {"ok": False, "error": "spst is up but does not echo: no reply within 1 s"}
+    assert answer == {"ok": False, "error": "spst is up but does not echo: no reply within 1 s", "replies": 0}
 
 
 def by_hand_files(stack):
@@ -309,7 +329,8 @@ def test_a_run_by_hand_gets_a_name_of_its_own_and_lasts_until_locusts_stop(stack
     (name,) = set(by_hand_files(stack)) - set(before)
     result = stack.result(name.removesuffix(".json"))
     assert result["window"]["opens_unix"] == result["started_unix"]
-    assert result["ok"] == result["totals"]["ok"] > 0
+    # Each user may have finished one more request after the window had closed with the stop.
+    assert 0 < result["ok"] <= result["totals"]["ok"] <= result["ok"] + 4
     counts_add_up(result)
 
 

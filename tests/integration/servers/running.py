@@ -1,5 +1,6 @@
 """A real server process for the length of a ``with`` block, and raw clients for it."""
 
+import json
 import os
 import re
 import signal
@@ -9,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Self
+from typing import Any, Self
 
 import psutil
 
@@ -24,7 +25,7 @@ class Running:
         self.model = model
         self.process = subprocess.Popen(
             [sys.executable, "-m", "servers", model],
-            env={**os.environ, "HOST": "127.0.0.1", "PORT": "0", "WORKERS": "2", **env},
+            env={**os.environ, "HOST": "127.0.0.1", "PORT": "0", "WORKERS": "2", "THREADS": "4", **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -93,6 +94,13 @@ class Running:
         match = STOPPED.match(self.lines[-1])
         assert match, f"the last line is {self.lines[-1]!r}"
         return dict(zip(("accepted", "served", "refused", "errors"), map(int, match.groups()), strict=True))
+
+    def report(self) -> dict[str, Any]:
+        """The exit report, the line before the last one."""
+        line = self.lines[-2]
+        assert line.startswith("[REPORT] "), f"the last lines are {self.lines[-2:]!r}"
+        report: dict[str, Any] = json.loads(line.removeprefix("[REPORT] "))
+        return report
 
     def left_behind(self) -> list[psutil.Process]:
         return [process for process in self._family if process.is_running()]

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from servers.models import MODELS
 from tests.integration.servers.running import Client, Running, server
 from tests.waiting import wait_until
 
@@ -63,22 +64,51 @@ def test_mpmt_has_its_workers_and_a_thread_per_connection_spread_over_them() -> 
         assert max(threads[:-1]) < 3 + 12 - 2  # more than one worker serves
 
 
+@pytest.mark.parametrize(
+    ("model", "shape"), [("prefork", (4, [1, 1, 1, 1])), ("thread-pool", (1, [4]))], ids=["prefork", "thread-pool"]
+)
+def test_a_bounded_pool_makes_the_client_after_the_last_worker_wait(model: str, shape: tuple[int, list[int]]) -> None:
+    with server(model, WORKERS="3", THREADS="3") as running, ExitStack() as stack:
+        clients = connected(stack, running, 3)
+        waiting = stack.enter_context(running.connect())
+        waiting.send(b"waiting\n")
+        for client in clients:
+            for _ in range(10):
+                assert client.ask(b"!sleep=1000 x\n") == b"!sleep=1000 x\n"
+        assert select.select([waiting.sock], [], [], 0)[0] == []
+        assert running.shape() == shape
+        clients[1].close()
+        assert waiting.line() == b"waiting\n"
+        assert running.shape() == shape
+
+
+def test_thread_pool_has_all_its_threads_before_the_first_client() -> None:
+    with server("thread-pool", THREADS="7") as running:
+        has_shape(running, 1, [8])
+
+
+def test_prefork_event_loop_has_its_workers_of_one_thread_and_any_number_of_clients() -> None:
+    with server("prefork-event-loop", WORKERS="2") as running, ExitStack() as stack:
+        connected(stack, running, 12)
+        has_shape(running, 3, [1, 1, 1])
+
+
 def test_event_loop_has_one_thread_for_all() -> None:
     with server("event-loop") as running, ExitStack() as stack:
         connected(stack, running)
         has_shape(running, 1, [1])
 
 
-@pytest.mark.parametrize("model", ["spmt", "mpst", "mpmt", "event-loop"])
+@pytest.mark.parametrize("model", [model for model in MODELS if model != "spst"])
 def test_waits_of_concurrent_clients_overlap(model: str) -> None:
-    with server(model) as running, ExitStack() as stack:
+    with server(model, WORKERS="5", THREADS="5") as running, ExitStack() as stack:
         clients = connected(stack, running)
         start = time.monotonic()
         for client in clients:
-            client.send(b"!sleep=400000 x\n")
+            client.send(b"!sleep=200000 x\n")
         for client in clients:
-            assert client.line() == b"!sleep=400000 x\n"
-        assert time.monotonic() - start < CLIENTS * 0.4 - 0.2
+            assert client.line() == b"!sleep=200000 x\n"
+        assert time.monotonic() - start < CLIENTS * 0.2 - 0.1
 
 
 def test_mpmt_replaces_a_killed_worker_and_says_why() -> None:
@@ -87,7 +117,7 @@ def test_mpmt_replaces_a_killed_worker_and_says_why() -> None:
         victim = running.children()[0]
         with running.connect() as client:
             assert client.ask(b"x\n") == b"x\n"
-        has_shape(running, 3, [1, 1, 1])  # a killed process takes the counts of its open connections with it
+        has_shape(running, 3, [1, 1, 1])  # the client's thread has ended, so the victim has nothing under way
         victim.send_signal(signal.SIGKILL)
         running.wait_for_line(rf"worker {victim.pid} was killed by SIGKILL \(out of memory\?\): replaced in")
         wait_until(lambda: victim not in (now := running.children()) and len(now) == 2, "a new worker")

@@ -14,6 +14,8 @@ def test_defaults_are_a_plain_echo_on_a_kept_connection_until_stopped():
     found = parse()
     assert (found.connection, found.payload_bytes, found.window_s, found.trial_id) == ("persistent", 64, 0.0, "")
     assert found.requests_per_connection is None
+    assert (found.mode, found.idle_holders, found.hash_rounds, found.stop_grace_s) == ("closed", 0, 0, 1.0)
+    assert not found.open_loop
 
 
 @pytest.mark.parametrize(
@@ -48,6 +50,14 @@ def test_text_from_a_form_becomes_numbers():
         ("warmup_s", "1s", "a number from 0"),
         ("window_s", "-0.1", "a number from 0"),
         ("reply_timeout_s", "0", "a number from 0.001"),
+        ("mode", "half-open", "closed or open"),
+        ("arrivals", "uniform", "constant or poisson"),
+        ("rate", "-1", "a number from 0"),
+        ("rate", "inf", "a number from 0"),
+        ("idle_holders", "10001", "from 0 to 10000"),
+        ("hash_rounds", "x", "a whole number from 0"),
+        ("stop_grace_s", "6", "a number from 0 to 5"),
+        ("seed", "-1", "a whole number from 0"),
         ("trial_id", "../../etc/passwd", "letters, digits"),
         ("trial_id", ".hidden", "no dot in front"),
         ("trial_id", "a/b", "letters, digits"),
@@ -67,3 +77,23 @@ def test_a_bad_value_is_one_line_with_the_field_what_was_found_and_what_is_allow
 def test_options_survive_the_way_to_a_worker():
     found = parse(connection="20", trial_id="t-1.a_b")
     assert options.parse(found.as_dict(), ["spst"]) == found
+
+
+def test_an_open_loop_has_a_rate_and_arrivals():
+    found = parse(mode="open", rate="2500.5", arrivals="poisson", seed="9")
+    assert (found.open_loop, found.rate, found.arrivals, found.seed) == (True, 2500.5, "poisson", 9)
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ({"mode": "open"}, "rate: mode open needs requests per second above 0, not 0"),
+        ({"mode": "open", "rate": 5, "think_ms": 3}, "think_ms: mode open has no think time, so 0, not 3"),
+        ({"rate": 5}, "rate: mode closed has none, so 0, not 5; or choose mode open"),
+        ({"arrivals": "poisson"}, "arrivals: poisson needs mode open"),
+    ],
+)
+def test_what_belongs_to_the_other_mode_is_refused_rather_than_ignored(form, message):
+    with pytest.raises(OptionError) as caught:
+        parse(**form)
+    assert str(caught.value) == message

@@ -9,8 +9,8 @@ from loadtests.recorder import Recorder
 
 
 def request(recorder, clock, sent_at, done_at, size=10):
-    clock.sent_at = sent_at
-    recorder.ok(clock, done_at, round((done_at - sent_at) * 1e6), size)
+    recorder.begin(clock, sent_at)
+    recorder.ok(clock, done_at, size)
 
 
 def window(wire):
@@ -46,9 +46,9 @@ def test_a_request_counts_where_it_completes():
 def test_failures_are_counted_by_kind_and_have_no_latency():
     recorder = Recorder(0.0, 0.0, None)
     clock = recorder.join()
-    clock.sent_at = 0.1
+    recorder.begin(clock, 0.1)
     recorder.failed(clock, 0.2, "eof", answered=False)
-    clock.sent_at = 0.3
+    recorder.begin(clock, 0.3)
     recorder.failed(clock, 0.4, "bad_echo", answered=True)
     recorder.finish(0.5)
     (piece,) = recorder.to_wire()["slices"]
@@ -60,12 +60,12 @@ def test_failures_are_counted_by_kind_and_have_no_latency():
 def test_what_is_in_flight_at_the_closing_is_known_although_it_is_cut_later():
     recorder = Recorder(0.0, 0.0, 1.0)
     waiting, between, slow = recorder.join(), recorder.join(), recorder.join()
-    waiting.sent_at = 0.2  # never answered
+    recorder.begin(waiting, 0.2)  # never answered
     request(recorder, between, 0.8, 0.9)
-    slow.sent_at = 0.95  # answered after the closing
-    between.sent_at = 1.05  # sent after the closing, before anything completed
-    recorder.ok(slow, 1.1, 150_000, 10)
-    recorder.ok(between, 1.2, 150_000, 10)
+    recorder.begin(slow, 0.95)  # answered after the closing
+    recorder.begin(between, 1.05)  # sent after the closing, before anything completed
+    recorder.ok(slow, 1.1, 10)
+    recorder.ok(between, 1.2, 10)
     recorder.finish(1.5)
     wire = recorder.to_wire()
     assert (wire["users"], wire["in_flight"], wire["in_flight_at_end"]) == (3, 2, 1)
@@ -74,11 +74,11 @@ def test_what_is_in_flight_at_the_closing_is_known_although_it_is_cut_later():
 def test_a_user_is_starved_when_no_reply_came_inside_the_window():
     recorder = Recorder(0.0, 1.0, 2.0)
     never, before, inside, after, refused = (recorder.join() for _ in range(5))
-    never.sent_at = 0.1
+    recorder.begin(never, 0.1)
     request(recorder, before, 0.1, 0.9)
-    before.sent_at = 0.95
+    recorder.begin(before, 0.95)
     request(recorder, inside, 0.1, 1.5)
-    refused.sent_at = 0.1
+    recorder.begin(refused, 0.1)
     recorder.failed(refused, 1.6, "refused", answered=True)
     request(recorder, after, 0.1, 2.1)
     recorder.finish(3.0)
@@ -88,7 +88,7 @@ def test_a_user_is_starved_when_no_reply_came_inside_the_window():
 def test_a_failure_without_an_answer_leaves_its_user_starved():
     recorder = Recorder(0.0, 0.0, 1.0)
     clock = recorder.join()
-    clock.sent_at = 0.1
+    recorder.begin(clock, 0.1)
     recorder.failed(clock, 0.5, "connect", answered=False)
     recorder.finish(2.0)
     assert recorder.to_wire()["users_starved"] == 1
@@ -98,7 +98,7 @@ def test_an_open_window_closes_with_the_run():
     recorder = Recorder(10.0, 10.5, None)
     clock = recorder.join()
     request(recorder, clock, 10.6, 10.7)
-    clock.sent_at = 10.8
+    recorder.begin(clock, 10.8)
     recorder.finish(12.0)
     wire = recorder.to_wire()
     assert wire["closes_s"] == pytest.approx(1.5)
@@ -141,18 +141,106 @@ def test_what_completes_after_the_end_was_in_flight_and_is_not_counted_as_well()
     recorder = Recorder(0.0, 0.0, None)
     clock = recorder.join()
     request(recorder, clock, 0.1, 0.2)
-    clock.sent_at = 0.3
+    recorder.begin(clock, 0.3)
     recorder.finish(0.5)
-    recorder.ok(clock, 0.6, 300_000, 10)
+    recorder.ok(clock, 0.6, 10)
     recorder.failed(clock, 0.7, "eof", answered=False)
     wire = recorder.to_wire()
     assert [(piece["ok"], piece["failures"]) for piece in wire["slices"]] == [(1, {})]
     assert wire["in_flight_at_end"] == 1
 
 
+def test_what_is_finished_after_the_stop_is_counted_but_belongs_to_no_window():
+    recorder = Recorder(0.0, 0.0, None)
+    quick, slow, starved = (recorder.join() for _ in range(3))
+    request(recorder, quick, 0.1, 0.2)
+    recorder.begin(slow, 0.3)
+    recorder.begin(starved, 0.3)
+    recorder.close(0.5)
+    assert recorder.in_flight == 2
+    recorder.ok(slow, 0.6, 10)
+    recorder.finish(0.7)
+    wire = recorder.to_wire()
+    assert [(piece["in_window"], piece["ok"]) for piece in wire["slices"]] == [(True, 1), (False, 1)]
+    assert (wire["closes_s"], wire["in_flight"], wire["in_flight_at_end"], wire["sent"]) == (0.5, 2, 1, 3)
+
+
+def test_a_stop_before_the_window_closes_closes_it():
+    recorder = Recorder(0.0, 0.0, 10.0)
+    clock = recorder.join()
+    request(recorder, clock, 0.1, 0.2)
+    recorder.begin(clock, 0.3)
+    recorder.close(0.5)
+    recorder.ok(clock, 0.6, 10)
+    recorder.finish(0.6)
+    wire = recorder.to_wire()
+    assert (wire["closes_s"], sum(piece["ok"] for piece in window(wire))) == (0.5, 1)
+
+
+def test_latency_counts_from_the_intended_start_and_splits_into_lag_and_service_time():
+    recorder = Recorder(0.0, 0.0, 10.0, open_loop=True)
+    clock = recorder.join()
+    recorder.begin_slot(clock, 1.0, 1.25, was_idle=False)
+    assert recorder.ok(clock, 1.75, 10) == 750_000
+    recorder.begin_slot(clock, 1.5, 2.5, was_idle=True)
+    recorder.failed(clock, 2.6, "eof", answered=False)
+    recorder.close(10.0)
+    recorder.finish(10.0)
+    wire = recorder.to_wire()
+    assert (wire["service_time_us"]["total"], wire["send_lag_us"]["total"]) == (500_000, 250_000)
+    assert sum(piece["latency_us"]["total"] for piece in wire["slices"]) == 750_000
+    # Only a slot that found an idle user says something about the generator.
+    assert wire["dispatch_lag_us"]["total"] == 1_000_000
+
+
+def test_times_outside_the_window_are_in_no_histogram_of_the_window():
+    recorder = Recorder(0.0, 1.0, 2.0, open_loop=True)
+    clock = recorder.join()
+    for due in (0.5, 2.1):
+        recorder.begin_slot(clock, due, due, was_idle=True)
+        recorder.ok(clock, due + 0.1, 10)
+    recorder.finish(3.0)
+    wire = recorder.to_wire()
+    for name in ("service_time_us", "send_lag_us", "dispatch_lag_us"):
+        assert wire[name]["counts"] == {}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["begin", "ok", "failed"]), st.floats(0, 0.4)), max_size=60),
+    st.integers(0, 60),
+)
+def test_every_request_sent_is_ok_failed_or_in_flight(steps, stop_at):
+    recorder = Recorder(0.0, 0.5, 2.0)
+    clocks = [recorder.join() for _ in range(5)]
+    busy, now = set(), 0.0
+    for number, (user, step, gap) in enumerate(steps):
+        now += gap + 1e-6
+        if number == stop_at:
+            recorder.close(now)
+        if step == "begin" and user not in busy and number < stop_at:
+            recorder.begin(clocks[user], now)
+            busy.add(user)
+        elif step == "ok" and user in busy:
+            recorder.ok(clocks[user], now, 10)
+            busy.remove(user)
+        elif step == "failed" and user in busy:
+            recorder.failed(clocks[user], now, "eof", answered=False)
+            busy.remove(user)
+    recorder.finish(now + 1)
+    wire = recorder.to_wire()
+    ok = sum(piece["ok"] for piece in wire["slices"])
+    failed = sum(sum(piece["failures"].values()) for piece in wire["slices"])
+    assert wire["in_flight_at_end"] == len(busy)
+    assert wire["sent"] == ok + failed + len(busy)
+
+
 def test_reporting_before_the_end_is_a_mistake():
+    recorder = Recorder(0.0, 0.0, None)
     with pytest.raises(RuntimeError):
-        Recorder(0.0, 0.0, None).to_wire()
+        recorder.to_wire()
+    recorder.close(1.0)
+    with pytest.raises(RuntimeError):
+        recorder.to_wire()
 
 
 @given(st.lists(st.floats(0.001, 2), max_size=50), st.floats(0, 3), st.floats(0.01, 5))

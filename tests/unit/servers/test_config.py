@@ -8,6 +8,8 @@ def test_defaults_need_no_variable() -> None:
     assert (config.host, config.port, config.workers, config.backlog) == ("0.0.0.0", 8081, 2, 1024)
     assert (config.max_connections, config.idle_timeout_s, config.drain_timeout_s) == (1024, 300.0, 5.0)
     assert config.packet_log is False
+    assert config.allow_faults is False
+    assert config.threads == 16
     assert config.max_line >= 65_536 + 64  # the largest payload of a load test, with its directives
 
 
@@ -38,6 +40,8 @@ def test_values_are_read_and_an_empty_variable_counts_as_unset() -> None:
         ("IDLE_TIMEOUT", "soon", "a number of seconds from 0 to 86400"),
         ("DRAIN_TIMEOUT", "-1", "a number of seconds from 0 to 3600"),
         ("PACKET_LOG", "yes", "0 or 1"),
+        ("ALLOW_FAULTS", "true", "0 or 1"),
+        ("THREADS", "0", "a whole number from 1 to 1024"),
     ],
 )
 def test_a_bad_value_names_variable_value_and_what_is_allowed(name: str, value: str, allowed: str) -> None:

@@ -19,10 +19,27 @@ def test_a_long_packet_is_cut_to_what_a_pipe_takes_in_one_piece() -> None:
 
 def test_a_line_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
     writes: list[bytes] = []
-    monkeypatch.setattr(os, "write", lambda _, data: writes.append(data))
+
+    def write(_: int, data: bytes) -> int:
+        writes.append(data)
+        return len(data)
+
+    monkeypatch.setattr(os, "write", write)
     logs.info("hello")
     logs.packet("RECV", b"a")
     assert writes == [b"[INFO] hello\n", b"[PACKET] RECV: 61\n[PACKET] RECV (ASCII): a\n"]
+
+
+def test_a_line_that_is_written_in_parts_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = bytearray()
+
+    def write(_: int, data: bytes) -> int:
+        written.extend(data[:10])
+        return len(data[:10])
+
+    monkeypatch.setattr(os, "write", write)
+    logs.report('{"workers": [1, 2, 3]}')
+    assert written == b'[REPORT] {"workers": [1, 2, 3]}\n'
 
 
 def test_a_broken_output_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from servers.protocol import DirectiveError, Work, parse
         (b"!spin=2000\n", Work(0, 2000)),
         (b"!spin=2 !sleep=1 hello !spin=9\n", Work(1, 2)),
         (b"!sleep=0\r\n", Work(0, 0)),
+        (b"!hash=7 !spin=2 x\n", Work(0, 2, 7)),
         (b"!sleep=10000000 !spin=10000000 x\n", Work(10_000_000, 10_000_000)),
     ],
 )
@@ -26,12 +27,15 @@ def test_directives_are_understood(line: bytes, work: Work) -> None:
         (b"!sleep=x\n", "sleep must be a whole number from 0 to 10000000, found 'x'"),
         (b"!sleep=10000001 x\n", "sleep must be a whole number from 0 to 10000000, found '10000001'"),
         (b"!spin=-1\n", "spin must be a whole number from 0 to 10000000, found '-1'"),
+        (b"!hash=10000001\n", "hash must be a whole number from 0 to 10000000, found '10000001'"),
+        (b"!crash=segv\n", "crash is refused: ALLOW_FAULTS is not 1"),
+        (b"!crash\n", "crash is refused: ALLOW_FAULTS is not 1"),
         (b"!spin\n", "spin must be a whole number from 0 to 10000000, found ''"),
         (b"!sleep=1.5\n", "sleep must be a whole number from 0 to 10000000, found '1.5'"),
-        (b"!foo x\n", "unknown directive 'foo': allowed are sleep, spin"),
-        (b"!\n", "unknown directive '': allowed are sleep, spin"),
+        (b"!foo x\n", "unknown directive 'foo': allowed are sleep, spin, hash"),
+        (b"!\n", "unknown directive '': allowed are sleep, spin, hash"),
         (b"!sleep=1 !sleep=1\n", "directive sleep is given twice"),
-        (b"!\xff\xfe=1\n", "unknown directive '??': allowed are sleep, spin"),
+        (b"!\xff\xfe=1\n", "unknown directive '??': allowed are sleep, spin, hash"),
     ],
 )
 def test_a_bad_directive_is_answered_with_its_reason(line: bytes, reason: str) -> None:
@@ -39,6 +43,16 @@ def test_a_bad_directive_is_answered_with_its_reason(line: bytes, reason: str) -
         parse(line)
     assert str(failure.value) == reason
     assert protocol.error(reason) == f"!error {reason}\n".encode()
+
+
+@pytest.mark.parametrize("name", ["segv", "exit", "raise", "oom", "lie"])
+def test_faults_are_understood_where_they_are_allowed(name: str) -> None:
+    assert parse(f"!spin=3 !crash={name} x\n".encode(), allow_faults=True) == Work(spin_units=3, crash=name)
+
+
+def test_an_unknown_fault_is_refused_with_the_ones_there_are() -> None:
+    with pytest.raises(DirectiveError, match="crash must be one of segv, exit, raise, oom, lie, found 'sev'"):
+        parse(b"!crash=sev\n", allow_faults=True)
 
 
 @given(st.binary(max_size=300))
@@ -53,3 +67,5 @@ def test_whatever_a_client_sends_is_parsed_or_refused_in_one_short_line(tail: by
     else:
         assert work.sleep_us <= protocol.MAX_SLEEP_US
         assert work.spin_units <= protocol.MAX_SPIN_UNITS
+        assert work.hash_rounds <= protocol.MAX_HASH_ROUNDS
+        assert work.crash == ""

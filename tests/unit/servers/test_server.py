@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(30)
 def server() -> Iterator[Server]:
     config = read_config({"HOST": "127.0.0.1", "MAX_CONNECTIONS": "2"}, cpus=1.0)
     with open_listener("127.0.0.1", 0, 16) as listener:
-        yield Server(config, listener, Counters(rows=3))
+        yield Server("spst", config, listener, Counters(rows=3))
 
 
 @pytest.fixture

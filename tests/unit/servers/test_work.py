@@ -8,8 +8,8 @@ import time
 import pytest
 
 from servers import work
-from servers.calibrate import SAMPLES, UNITS, calibrate
-from servers.work import spin
+from servers.calibrate import ROUNDS, SAMPLES, UNITS, calibrate
+from servers.work import hash_rounds, spin
 
 
 def test_the_same_units_are_the_same_work_every_time() -> None:
@@ -41,10 +41,31 @@ def test_spinning_holds_the_gil() -> None:
     assert time.process_time() - cpu <= 1.2 * (time.perf_counter() - wall)
 
 
+def test_hashing_lets_another_thread_hold_the_gil() -> None:
+    """One thread hashes for long; if it kept the GIL, this one would not get a step done meanwhile."""
+    thread = threading.Thread(target=hash_rounds, args=(300_000,))
+    thread.start()
+    steps = 0
+    while thread.is_alive():
+        time.sleep(0.001)
+        steps += 1
+    assert steps > 5
+
+
+def test_rounds_decide_the_hash_and_none_is_no_work() -> None:
+    assert hash_rounds(0) == b""
+    assert hash_rounds(3) == hash_rounds(3) != hash_rounds(4)
+
+
 def test_calibration_is_the_median_of_its_samples() -> None:
     ticks = itertools.count()
     measured = calibrate(lambda: next(ticks) * 20_000_000)
-    assert measured == {"spin_units_per_ms": UNITS / 20, "samples": [UNITS / 20] * SAMPLES}
+    assert measured == {
+        "spin_units_per_ms": UNITS / 20,
+        "hash_rounds_per_ms": ROUNDS / 20,
+        "samples": [UNITS / 20] * SAMPLES,
+        "hash_samples": [ROUNDS / 20] * SAMPLES,
+    }
 
 
 def test_calibration_command_prints_one_json_line() -> None:
@@ -54,4 +75,5 @@ def test_calibration_command_prints_one_json_line() -> None:
     measured = json.loads(done.stdout)
     assert done.stdout.count("\n") == 1
     assert measured["spin_units_per_ms"] > 0
-    assert len(measured["samples"]) == SAMPLES
+    assert measured["hash_rounds_per_ms"] > 0
+    assert len(measured["samples"]) == len(measured["hash_samples"]) == SAMPLES

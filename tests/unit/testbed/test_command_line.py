@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from servers.models import MODELS
+
 PROJECT = Path(__file__).parents[3]
 
 
@@ -24,9 +26,7 @@ def refusal(*arguments: str, **environment: str) -> str:
 
 
 def test_an_unknown_model_is_named_with_the_known_ones() -> None:
-    assert refusal("build", "spxt") == (
-        "orchestrate.py: MODEL: found 'spxt', allowed: spst, spmt, mpst, mpmt, event-loop"
-    )
+    assert refusal("build", "spxt") == (f"orchestrate.py: MODEL: found 'spxt', allowed: {', '.join(MODELS)}")
 
 
 def test_a_missing_sweep_file_is_named() -> None:
@@ -62,14 +62,14 @@ def test_dry_run_prints_every_trial_and_the_expected_time_and_writes_nothing(tmp
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert len(lines) == 16
-    assert lines[-1].startswith("quickstart: 15 trials, 1 s warm-up + 4 s window each, about ")
+    assert lines[-1].startswith("quickstart: 15 trials, 1 s warm-up + 4 s window per trial, about ")
     assert not (tmp_path / "results").exists()
 
 
 def test_models_are_listed_with_what_they_are() -> None:
     done = orchestrate("models")
     assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()[:5]] == ["spst", "spmt", "mpst", "mpmt", "event-loop"]
+    assert [line.split()[0] for line in done.stdout.splitlines()[: len(MODELS)]] == list(MODELS)
     assert "asyncio" in done.stdout
 
 

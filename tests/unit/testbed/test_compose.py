@@ -1,11 +1,16 @@
 """The rendered project carries the limits of its trial, the label that removes it, and no privileges."""
 
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from testbed import compose, plan
 from testbed.sweepfile import Machine, parse
+from testbed.topology import CpuSets
 
-RUN = compose.Run("a-2026-ab12", "threadmill-a-2026-ab12", "1000:1000", 2)
+SETS = CpuSets(server="2-3", generator="1", rest="0", isolated=True, notes=())
+RUN = compose.Run("a-2026-ab12", "threadmill-a-2026-ab12", "1000:1000", 2, SETS)
 TRIAL = plan.trials(
     parse("name: a\nmodels: event-loop\nlimits: {cpus: 0.25, memory: 64MiB}\n", Path("a.yaml"), Machine(2, 2**33))
 )[0]
@@ -41,6 +46,34 @@ def test_only_locusts_page_is_published_and_only_on_this_machine() -> None:
 
 
 def test_the_file_of_a_trial_starts_the_whole_experiment() -> None:
-    assert set(PROJECT["services"]) == {"locust", "worker", "event-loop"}
+    assert set(PROJECT["services"]) == {"locust", "worker", "event-loop", "probe"}
     assert PROJECT["services"]["worker"]["scale"] == 2
     assert set(compose.project(RUN, "./load", "spst", None)["services"]) == {"locust", "worker"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "cpus", "rendered"),
+    [
+        ("quota", 0.5, {"cpus": 0.5, "cpuset": "2-3"}),
+        ("both", 0.5, {"cpus": 0.5, "cpuset": "2"}),
+        ("cpuset", 1.0, {"cpuset": "2"}),
+        ("cpuset", 2.0, {"cpuset": "2-3"}),
+    ],
+)
+def test_quota_and_cpuset_are_different_limits(limit: str, cpus: float, rendered: dict[str, object]) -> None:
+    cell = replace(TRIAL.cell, limit=limit, cpus=cpus)
+    assert compose.server_cpus(RUN, cell) == rendered
+
+
+def test_server_generator_and_the_rest_are_kept_apart() -> None:
+    sets = {name: service["cpuset"] for name, service in PROJECT["services"].items()}
+    assert sets == {"event-loop": "2-3", "worker": "1", "locust": "0", "probe": "0"}
+    unpinned = compose.project(replace(RUN, cpu_sets=compose.UNPINNED), "../../load", "spst", TRIAL)
+    assert not any("cpuset" in service for service in unpinned["services"].values())
+
+
+def test_the_probe_sees_the_servers_processes_as_the_same_user_and_has_no_network() -> None:
+    probe, server = PROJECT["services"]["probe"], PROJECT["services"]["event-loop"]
+    assert probe["pid"] == "service:event-loop"
+    assert probe["network_mode"] == "none"
+    assert probe["user"] == server["user"] == "1000:1000"

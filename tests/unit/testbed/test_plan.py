@@ -61,3 +61,30 @@ def test_trial_ids_are_unique_and_fit_a_file_name() -> None:
 def test_only_fields_that_vary_are_reported_as_varying() -> None:
     assert plan.varying_fields(plan.cells(sweep(CROSSED))) == ["model", "cpus", "users"]
     assert plan.varying_fields(plan.cells(sweep("models: spst\n"))) == ["model", "cpus"]
+
+
+def test_a_canary_opens_every_block_with_the_same_cell() -> None:
+    trials = plan.trials(sweep(CROSSED + "order: {canary: true}\n"))
+    canaries = [trial for trial in trials if trial.canary]
+    assert [trial.block for trial in canaries] == [1, 2, 3]
+    assert {trial.cell for trial in canaries} == {plan.cells(sweep(CROSSED))[0]}
+    for block in (1, 2, 3):
+        assert next(trial for trial in trials if trial.block == block).canary
+    assert len({trial.trial_id for trial in trials}) == len(trials)
+
+
+def test_pool_sizes_are_axes_only_of_models_that_have_a_pool() -> None:
+    text = "models: [spst, mpmt, thread-pool]\nlimits: {cpus: [0.5, 2]}\npools: {threads: [4, 8]}\n"
+    found = [(cell.model, cell.cpus, cell.workers, cell.threads) for cell in plan.cells(sweep(text))]
+    assert found == [
+        ("spst", 0.5, 0, 0),
+        ("spst", 2.0, 0, 0),
+        ("mpmt", 0.5, 2, 0),
+        ("mpmt", 2.0, 2, 0),
+        ("thread-pool", 0.5, 0, 4),
+        ("thread-pool", 0.5, 0, 8),
+        ("thread-pool", 2.0, 0, 4),
+        ("thread-pool", 2.0, 0, 8),
+    ]
+    wider = plan.cells(sweep("models: [spst, mpmt]\npools: {workers: [2, 4]}\n"))
+    assert [(cell.model, cell.workers) for cell in wider] == [("spst", 0), ("mpmt", 2), ("mpmt", 4)]

@@ -35,9 +35,14 @@ def test_a_load_result_moves_into_its_trial(tmp_path: Path) -> None:
     directory.create((10001, 10001))
     directory.trial("t1").mkdir()
     (directory.load / "t1.json").write_text('{"ok": 5}')
-    assert directory.take_load_result("t1") == {"ok": 5}
+    (directory.load / "t1.probe.ndjson").write_text('{"unix": 1}\n')
+    (directory.load / "t10.json").write_text("another trial's")
+    assert directory.take_json("t1", "t1.json", "load.json") == {"ok": 5}
+    directory.take_rest("t1")
+    assert (directory.trial("t1") / "probe.ndjson").read_text() == '{"unix": 1}\n'
+    assert [left.name for left in directory.load.iterdir()] == ["t10.json"]
     assert json.loads((directory.trial("t1") / "load.json").read_text()) == {"ok": 5}
     assert (directory.trial("t1") / "load.json").stat().st_uid == tmp_path.stat().st_uid
-    assert directory.take_load_result("t2") is None
+    assert directory.take_json("t2", "t2.json", "load.json") is None
     directory.close()
     assert not directory.load.exists()

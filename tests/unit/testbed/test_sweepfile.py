@@ -39,7 +39,7 @@ def test_connection_takes_its_three_forms() -> None:
     [
         (
             "name: a\nmodels: [spst, spxt]\n",
-            "some.yaml:2: models: found 'spxt', allowed: one of spst, spmt, mpst, mpmt, event-loop",
+            "some.yaml:2: models: found 'spxt', allowed: one of spst, spmt, mpst, mpmt, ",
         ),
         ("name: a\nmodel: spst\n", "some.yaml:2: model: unknown key, allowed: name, models, limits"),
         ("name: a\nlimits:\n  cpu: 1\n", "some.yaml:3: limits.cpu: unknown key, allowed: cpus, memory"),
@@ -64,7 +64,23 @@ def test_connection_takes_its_three_forms() -> None:
             "name: a\nload: {users: 1.5}\n",
             "some.yaml:2: load.users: found 1.5, allowed: a whole number from 1 to 10000",
         ),
-        ("name: a\nload: {mode: opened}\n", "some.yaml:2: load.mode: found 'opened', allowed: 'closed'"),
+        (
+            "name: a\nload: {mode: opened}\n",
+            "some.yaml:2: load.mode: found 'opened', allowed: 'closed', 'open', 'capacity' or 'relative'",
+        ),
+        (
+            "name: a\nload: {mode: open}\n",
+            "some.yaml:2: load: found {'mode': 'open'}, allowed: rate beside mode open, which",
+        ),
+        ("name: a\nload: {rate: 5}\n", "allowed: rate only with mode open"),
+        (
+            "name: a\nload: {mode: open, rate: 0}\n",
+            "some.yaml:2: load.rate: found 0, allowed: requests per second, 0.1 to",
+        ),
+        ("name: a\nload: {arrivals: poisson}\n", "allowed: arrivals only with the open modes"),
+        ("name: a\nload: {mode: relative, slo: {p99: 5ms}}\n", "allowed: at beside mode relative, which needs it"),
+        ("name: a\nload: {mode: capacity, slo: {p90: 5ms}}\n", "load.slo.p90: unknown key, allowed: p99"),
+        ("name: a\nlimits: {cpus: 0.5, limit: cpuset}\n", "allowed: whole cpus with limit cpuset"),
         ("name: a\nmodels: []\n", "some.yaml:2: models: found an empty list, allowed: at least one value"),
         ("name: a\nmodels: [spst, spst]\n", "some.yaml:2: models: found ['spst', 'spst'], allowed: each value once"),
         (
@@ -126,3 +142,17 @@ def test_a_sweep_as_resolved_is_the_same_sweep_when_read_again() -> None:
         "exclude: [{model: spst, users: 8}, {connection: {requests: 3}, sleep: 5ms, cpus: 1}]\n"
     )
     assert read(dump(sweep)) == sweep
+    relative = (
+        "name: two\nload: {mode: relative, slo: {p99: 50ms}, at: [0.5, 0.9], arrivals: poisson}\nisolate: false\n"
+    )
+    assert read(dump(read(relative))) == read(relative)
+    opened = (
+        "name: two\nload: {mode: open, rate: [100, 200.5], idle_holders: [0, 50]}\nlimits: {limit: [quota, both]}\n"
+    )
+    assert read(dump(read(opened))) == read(opened)
+
+
+def test_the_open_modes_allow_many_requests_in_flight_unless_told_otherwise() -> None:
+    assert read("name: a\nload: {mode: open, rate: 100}\n").load.users == (64,)
+    assert read("name: a\nload: {mode: open, rate: 100, users: 4}\n").load.users == (4,)
+    assert read("name: a\n").load.users == (8,)

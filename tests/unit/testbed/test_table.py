@@ -1,65 +1,87 @@
-"""The table at the end shows medians over good trials and never turns a failure into a number."""
+"""The tables show medians over valid trials and the verdicts behind them; an invalid trial never becomes a number."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
 from testbed import plan
-from testbed.plan import Cell
+from testbed.capacity import Capacity
+from testbed.plan import Trial
+from testbed.program import Answer
 from testbed.sweepfile import Machine, parse
-from testbed.table import results_table, throttled_percent
+from testbed.table import capacity_table, results_table, throttled_percent, verdict_letters
+from tests.unit.testbed.rows import row
 
 CELLS = plan.cells(
-    parse("name: a\nmodels: [event-loop, spst]\nlimits: {cpus: [0.25, 1]}\n", Path("a.yaml"), Machine(2, 2**33))
+    parse("name: a\nmodels: [prefork-event-loop, spst]\nlimits: {cpus: [0.25, 1]}\n", Path("a.yaml"), Machine(2, 2**33))
 )
 
 
-def row(cell: Cell, **values: Any) -> dict[str, Any]:
-    measured = {
-        "status": "ok",
-        "throughput_rps": 1500.0,
-        "latency_p50_us": 950,
-        "latency_p99_us": 12_300,
-        "cpu_used_s": 2.34,
-        "periods": 40,
-        "throttled_periods": 10,
-        "memory_peak_bytes": 14.2 * 2**20,
-        "users_starved": 0,
-        "failed": 0,
-    }
-    return {**vars(cell), **measured, **values}
-
-
-def shown(rows: list[dict[str, Any]], width: int = 80) -> str:
+def text_of(table: Table, width: int = 80) -> str:
     console = Console(width=width, file=io.StringIO(), color_system=None)
     with console.capture() as capture:
-        console.print(results_table("title", CELLS, rows))
+        console.print(table)
     return capture.get()
 
 
+def shown(rows: list[dict[str, Any]], width: int = 80) -> str:
+    return text_of(results_table("title", CELLS, rows), width)
+
+
 def test_it_fits_80_columns_with_every_figure_whole() -> None:
-    text = shown([row(cell) for cell in CELLS])
+    text = shown([row(cell, users_starved=7, failed=3) for cell in CELLS])
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
     assert "…" not in text
-    for figure in ("1,500", "950us", "12.3ms", "2.34", "25%", "14.2MiB"):
-        assert text.count(figure) == 4
+    for figure in ("1,500", "950us", "12.3ms", "2.34", "25%", "14.2", " 7 ", " 3 "):
+        assert text.count(figure) == 4, figure
 
 
-def test_repeats_are_shown_as_their_median() -> None:
-    text = shown([row(CELLS[0], throughput_rps=rate) for rate in (100.0, 300.0, 9000.0)])
+def test_repeats_are_shown_as_their_median_with_its_spread() -> None:
+    text = shown([row(CELLS[0], block=block, throughput_rps=rate) for block, rate in enumerate((100.0, 300.0, 500.0))])
     assert "300" in text
-    assert "9,000" not in text
+    assert "67%" in text
+    assert "500" not in text
 
 
-def test_a_failed_trial_gives_no_number() -> None:
-    text = shown([row(CELLS[0], status="failed", throughput_rps=123.0)])
+def test_an_invalid_trial_gives_no_number_and_is_not_dropped() -> None:
+    text = shown([row(CELLS[0], verdict="invalid", throughput_rps=123.0)])
     assert "123" not in text
-    assert "failed" in text
+    assert "!" in text
+
+
+def test_a_canary_does_not_count_as_a_repeat_of_its_cell() -> None:
+    assert "9,000" not in shown([row(CELLS[0], throughput_rps=9000.0, canary=True)])
+
+
+def test_every_verdict_of_a_cell_is_shown() -> None:
+    kinds = ("server-bound", "invalid", "server-bound", "client-bound", "not-saturated")
+    assert sorted(verdict_letters([row(CELLS[0], verdict=kind) for kind in kinds])) == ["!", "C", "S", "S", "n"]
 
 
 def test_throttled_share_is_unknown_without_counters_and_zero_without_periods() -> None:
     assert throttled_percent([{"periods": None, "throttled_periods": None}]) is None
     assert throttled_percent([{"periods": 0, "throttled_periods": 0}]) == 0
     assert throttled_percent([{"periods": 10, "throttled_periods": 10}, {"periods": 30, "throttled_periods": 0}]) == 25
+
+
+def test_a_capacity_says_when_it_is_the_generators_or_unconfirmed() -> None:
+    cell = replace(CELLS[0], mode="capacity")
+    answers = [
+        Answer(Trial("a", 1, cell), 50_000, Capacity(800.0, 860.0, 9, confirmed=True), client_bound=False),
+        Answer(
+            Trial("b", 1, replace(cell, cpus=1.0)),
+            50_000,
+            Capacity(900.0, None, 30, confirmed=False),
+            client_bound=True,
+        ),
+    ]
+    lines = text_of(capacity_table("title", answers)).splitlines()
+    (first,) = (line for line in lines if "800" in line)
+    (second,) = (line for line in lines if "900" in line)
+    assert "860" in first
+    assert "generator" not in first
+    assert "unconfirmed, generator-limited" in second

@@ -7,7 +7,7 @@ import gevent
 from loadtests.client import ConnectError, EchoClient, EchoError, resolve
 
 TIMEOUT_S = 1.0
-_LINE = b"threadmill-probe\n"
+_LINE = b"threadmill-check\n"
 
 
 def echo_error(target: str, host: str, port: int, timeout_s: float = TIMEOUT_S) -> str:

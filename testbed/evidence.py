@@ -1,0 +1,144 @@
+"""What a verdict rests on, and the thresholds it applies. None is "not known", and never taken for a zero."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Every number a verdict depends on, with its source or its reason. The unit is in the name; shares are of 1."""
+
+    # Little's law is exact; what is left is rounding and clocks. Customary since Lazowska et al., Quantitative System
+    # Performance (1984), 3.2. The edges of a short window come on top, see laws.littles_law.
+    little_relative: float = 0.05
+    # A window in which the edges alone could move the result by more than this cannot test the law.
+    little_most_edge: float = 0.25
+    # An event loop that waits with epoll rounds its timers up to whole milliseconds: a pause may be so much longer.
+    timer_slack_us: float = 1_000.0
+
+    # The work is calibrated once per sweep, on a machine whose clock rate moves with temperature and load; a counting
+    # mistake is off by a factor, not by a fifth.
+    utilisation_relative: float = 0.20
+    # Counters are read some milliseconds off the edges of the window.
+    cpu_time_relative: float = 0.05
+    # The kernel's and Docker's default quota period: so much of a quota may be spent beyond either edge.
+    quota_period_s: float = 0.1
+
+    # At 70 % use an M/M/1 queue already waits 2.3 service times: what is measured then is the generator's own queue.
+    generator_cpu_share: float = 0.70
+    # One stall in a hundred periods reaches less than 1 % of the requests, so the 99th percentile still stands.
+    generator_throttled_share: float = 0.01
+    # The millisecond of the timer, and the few requests that one worker handles before it gets to the late one.
+    send_lag_p99_us: float = 5_000.0
+    # Below this a rate counts as not sustained; the rule of capacity searches, see vegeta's and k6's documentation.
+    achieved_over_offered: float = 0.98
+    # Server and generator on shared cores: together at this share of the machine, the machine is the bound.
+    machine_cpu_share: float = 0.90
+
+    # The scheduler hands quota out in slices of 5 ms per CPU and takes back what is unused, so a server that could use
+    # more all the time still measures a few percent below its limit.
+    server_cpu_share: float = 0.90
+    # "Most periods": a server throttled in half of them wanted more than its quota half of the time.
+    server_throttled_share: float = 0.50
+    # Between two requests a slot also waits for the next client's first byte, and a sleep ends late: neither is in the
+    # sum of sleeping and computing.
+    slots_busy_share: float = 0.80
+
+    # pyperf's limits for warm-ups (its _worker.test_calibrate_warmups): means of the halves within 10 %, quartiles
+    # within 5 %, the first value not beyond 1.5 interquartile ranges.
+    steady_mean_relative: float = 0.10
+    steady_quartile_relative: float = 0.05
+    # Quartiles of fewer values than this per half differ by more than 5 % by chance.
+    steady_quartile_slices: int = 10
+    # Three values per half are the least that have a middle.
+    steady_least_slices: int = 6
+
+
+@dataclass(frozen=True)
+class GeneratorWorker:
+    """One load worker's process over the window, from its own counters."""
+
+    worker: str
+    cpu_used_s: float | None
+    window_s: float | None
+    cpu_limit: float | None = None
+    """Its CPU quota; None when it has none."""
+    throttled_periods: int | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything a verdict needs to know of one trial. Counts are of the window unless named otherwise."""
+
+    # The cell.
+    model: str
+    cpus: float
+    workers: int
+    threads: int
+    mode: Literal["closed", "open"]
+    users: int
+    """Closed loop: users. Open loop: the most requests in flight."""
+    connection: str = "persistent"
+    think_us: float = 0.0
+    sleep_us: float = 0.0
+    spin_us: float = 0.0
+    """CPU time per request that holds the interpreter's lock, as calibrated."""
+    hash_us: float = 0.0
+    """CPU time per request that releases the interpreter's lock, as calibrated."""
+
+    # The course of the trial.
+    failure: str = ""
+    """Why it could not be completed; empty when it was."""
+    isolated: bool | None = None
+    """Whether the server shares no core with the generator or the rest."""
+    machine_cpus: int | None = None
+    """CPUs that server and generator have together."""
+    verification_failures: tuple[str, ...] | None = None
+    """What failed in the echo verification before the load; empty when everything passed."""
+    shape_mismatch: str | None = None
+    """What `shape.check` says."""
+    workers_expected: int | None = None
+    workers_throughout: bool | None = None
+    """Whether every expected load worker was there from start to end."""
+
+    # The load's result.
+    window_s: float | None = None
+    ok: int | None = None
+    failed: int | None = None
+    users_starved: int | None = None
+    service_time_mean_us: float | None = None
+    service_time_max_us: float | None = None
+    send_lag_p99_us: float | None = None
+    """Of the requests that found a user idle: the generator's own lateness, without the wait for a busy server."""
+    achieved_over_offered: float | None = None
+    slice_ok: tuple[int, ...] | None = None
+    """Verified replies per whole second of the window."""
+    slice_p50_us: tuple[float | None, ...] | None = None
+    """Median service time of the same seconds."""
+
+    # Conservation, over the whole run with its warm-up.
+    sent: int | None = None
+    total_ok: int | None = None
+    total_failures: Mapping[str, int] | None = field(default=None, hash=False)
+    total_in_flight: int | None = None
+    server_served: int | None = None
+    """Replies by the server's own count. Its `errors` belong to it where `other_replies` counts `!error` lines."""
+    other_replies: int | None = None
+    """Lines the server answered to verification and readiness, outside of the load's own counts."""
+
+    generator: tuple[GeneratorWorker, ...] | None = None
+
+    # The server's container.
+    cpu_used_s: float | None = None
+    periods: int | None = None
+    throttled_periods: int | None = None
+    oom_kills: int | None = None
+    server_ended: str | None = None
+    """How it ended before it was asked to; empty when it did not."""
+    workers_replaced: int | None = None
+    """Pool workers that died and were replaced."""
+
+    @property
+    def throughput_rps(self) -> float | None:
+        return self.ok / self.window_s if self.ok is not None and self.window_s else None

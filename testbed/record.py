@@ -1,0 +1,200 @@
+"""From what load, probe and server have left behind to the record of a trial: evidence, verdict, metrics. Pure."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from testbed.evidence import Evidence, GeneratorWorker
+from testbed.plan import Cell, Trial
+from testbed.results import SCHEMA_VERSION
+from testbed.topology import CpuSets
+from testbed.verdict import Verdict, judge
+
+REPORT_MARK = "[REPORT] "
+
+
+@dataclass
+class Findings:
+    """What was found out about one trial. What is None was not got, for the reason in `failure` where there is one."""
+
+    failure: str = ""
+    server_ended: str = ""
+    verification: list[dict[str, str]] | None = None
+    shape_mismatch: str | None = None
+    other_echoes: int | None = 0
+    """Requests the server echoed for readiness, verification and shape; None once that is not certain."""
+    workers_expected: int | None = None
+    load: dict[str, Any] | None = None
+    probe: dict[str, Any] | None = None
+    report: dict[str, Any] | None = None
+    phases_s: dict[str, float] = field(default_factory=dict)
+    overhead_s: float = 0.0
+    total_s: float = 0.0
+
+
+def exit_report(log: str) -> dict[str, Any] | None:
+    """The server's exit report out of its log; None when it ended without one."""
+    for line in reversed(log.splitlines()):
+        if line.startswith(REPORT_MARK):
+            report: dict[str, Any] = json.loads(line.removeprefix(REPORT_MARK))
+            return report
+    return None
+
+
+def _at(value: Any, *path: str) -> Any:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) -> Evidence:
+    """Everything the verdict needs to know."""
+    load, totals = found.load, _at(found.load, "totals")
+    in_window = [one for one in _at(load, "slices") or [] if one["in_window"] and one["duration_s"] >= 0.999]
+    failed_checks = None
+    if found.verification is not None:
+        failed_checks = tuple(
+            f"{check['name']}: {check['reason']}" for check in found.verification if check["status"] != "pass"
+        )
+    used_us = _at(found.probe, "difference", "cpu_used_us")
+    before_start = _at(load, "replies_to_checks")
+    known = found.other_echoes is not None and before_start is not None
+    return Evidence(
+        model=cell.model,
+        cpus=cell.cpus,
+        workers=cell.workers,
+        threads=cell.threads,
+        mode="closed" if cell.mode == "closed" else "open",
+        users=cell.users,
+        connection=cell.connection,
+        think_us=cell.think_us,
+        sleep_us=cell.sleep_us,
+        spin_us=cell.spin_us,
+        hash_us=cell.hash_us,
+        failure=found.failure,
+        isolated=cpu_sets.isolated,
+        machine_cpus=machine_cpus,
+        verification_failures=failed_checks,
+        shape_mismatch=found.shape_mismatch,
+        workers_expected=found.workers_expected,
+        workers_throughout=_at(load, "workers_present", "throughout"),
+        window_s=_at(load, "window", "duration_s"),
+        ok=_at(load, "ok"),
+        failed=_at(load, "failed"),
+        users_starved=_at(load, "users_starved"),
+        service_time_mean_us=_at(load, "service_time_us", "mean"),
+        service_time_max_us=_at(load, "service_time_us", "max"),
+        send_lag_p99_us=_at(load, "dispatch_lag_us", "p99"),
+        achieved_over_offered=_at(load, "achieved_over_offered"),
+        slice_ok=tuple(one["ok"] for one in in_window) or None,
+        slice_p50_us=tuple(one["p50_us"] for one in in_window) or None,
+        sent=_at(totals, "sent"),
+        total_ok=_at(totals, "ok"),
+        total_failures=_at(totals, "failures"),
+        total_in_flight=_at(totals, "in_flight"),
+        server_served=_at(found.report, "served"),
+        other_replies=found.other_echoes + before_start if known else None,
+        generator=None if load is None else tuple(_worker(one) for one in load["generator"]),
+        cpu_used_s=None if used_us is None else used_us / 1e6,
+        periods=_at(found.probe, "difference", "periods"),
+        throttled_periods=_at(found.probe, "difference", "throttled_periods"),
+        oom_kills=_at(found.probe, "closed", "oom_kills"),
+        server_ended=found.server_ended,
+        workers_replaced=_at(found.report, "replaced"),
+    )
+
+
+def _worker(one: dict[str, Any]) -> GeneratorWorker:
+    return GeneratorWorker(
+        worker=str(one["worker"]),
+        cpu_used_s=one["cpu_used_s"],
+        window_s=one["window_s"],
+        cpu_limit=one.get("cpu_limit"),
+        throttled_periods=one.get("throttled_periods"),
+    )
+
+
+def metrics(cell: Cell, found: Findings) -> dict[str, Any]:
+    """The measured columns of trials.csv; None where a source is missing."""
+    load, grown, probe = found.load, _at(found.probe, "difference"), found.probe
+    ok = _at(load, "ok")
+    used_us = _at(grown, "cpu_used_us")
+    switches = [_at(grown, "voluntary_switches"), _at(grown, "involuntary_switches")]
+    return {
+        # In an open loop users stand for requests in flight: one that was not needed is not starved.
+        "users_starved": _at(load, "users_starved") if cell.mode == "closed" else None,
+        "throughput_rps": _rounded(_at(load, "throughput_rps"), 2),
+        "latency_p50_us": _at(load, "latency_us", "p50"),
+        "latency_p90_us": _at(load, "latency_us", "p90"),
+        "latency_p99_us": _at(load, "latency_us", "p99"),
+        "latency_max_us": _at(load, "latency_us", "max"),
+        "service_time_p50_us": _at(load, "service_time_us", "p50"),
+        "service_time_p99_us": _at(load, "service_time_us", "p99"),
+        "send_lag_p99_us": _at(load, "send_lag_us", "p99"),
+        "dispatch_lag_p99_us": _at(load, "dispatch_lag_us", "p99"),
+        "offered": _at(load, "offered"),
+        "missed": _at(load, "missed"),
+        "achieved_over_offered": _rounded(_at(load, "achieved_over_offered"), 4),
+        "ok": ok,
+        "failed": _at(load, "failed"),
+        "in_flight": _at(load, "in_flight"),
+        "cpu_used_s": _seconds(used_us),
+        "cpu_us_per_request": _rounded(used_us / ok, 1) if used_us is not None and ok else None,
+        "window_s": _rounded(_at(load, "window", "duration_s"), 3),
+        "throttled_periods": _at(grown, "throttled_periods"),
+        "periods": _at(grown, "periods"),
+        "throttled_s": _seconds(_at(grown, "throttled_us")),
+        "memory_peak_bytes": _at(probe, "closed", "memory_peak_bytes"),
+        "pss_bytes": _at(probe, "closed", "pss_bytes"),
+        "oom_kills": _at(probe, "closed", "oom_kills"),
+        "voluntary_switches": switches[0],
+        "involuntary_switches": switches[1],
+        "accept_queue_max": _at(probe, "max", "accept_queue"),
+        "listen_overflows": _at(grown, "listen_overflows"),
+        "generator_cpu_share": _generator_share(load),
+        "probe_cpu_share": _at(probe, "own_cost", "share_of_core"),
+        "server_served": _at(found.report, "served"),
+    }
+
+
+def _generator_share(load: dict[str, Any] | None) -> float | None:
+    """The CPU share of the busiest load worker, of one core."""
+    workers = _at(load, "generator") or []
+    shares = [
+        one["cpu_used_s"] / one["window_s"]
+        for one in workers
+        if one.get("cpu_used_s") is not None and one.get("window_s")
+    ]
+    return _rounded(max(shares), 3) if shares else None
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+def _seconds(us: int | None) -> float | None:
+    return None if us is None else round(us / 1e6, 4)
+
+
+def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) -> dict[str, Any]:
+    """The content of trial.json."""
+    verdict: Verdict = judge(evidence(trial.cell, found, cpu_sets, machine_cpus))
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "trial_id": trial.trial_id,
+        "block": trial.block,
+        "canary": trial.canary,
+        **asdict(trial.cell),
+        "status": "failed" if verdict.kind == "invalid" else "ok",
+        "verdict": verdict.kind,
+        "unsteady": verdict.unsteady,
+        "reasons": list(verdict.reasons),
+        **metrics(trial.cell, found),
+        "overhead_s": round(found.overhead_s, 3),
+        "gates": [asdict(gate) for gate in verdict.gates],
+        "verification": found.verification,
+        "cpu_sets": asdict(cpu_sets),
+        "exit_report": found.report,
+        "phases_began_s": {name: round(seconds, 3) for name, seconds in found.phases_s.items()},
+        "total_s": round(found.total_s, 3),
+    }

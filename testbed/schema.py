@@ -1,0 +1,160 @@
+"""What a sweep is: the sections of a sweep file, validated. Durations are in microseconds, sizes in bytes."""
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from servers.models import MODELS
+from testbed.fields import (
+    Arrivals,
+    Axis,
+    Connection,
+    Cpus,
+    Fraction,
+    Holders,
+    LimitKind,
+    MemoryBytes,
+    Mode,
+    Model,
+    PayloadBytes,
+    Rate,
+    ThinkUs,
+    Users,
+    WarmupUs,
+    WindowUs,
+    WorkerCpus,
+    WorkUs,
+    not_allowed,
+    whole,
+)
+
+# Requests in flight at most in the open modes, unless a sweep says otherwise.
+DEFAULT_IN_FLIGHT = 64
+
+PoolSize = Annotated[int, whole(1, 1024)]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limits(Strict):
+    """What the server may use. `limit` says how `cpus` is enforced: CFS quota, a set of processors, or both."""
+
+    cpus: Axis[Cpus] = (1.0,)
+    memory: Axis[MemoryBytes] = (128 * 2**20,)
+    limit: Axis[LimitKind] = ("quota",)
+
+    @model_validator(mode="after")
+    def _whole_processors(self) -> Self:
+        parts = [cpus for cpus in self.cpus if cpus != int(cpus)]
+        if "cpuset" in self.limit and parts:
+            raise not_allowed(
+                f"whole cpus with limit cpuset (a processor cannot be divided; {parts[0]:g} needs quota or both)"
+            )
+        return self
+
+
+class Pools(Strict):
+    """Sizes of the pools, for the models that have one. Without `workers`: the CPU limit rounded up, at least 2."""
+
+    workers: Axis[PoolSize] | None = None
+    threads: Axis[PoolSize] = (16,)
+
+
+class Workload(Strict):
+    """What one request asks of the server, in microseconds: `sleep` waits, `spin` computes holding Python's global
+    interpreter lock, `hash` computes without it. `think` is the user's own pause."""
+
+    sleep: Axis[WorkUs] = (0,)
+    spin: Axis[WorkUs] = (0,)
+    hash: Axis[WorkUs] = (0,)
+    payload: Axis[PayloadBytes] = (64,)
+    connection: Axis[Connection] = ("persistent",)
+    think: Axis[ThinkUs] = (0,)
+
+
+class Slo(Strict):
+    """What a rate must hold to be sustained: `p99` of latency from the intended start, in microseconds."""
+
+    p99: WorkUs
+
+
+class Load(Strict):
+    """Who asks and when. In the open modes `users` is the most requests in flight. `worker_cpus` limits each worker."""
+
+    mode: Mode = "closed"
+    users: Axis[Users] = (8,)
+    workers: Annotated[int, whole(1, 64)] = 1
+    worker_cpus: WorkerCpus | None = None
+    idle_holders: Axis[Holders] = (0,)
+    rate: Axis[Rate] | None = None
+    arrivals: Axis[Arrivals] = ("constant",)
+    slo: Slo | None = None
+    at: Axis[Fraction] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_mode(cls, given: object) -> object:
+        if isinstance(given, dict) and given.get("mode", "closed") != "closed":
+            return {"users": DEFAULT_IN_FLIGHT, **given}
+        return given
+
+    @model_validator(mode="after")
+    def _what_the_mode_needs(self) -> Self:
+        for name, modes in {"rate": ("open",), "slo": ("capacity", "relative"), "at": ("relative",)}.items():
+            wanted, is_given = self.mode in modes, getattr(self, name) is not None
+            if wanted and not is_given:
+                raise not_allowed(f"{name} beside mode {self.mode}, which needs it")
+            if is_given and not wanted:
+                raise not_allowed(f"{name} only with mode {' or '.join(modes)}")
+        if self.mode == "closed" and self.arrivals != ("constant",):
+            raise not_allowed("arrivals only with the open modes: a closed loop has none")
+        return self
+
+
+class Order(Strict):
+    """The order of a block's cells; `canary` adds the first cell once more at the start of every block."""
+
+    shuffle: bool = True
+    canary: bool = False
+    seed: Annotated[int, whole(0, 2**32 - 1)] = 1
+
+
+class Exclude(Strict):
+    """A combination to leave out: every key that is given must match one of its values."""
+
+    model: Axis[Model] | None = None
+    cpus: Axis[Cpus] | None = None
+    memory: Axis[MemoryBytes] | None = None
+    limit: Axis[LimitKind] | None = None
+    sleep: Axis[WorkUs] | None = None
+    spin: Axis[WorkUs] | None = None
+    hash: Axis[WorkUs] | None = None
+    payload: Axis[PayloadBytes] | None = None
+    connection: Axis[Connection] | None = None
+    think: Axis[ThinkUs] | None = None
+    users: Axis[Users] | None = None
+    workers: Axis[PoolSize] | None = None
+    threads: Axis[PoolSize] | None = None
+    idle_holders: Axis[Holders] | None = None
+    rate: Axis[Rate] | None = None
+    arrivals: Axis[Arrivals] | None = None
+
+
+class Sweep(Strict):
+    """A validated sweep file. Every axis is a tuple; durations are in microseconds, sizes in bytes."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
+    models: Axis[Model] = MODELS
+    limits: Limits = Limits()
+    pools: Pools = Pools()
+    workload: Workload = Workload()
+    load: Load = Load()
+    warmup: WarmupUs = 2_000_000
+    duration: WindowUs = 10_000_000
+    repeat: Annotated[int, whole(1, 1000)] = 1
+    order: Order = Order()
+    isolate: bool = True
+    images: dict[Model, Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$")]] = {}
+    exclude: tuple[Exclude, ...] = ()

@@ -1,0 +1,84 @@
+"""What each concurrency model looks like from outside: processes, threads, and connections it serves at once. Pure."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How many processes a server consists of, and how many threads they have in total, main threads included."""
+
+    processes: int
+    threads: int
+
+    def __str__(self) -> str:
+        return f"{_counted(self.processes, 'process', 'processes')} with {_counted(self.threads, 'thread', 'threads')}"
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def serving_slots(model: str, workers: int, threads: int) -> int | None:
+    """How many connections the model serves at once; the others wait in the backlog. None where it has no such limit.
+
+    KeyError for an unknown model.
+    """
+    slots: dict[str, int | None] = {
+        "spst": 1,
+        "spmt": None,
+        "mpst": None,
+        "mpmt": None,
+        "thread-pool": threads,
+        "prefork": workers,
+        "event-loop": None,
+        "prefork-event-loop": None,
+    }
+    return slots[model]
+
+
+def interpreters(model: str, workers: int) -> int | None:
+    """How many Python interpreters serve, each with one lock: Python code runs on at most so many CPUs at once.
+
+    None for a process per connection. KeyError for an unknown model.
+    """
+    counts: dict[str, int | None] = {
+        "spst": 1,
+        "spmt": 1,
+        "mpst": None,
+        "mpmt": workers,
+        "thread-pool": 1,
+        "prefork": workers,
+        "event-loop": 1,
+        "prefork-event-loop": workers,
+    }
+    return counts[model]
+
+
+def expected(model: str, connections: int, workers: int, threads: int) -> Shape:
+    """The shape while `connections` are open, at least one of them served and no other opening or closing.
+
+    The pools' shapes do not depend on the connections. An asyncio loop must not have started executor threads: that
+    would be another model. KeyError for an unknown model.
+    """
+    shapes = {
+        "spst": Shape(1, 1),
+        "spmt": Shape(1, 1 + connections),
+        "mpst": Shape(1 + connections, 1 + connections),
+        "mpmt": Shape(1 + workers, 1 + workers + connections),
+        "thread-pool": Shape(1, 1 + threads),
+        "prefork": Shape(1 + workers, 1 + workers),
+        "event-loop": Shape(1, 1),
+        "prefork-event-loop": Shape(1 + workers, 1 + workers),
+    }
+    return shapes[model]
+
+
+def check(
+    model: str, connections: int, workers: int, threads: int, observed_processes: int, observed_threads: int
+) -> str:
+    """Empty when the observed shape is the model's, else the reason: what was found and what the model has."""
+    found, should = Shape(observed_processes, observed_threads), expected(model, connections, workers, threads)
+    if found == should:
+        return ""
+    held = _counted(connections, "open connection", "open connections")
+    return f"{model} with {held} has {should}, found {found}"

@@ -1,0 +1,128 @@
+"""What all trials of a sweep say together: medians with intervals, ratios within blocks, warnings, the canary. Pure.
+
+The unit is the trial. Invalid trials give no number anywhere; how many there are is always said.
+"""
+
+from collections import Counter
+from dataclasses import asdict, fields
+from typing import Any
+
+from testbed.plan import Cell
+from testbed.statistics import (
+    FEWEST_BLOCKS,
+    Interval,
+    coefficient_of_variation,
+    compare_words,
+    median_interval,
+    ratio_interval,
+    warnings,
+)
+
+Row = dict[str, Any]
+
+# What is summarised per cell, from the columns of trials.csv.
+MEASURES = ("throughput_rps", "latency_p50_us", "latency_p99_us", "cpu_us_per_request", "memory_peak_bytes")
+CELL_FIELDS = tuple(field.name for field in fields(Cell))
+
+
+def cell_of(row: Row) -> tuple[Any, ...]:
+    """What makes two rows repeats of each other."""
+    return tuple(row[name] for name in CELL_FIELDS)
+
+
+def good(rows: list[Row]) -> list[Row]:
+    """The trials whose numbers mean what their columns say, without the canaries."""
+    return [row for row in rows if row["verdict"] != "invalid" and not row["canary"]]
+
+
+def summary(rows: list[Row], seed: int) -> Row:
+    """The content of summary.json."""
+    measured = [row for row in rows if not row["canary"]]
+    cells = dict.fromkeys(cell_of(row) for row in measured)
+    return {
+        "schema_version": 1,
+        "verdicts": dict(Counter(row["verdict"] for row in rows)),
+        "cells": [_cell(cell, [row for row in measured if cell_of(row) == cell], seed) for cell in cells],
+        "comparisons": comparisons(good(rows), seed),
+        "canary": canary(rows),
+        "warnings": sweep_warnings(rows),
+    }
+
+
+def _cell(cell: tuple[Any, ...], rows: list[Row], seed: int) -> Row:
+    usable = good(rows)
+    measures = {}
+    for name in MEASURES:
+        values = [float(row[name]) for row in usable if row[name] is not None]
+        measures[name] = asdict(median_interval(values, seed=seed)) if values else None
+    verdicts = dict(Counter(row["verdict"] for row in rows))
+    return {**dict(zip(CELL_FIELDS, cell, strict=True)), "trials": len(rows), "verdicts": verdicts, "median": measures}
+
+
+def comparisons(rows: list[Row], seed: int) -> list[Row]:
+    """Every model against the first, where all else is equal: throughput as a ratio within blocks, and in words."""
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    of_model = ("model", "workers", "threads")
+    conditions = dict.fromkeys(tuple(row[name] for name in CELL_FIELDS if name not in of_model) for row in rows)
+    found = []
+    for condition in conditions:
+        equal = [row for row in rows if tuple(row[name] for name in CELL_FIELDS if name not in of_model) == condition]
+        base = _by_block(equal, models[0])
+        for model in models[1:]:
+            other = _by_block(equal, model)
+            if base.keys() & other.keys():
+                ratio = ratio_interval(other, base, seed=seed)
+                named = dict(zip([name for name in CELL_FIELDS if name not in of_model], condition, strict=True))
+                words = compare_words(ratio, model, models[0])
+                found.append(
+                    {**named, "model": model, "against": models[0], "throughput": asdict(ratio), "words": words}
+                )
+    return found
+
+
+def _by_block(rows: list[Row], model: str) -> dict[int, float]:
+    return {
+        row["block"]: float(row["throughput_rps"]) for row in rows if row["model"] == model and row["throughput_rps"]
+    }
+
+
+def canary(rows: list[Row]) -> Row | None:
+    """How much one and the same cell differed between blocks: the machine's own drift. None without canaries."""
+    values = {row["block"]: float(row["throughput_rps"]) for row in rows if row["canary"] and row["throughput_rps"]}
+    if not values:
+        return None
+    return {"throughput_rps": values, "coefficient_of_variation": coefficient_of_variation(list(values.values()))}
+
+
+def sweep_warnings(rows: list[Row]) -> list[str]:
+    """What a reader must know before believing a number; each line ends with what helps."""
+    found = []
+    usable = good(rows)
+    counts = Counter(row["verdict"] for row in rows)
+    if counts["invalid"]:
+        found.append(
+            f"{counts['invalid']} of {len(rows)} trials are invalid and give no number; see `reasons` in trials.csv"
+        )
+    if counts["client-bound"]:
+        found.append(
+            f"{counts['client-bound']} of {len(rows)} trials measured the load generator, not the server; "
+            "set `load: {workers: N}` higher, or lower `users`, or use a larger machine"
+        )
+    if unsteady := sum(bool(row["unsteady"]) for row in usable):
+        found.append(f"{unsteady} trials drifted within their window; set `warmup` and `duration` longer")
+    most = Counter(cell_of(row) for row in usable).most_common(1)
+    if most and most[0][1] < FEWEST_BLOCKS:
+        found.append(f"{most[0][1]} trial(s) per cell show no spread, so no interval is given; set `repeat: 5` or more")
+        return found
+    for cell in dict.fromkeys(cell_of(row) for row in usable):
+        values = [float(row["throughput_rps"]) for row in usable if cell_of(row) == cell and row["throughput_rps"]]
+        named = dict(zip(CELL_FIELDS, cell, strict=True))
+        found += warnings(values, f"{named['model']} at {named['cpus']:g} cpus, throughput") if values else []
+    return found
+
+
+def relative_half_width(interval: Interval) -> float | None:
+    """Half the interval's width over its estimate; None without an interval."""
+    if interval.low is None or interval.high is None or not interval.estimate:
+        return None
+    return (interval.high - interval.low) / 2 / interval.estimate

@@ -1,0 +1,68 @@
+"""A server with the shape of spmt and one fault, to be found out. In a container: `python3 rigged_server.py FAULT`.
+
+Honest up to the fault: it speaks the protocol, does the work it is asked for, and reports what it has served.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+
+sys.path.insert(0, "/app")
+
+from servers.work import spin
+
+FAULT = sys.argv[1]
+STARTED = time.monotonic()
+served = 0
+lock = threading.Lock()
+
+
+def answer(line: bytes) -> bytes:
+    directives = dict(re.findall(rb"!(\w+)=(\S+)", line)) if line.startswith(b"!") else {}
+    if any(name not in (b"sleep", b"spin") or not value.isdigit() for name, value in directives.items()):
+        return line if FAULT == "no-errors" else b"!error refused\n"
+    time.sleep(int(directives.get(b"sleep", 0)) / 1e6)
+    if FAULT != "no-work":
+        spin(int(directives.get(b"spin", 0)))
+    return line
+
+
+def count() -> int:
+    global served
+    with lock:
+        served += 1
+        return served
+
+
+def serve(connection: socket.socket) -> None:
+    with connection, connection.makefile("rb") as lines:
+        for line in lines:
+            reply = answer(line)
+            if not reply.startswith(b"!error"):
+                number = count()
+                if FAULT == "lie" and number % 400 == 399:
+                    reply = b"?" + line[1:]
+                if FAULT == "deaf" and number > 200:
+                    time.sleep(3600)
+                if FAULT == "slower" and time.monotonic() - STARTED > float(sys.argv[2]):
+                    time.sleep(0.02)
+            connection.sendall(reply)
+
+
+def report(*_: object) -> None:
+    told = served + 1 if FAULT == "miscount" else served
+    print("[REPORT] " + json.dumps({"served": told, "replaced": 0}), flush=True)
+    os._exit(0)
+
+
+signal.signal(signal.SIGTERM, report)
+listener = socket.create_server(("", 8081), backlog=1024)
+while True:
+    accepted, _ = listener.accept()
+    accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    threading.Thread(target=serve, args=(accepted,), daemon=True).start()

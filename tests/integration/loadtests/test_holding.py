@@ -1,0 +1,161 @@
+"""Idle holders, verification, and connections held for a look at the server."""
+
+import statistics
+import time
+
+import pytest
+
+from tests.integration.loadtests import rigged
+from tests.integration.loadtests.locust_stack import free_port, locust_stack
+from tests.integration.servers.running import server
+from tests.waiting import wait_until
+
+CHECKS = ["split", "coalesced", "random_payloads", "bad_directive"]
+
+
+@pytest.fixture(scope="module")
+def spst():
+    with server("spst") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def counting():
+    with rigged.rigged(rigged.echo) as echoing:
+        yield echoing
+
+
+@pytest.fixture(scope="module")
+def stack(spst, counting, tmp_path_factory):
+    with (
+        server("spmt") as spmt,
+        server("event-loop", IDLE_TIMEOUT="0.4") as impatient,
+        rigged.rigged(rigged.lie) as liar,
+        rigged.rigged(rigged.close) as closer,
+    ):
+        targets = {
+            "spst": spst.port,
+            "spmt": spmt.port,
+            "impatient": impatient.port,
+            "counting": counting.port,
+            "liar": liar.port,
+            "closer": closer.port,
+            "down": free_port(),
+        }
+        with locust_stack(targets, tmp_path_factory.mktemp("results")) as running:
+            yield running
+
+
+def verify(stack, target, **parameters):
+    answer = stack.post("/threadmill/verify", target=target, **parameters).json()
+    return answer, {check["name"]: check["status"] for check in answer["checks"]}
+
+
+def test_holders_are_held_beside_the_users_and_counted_apart(stack, counting):
+    before = len(counting.connections)
+    result = stack.run("held", target="counting", users=4, idle_holders=21)
+    assert result["idle_holders"] == {"wanted": 21, "held_at_open": 21, "held_at_close": 21, "dropped": 0}
+    assert (result["users"], result["users_starved"], result["failed"]) == (4, 0, 0)
+    # One of the check before the start, the holders, the users.
+    assert len(counting.connections) - before == 1 + 21 + 4
+    assert result["connections_opened"] == 0
+    wait_until(
+        lambda: all(one.fileno() == -1 for one in counting.connections), "every connection to be closed after the run"
+    )
+
+
+def test_holders_a_server_drops_are_counted_and_opened_again(stack):
+    result = stack.run("dropped", target="impatient", users=4, idle_holders=10, warmup_s=0, window_s=1.2)
+    assert result["idle_holders"]["wanted"] == result["idle_holders"]["held_at_open"] == 10
+    assert result["idle_holders"]["dropped"] >= 10
+    assert result["failed"] == 0
+
+
+def test_holders_come_before_the_users_and_leave_before_them(stack):
+    """A server with room for one client has a holder as that one, until the stop."""
+    result = stack.run("blocked", target="spst", users=2, idle_holders=1)
+    assert (result["users_starved"], result["ok"], result["in_flight"]) == (2, 0, 2)
+    assert result["totals"] == {**result["totals"], "ok": 2, "in_flight": 0, "sent": 2}
+
+
+def test_an_honest_server_passes_every_check_and_every_reply_is_counted(stack, counting):
+    counting.lines.clear()
+    before = len(counting.connections)
+    answer, statuses = verify(stack, "counting", parallel=3)
+    # This one only echoes, so its answer to a bad directive is the one thing wrong with it.
+    assert statuses == {**dict.fromkeys([*CHECKS, "parallel"], "pass"), "bad_directive": "fail"}
+    assert "instead of !error" in next(check["reason"] for check in answer["checks"] if check["reason"])
+    assert answer["replies"] == len(counting.lines)
+    assert answer["connections"] == len(counting.connections) - before
+    honest, statuses = verify(stack, "spmt")
+    assert set(statuses.values()) == {"pass"}
+    assert (honest["errors"], honest["connections"]) == (2, 4 + 4)
+
+
+def test_a_model_that_serves_one_client_passes_without_the_parallel_check_and_fails_with_it(stack):
+    assert verify(stack, "spst", parallel=0)[1] == dict.fromkeys(CHECKS, "pass")
+    answer, statuses = verify(stack, "spst", parallel=2)
+    assert statuses["parallel"] == "fail"
+    assert answer["checks"][-1]["reason"] == "connection 2 of 2 open ones gets no reply"
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"), [("liar", "sent b'byte by byte\\n', received b'byte by byt?\\n'"), ("down", "refused")]
+)
+def test_a_server_that_is_wrong_or_gone_fails_with_what_was_found(stack, target, reason):
+    answer, statuses = verify(stack, target)
+    assert statuses["split"] == "fail"
+    assert reason in answer["checks"][0]["reason"]
+    assert set(verify(stack, "closer")[1].values()) == {"fail"}
+
+
+def test_held_connections_stay_until_they_are_released_and_every_reply_is_known(stack, counting):
+    counting.lines.clear()
+    assert stack.post("/threadmill/hold", target="counting", connections=5).json() == {
+        "held": 5, "served": 5, "replies": 5,
+    }  # fmt: skip
+    assert len(counting.lines) == 5
+    refused = stack.post("/threadmill/hold", target="counting", connections=5)
+    assert (refused.status_code, "release first" in refused.json()["error"]) == (409, True)
+    assert stack.post("/threadmill/release").json() == {"released": 5, "replies": 0, "unanswered": 0}
+    wait_until(lambda: all(one.fileno() == -1 for one in counting.connections[-5:]), "the connections to be closed")
+    assert stack.post("/threadmill/release").json()["released"] == 0
+
+
+def test_connections_that_were_not_served_while_held_are_read_out_at_the_release(stack):
+    assert stack.post("/threadmill/hold", target="spst", connections=3).json() == {
+        "held": 3, "served": 1, "replies": 1,
+    }  # fmt: skip
+    assert stack.post("/threadmill/release").json() == {"released": 3, "replies": 2, "unanswered": 0}
+
+
+def test_a_server_under_load_is_neither_verified_nor_held(stack):
+    stack.start(target="spmt", trial_id="under-load")
+    answers = [stack.post(f"/threadmill/{route}", target="spmt", connections=1) for route in ("verify", "hold")]
+    stack.stop()
+    assert [answer.status_code for answer in answers] == [409, 409]
+    assert answers[0].json() == {"error": "under-load is running: stop it first"}
+
+
+@pytest.mark.parametrize(
+    ("route", "form", "message"),
+    [
+        ("verify", {"target": "nginx"}, "target: one of spst"),
+        ("verify", {"target": "spmt", "parallel": "-1"}, "parallel: a whole number of connections"),
+        ("hold", {"target": "spmt"}, "connections: a whole number of connections"),
+    ],
+)
+def test_a_bad_question_is_answered_in_one_line(stack, route, form, message):
+    answer = stack.post(f"/threadmill/{route}", **form)
+    assert answer.status_code == 409
+    assert answer.json()["error"].startswith(message)
+
+
+def test_answers_do_not_wait_for_delayed_acknowledgements(stack):
+    spent = []
+    for _ in range(7):
+        began = time.monotonic()
+        stack.post("/threadmill/release")
+        spent.append(time.monotonic() - began)
+    # The kernel delays acknowledgements by 40 ms.
+    assert statistics.median(spent) < 0.03
