@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from servers.models import MODELS
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.timeout(180)]
@@ -69,7 +70,7 @@ def compose(tmp_path: Path) -> Iterator[Compose]:
     """The project's compose file, but on free ports of the kernel's choice; removed with all it made."""
     text = (PROJECT / "docker-compose.yml").read_text()
     text, replaced = re.subn(r'"127\.0\.0\.1:\d+:(\d+)"', r'"127.0.0.1::\1"', text)
-    assert replaced == 6
+    assert replaced == len(MODELS) + 1
     file = tmp_path / "docker-compose.yml"
     file.write_text(text)
     compose = Compose(f"threadmill-test-{secrets.token_hex(4)}", file)

@@ -66,10 +66,11 @@ def address(container: str) -> tuple[str, int]:
 def test_an_image_names_itself_and_runs_as_an_ordinary_user(name: str) -> None:
     config = inspect(image_name(name))["Config"]
     assert config["User"] == "10001:10001"
-    assert config["Labels"]["threadmill.role"] == ("load" if name == "locust" else "server")
+    assert config["Labels"]["threadmill.role"] == {"locust": "load", "probe": "probe"}.get(name, "server")
     assert config["Labels"]["org.opencontainers.image.title"] == image_name(name)
-    assert name == "locust" or config["Labels"]["threadmill.model"] == name
-    assert list(config["ExposedPorts"]) == ["8089/tcp" if name == "locust" else "8081/tcp"]
+    assert config["Labels"].get("threadmill.model") == (name if name in MODELS else None)
+    ports = {"locust": ["8089/tcp"], "probe": []}.get(name, ["8081/tcp"])
+    assert list(config.get("ExposedPorts") or {}) == ports
 
 
 @pytest.mark.parametrize("name", EVERY)
