@@ -2,26 +2,35 @@
 
 import os
 import re
-import shutil
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.integration.loadtests.locust_stack import free_port, locust_stack
-from tests.integration.servers.running import server
+from servers.models import MODELS
+from testbed.machine import find_browser
+from tests.e2e.compose import own_compose
+from tests.integration.loadtests.locust_stack import LocustApi
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+CHROMIUM = find_browser()
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    with server("spmt") as spmt, server("event-loop") as event_loop:
-        targets = {"spst": free_port(), "spmt": spmt.port, "event-loop": event_loop.port}
-        with locust_stack(targets, tmp_path_factory.mktemp("results")) as running:
-            yield running
+def stack(images, tmp_path_factory):
+    """Two models, Locust's master and two workers in their containers, as `docker compose up` starts them."""
+    directory = tmp_path_factory.mktemp("stack")
+    results = directory / "results"
+    results.mkdir(mode=0o777)
+    results.chmod(0o777)
+    with own_compose(directory) as compose:
+        services = ("spmt", "event-loop", "locust")
+        compose("up", "--detach", *services, "--scale", "worker=2", RESULTS=str(results))
+        host, port = compose.address("locust", 8089)
+        running = LocustApi(f"http://{host}:{port}", results)
+        wait_until(lambda: running.is_ready(2), "two workers", 60)
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +78,7 @@ def requests_in_table(page: Page, name: str) -> int:
 
 
 def test_the_page_offers_every_model_and_has_chosen_one_that_is_up(page):
-    assert choices(page) == ["spst", "spmt", "event-loop"]
+    assert choices(page) == list(MODELS)
     expect(page.locator('select[name="target"]')).to_be_visible()
     expect(page.locator('select[name="target"]')).to_have_value("spmt")
 

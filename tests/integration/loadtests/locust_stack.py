@@ -26,16 +26,62 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-class LocustStack:
-    """`base_url` is the master's page; result files appear in `results`."""
+class LocustApi:
+    """HTTP to a master whose page is `base_url`; result files appear in `results`."""
 
-    def __init__(self, targets: Mapping[str, int], results: Path, workers: int = 2) -> None:
+    def __init__(self, base_url: str, results: Path) -> None:
+        self.base_url = base_url
         self.results = results
-        self.base_url = f"http://127.0.0.1:{free_port()}"
-        self._master_port = free_port()
-        self._addresses = {name: f"127.0.0.1:{port}" for name, port in targets.items()}
         self._session = requests.Session()
         self._session.trust_env = False
+
+    def get(self, path: str, **params: Any) -> dict[str, Any]:
+        return dict(self._session.get(self.base_url + path, params=params, timeout=20).json())
+
+    def post(self, path: str, headers: Mapping[str, str] | None = None, **form: Any) -> requests.Response:
+        return self._session.post(self.base_url + path, data=form, headers=dict(headers or {}), timeout=20)
+
+    def status(self) -> dict[str, Any]:
+        return self.get("/threadmill/status")
+
+    def swarm(self, **form: Any) -> dict[str, Any]:
+        users = form.pop("users", 4)
+        return dict(self.post("/swarm", **{"user_count": users, "spawn_rate": users, **form}).json())
+
+    def start(self, **form: Any) -> None:
+        answer = self.swarm(**form)
+        assert answer["success"] is True, answer
+
+    def stop(self) -> dict[str, Any]:
+        return dict(self.post("/threadmill/stop").json())
+
+    def result(self, trial_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.results / "load" / f"{trial_id}.json").read_text())
+        return found
+
+    def is_ready(self, workers: int) -> bool:
+        try:
+            return bool(self.status()["workers"] == workers)
+        except requests.ConnectionError:
+            return False
+
+    def wait_status(self, what: str, timeout_s: float = 20.0, **expected: Any) -> dict[str, Any]:
+        def reached() -> dict[str, Any] | None:
+            status = self.status()
+            return status if all(status[name] == value for name, value in expected.items()) else None
+
+        found = wait_until(reached, what, timeout_s)
+        assert found is not None
+        return found
+
+
+class LocustStack(LocustApi):
+    """Master and workers as processes of this machine."""
+
+    def __init__(self, targets: Mapping[str, int], results: Path, workers: int = 2) -> None:
+        super().__init__(f"http://127.0.0.1:{free_port()}", results)
+        self._master_port = free_port()
+        self._addresses = {name: f"127.0.0.1:{port}" for name, port in targets.items()}
         self.logs: list[IO[str]] = []
         web_port = self.base_url.rpartition(":")[2]
         self.master = self._locust(
@@ -71,48 +117,12 @@ class LocustStack:
             self._locust(["--worker", "--master-host", "127.0.0.1", "--master-port", str(self._master_port)])
         )
 
-    def get(self, path: str, **params: Any) -> dict[str, Any]:
-        return dict(self._session.get(self.base_url + path, params=params, timeout=20).json())
-
-    def post(self, path: str, headers: Mapping[str, str] | None = None, **form: Any) -> requests.Response:
-        return self._session.post(self.base_url + path, data=form, headers=dict(headers or {}), timeout=20)
-
-    def status(self) -> dict[str, Any]:
-        return self.get("/threadmill/status")
-
-    def swarm(self, **form: Any) -> dict[str, Any]:
-        users = form.pop("users", 4)
-        return dict(self.post("/swarm", **{"user_count": users, "spawn_rate": users, **form}).json())
-
-    def start(self, **form: Any) -> None:
-        answer = self.swarm(**form)
-        assert answer["success"] is True, answer
-
-    def stop(self) -> dict[str, Any]:
-        return dict(self.post("/threadmill/stop").json())
-
-    def result(self, trial_id: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.results / "load" / f"{trial_id}.json").read_text())
-        return found
-
     def wait_ready(self, workers: int) -> None:
         def ready() -> bool:
             assert self.master.poll() is None, self.log()
-            try:
-                return bool(self.status()["workers"] == workers)
-            except requests.ConnectionError:
-                return False
+            return self.is_ready(workers)
 
         wait_until(ready, f"{workers} workers ready; log: {self.log()}", 30)
-
-    def wait_status(self, what: str, timeout_s: float = 20.0, **expected: Any) -> dict[str, Any]:
-        def reached() -> dict[str, Any] | None:
-            status = self.status()
-            return status if all(status[name] == value for name, value in expected.items()) else None
-
-        found = wait_until(reached, what, timeout_s)
-        assert found is not None
-        return found
 
     def run(self, trial_id: str, **form: Any) -> dict[str, Any]:
         """One whole trial as the orchestrator drives it: start, wait for the closing, stop; its result."""

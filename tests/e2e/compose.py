@@ -1,0 +1,74 @@
+"""`docker compose` with the project's own file, as a person types it, under a name and on ports of its own."""
+
+import json
+import os
+import re
+import secrets
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from servers.models import MODELS
+
+PROJECT = Path(__file__).parents[2]
+
+
+class Compose:
+    """`docker compose` with this project's file, under a name and on ports that are nobody else's."""
+
+    def __init__(self, name: str, file: Path) -> None:
+        self.name = name
+        self._command = ["docker", "compose", "--project-name", name, "--project-directory", str(PROJECT)]
+        self._command += ["--file", str(file), "--progress", "quiet"]
+
+    def __call__(self, *arguments: str, **environment: str) -> str:
+        done = subprocess.run(
+            [*self._command, *arguments],
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def services(self) -> list[str]:
+        return sorted(self("ps", "--all", "--format", "{{.Service}}").split())
+
+    def address(self, service: str, port: int) -> tuple[str, int]:
+        host, _, published = self("port", service, str(port)).strip().partition(":")
+        return host, int(published)
+
+    def container(self, service: str) -> dict[str, Any]:
+        (found,) = json.loads(docker("inspect", self("ps", "--all", "--quiet", service).strip()))
+        return dict(found)
+
+
+def docker(*arguments: str) -> str:
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+def left_of(project: str) -> list[str]:
+    mine = ("--quiet", "--filter", f"label=com.docker.compose.project={project}")
+    kinds = (("container", "ls", "--all"), ("network", "ls"), ("volume", "ls"))
+    return [line for kind in kinds for line in docker(*kind, *mine).split()]
+
+
+@contextmanager
+def own_compose(directory: Path) -> Iterator[Compose]:
+    """The compose file on free ports of the kernel's choice; everything it made is removed at the end of the block."""
+    text = (PROJECT / "docker-compose.yml").read_text()
+    text, replaced = re.subn(r'"127\.0\.0\.1:\d+:(\d+)"', r'"127.0.0.1::\1"', text)
+    assert replaced == len(MODELS) + 1
+    file = directory / "docker-compose.yml"
+    file.write_text(text)
+    compose = Compose(f"threadmill-test-{secrets.token_hex(4)}", file)
+    try:
+        yield compose
+    finally:
+        compose("--profile", "tools", "down", "--volumes", "--timeout", "10")
+        assert left_of(compose.name) == []
