@@ -1,6 +1,7 @@
 """`up` and `down`: the stack of docker-compose.yml with limits and results of the caller, started in one command."""
 
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from testbed import images
+from testbed.compose import SERVER_PORT, WEB_PORT
 from testbed.errors import UserError
 from testbed.fields import Cpus, Machine, MemoryBytes
-from testbed.sweep import load_user
+from testbed.units import format_bytes
 
 PROJECT = Path(__file__).resolve().parent.parent
 MAX_WORKERS = 64
@@ -36,25 +38,30 @@ def _checked(flag: str, kind: Any, value: object, machine: Machine) -> Any:
         raise UserError(f"{flag}: found {value!r}, allowed: {error.errors()[0]['msg']}") from None
 
 
-def _compose(*arguments: str, environment: dict[str, str] | None = None) -> None:
-    command = [
-        "docker",
-        "compose",
-        "--project-directory",
-        str(PROJECT),
-        "--file",
-        str(PROJECT / "docker-compose.yml"),
-        *arguments,
-    ]
+def _compose(*arguments: str, environment: dict[str, str] | None = None) -> str:
+    """What a `docker compose` command on this project's file prints. UserError, one line, if it fails."""
+    file = PROJECT / "docker-compose.yml"
     done = subprocess.run(
-        command, env={**os.environ, **(environment or {})}, stderr=subprocess.PIPE, text=True, check=False
+        ["docker", "compose", "--project-directory", str(PROJECT), "--file", str(file), *arguments],
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    if done.returncode == 0:
-        return
-    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
-    if in_use := next((line for line in lines if "already allocated" in line or "already in use" in line), None):
-        raise UserError(f"a port is in use: {in_use}; stop what uses it, or see `docker ps`")
-    raise UserError(f"docker compose {arguments[0]} failed: {lines[-1]}")
+    if done.returncode != 0:
+        raise UserError(explain(arguments[0], done.stderr))
+    return done.stdout
+
+
+def explain(command: str, errors: str) -> str:
+    """One line out of what a failed `docker compose` command has printed. Pure."""
+    lines = [line.strip() for line in errors.splitlines() if line.strip()] or ["no reason given"]
+    for line in lines:
+        if "already allocated" in line or "already in use" in line:
+            port = re.search(r"(?<=127\.0\.0\.1:)\d+", line)
+            which = f"port {port[0]} of 127.0.0.1" if port else "a port"
+            return f"{which} is in use: stop what uses it (`docker ps` shows containers), then try again"
+    return f"docker compose {command} failed: {lines[-1]}"
 
 
 def up(models: list[str], limits: ServerLimits, workers: int, packet_log: bool, say: Callable[[str], None]) -> None:
@@ -62,16 +69,28 @@ def up(models: list[str], limits: ServerLimits, workers: int, packet_log: bool, 
     if not 1 <= workers <= MAX_WORKERS:
         raise UserError(f"--workers: found {workers}, allowed: a whole number from 1 to {MAX_WORKERS}")
     images.build_missing((*models, "locust"), say)
-    uid, gid = load_user()
     environment = {
         "SERVER_CPUS": str(limits.cpus),
         "SERVER_MEMORY": str(limits.memory_bytes),
-        "LOAD_USER": f"{uid}:{gid}",
         "PACKET_LOG": "1" if packet_log else "",
     }
-    _compose(
-        "up", "--detach", "--wait", "--scale", f"worker={workers}", *models, "locust", "worker", environment=environment
-    )
+    services = [*models, "locust", "worker"]
+    running = _compose("ps", "--services").split()
+    say(f"starting {', '.join(services)} ...")
+    try:
+        _compose("up", "--detach", "--wait", "--scale", f"worker={workers}", *services, environment=environment)
+    except UserError:
+        # Half of it would only be in the way of the next try; what ran before goes on.
+        if running:
+            _compose("rm", "--stop", "--force", *(service for service in services if service not in running))
+        else:
+            down()
+        raise
+    for model in models:
+        address = _compose("port", model, str(SERVER_PORT)).strip()
+        say(f"{model}: {address}, {limits.cpus:g} CPUs, {format_bytes(limits.memory_bytes)}")
+    say(f"Locust: http://{_compose('port', 'locust', str(WEB_PORT)).strip()}")
+    say("to remove it: .venv/bin/python orchestrate.py down")
 
 
 def down() -> None:

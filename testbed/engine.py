@@ -100,7 +100,7 @@ class Engine:
             self._info: dict[str, Any] = self._client.info()
         except (docker.errors.DockerException, requests.RequestException) as error:
             raise UserError(
-                f"Docker does not answer: {error}; `python orchestrate.py doctor` says what helps"
+                f"Docker does not answer: {error}; `.venv/bin/python orchestrate.py doctor` says what helps"
             ) from None
 
     def keep_open(self, descriptor: int) -> None:

@@ -280,7 +280,7 @@ class _Campaign:
             f"{'interrupted: ' if self.interrupted else ''}{ended}{f', {len(failed)} of them failed' if failed else ''}"
         )
         if self.interrupted:
-            self._say(f"to complete it: python orchestrate.py sweep --resume {self.directory.path}")
+            self._say(f"to complete it: .venv/bin/python orchestrate.py sweep --resume {self.directory.path}")
         self._say(f"results: {self.directory.path}")
         if self.interrupted:
             return EXIT_INTERRUPTED

@@ -5,6 +5,7 @@ import io
 import json
 import secrets
 import tarfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.stack import CLIENT, containers_of, orchestrate
+from tests.e2e.stack import CLIENT, containers_of, terminal, wait_for_container
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.timeout(180)]
 
@@ -44,8 +45,8 @@ def rigged() -> Iterator[Callable[..., str]]:
         CLIENT.images.remove(name, force=True)
 
 
-def run(tmp_path: Path, **fields: Any) -> dict[str, Any]:
-    """The record of the only trial of a sweep with these fields."""
+def run(tmp_path: Path, meddle: Callable[[str], None] | None = None, **fields: Any) -> dict[str, Any]:
+    """The record of the only trial of a sweep with these fields; `meddle(name)` is called when its window opens."""
     name = f"test-{secrets.token_hex(4)}"
     base: dict[str, Any] = {
         "name": name,
@@ -58,11 +59,15 @@ def run(tmp_path: Path, **fields: Any) -> dict[str, Any]:
     }
     path = tmp_path / "sweep.yaml"
     path.write_text(yaml.safe_dump(base | fields))
-    done = orchestrate("sweep", path, "--results", tmp_path / "results")
+    with terminal("sweep", path, "--results", tmp_path / "results") as shown:
+        if meddle is not None:
+            shown.wait_for("cpu window")
+            meddle(name)
+        code = shown.end()
     (results,) = (tmp_path / "results").iterdir()
     (record,) = results.glob("trials/*/trial.json")
     found: dict[str, Any] = json.loads(record.read_text())
-    assert done.returncode == (1 if found["verdict"] == "invalid" else 0), done.stdout + done.stderr
+    assert code == (1 if found["verdict"] == "invalid" else 0), shown.output
     with (results / "trials.csv").open() as file:
         (row,) = csv.DictReader(file)
     assert row["verdict"] == found["verdict"]
@@ -129,6 +134,22 @@ def test_a_generator_without_cpu_makes_the_trial_client_bound(tmp_path: Path) ->
     record = run(tmp_path, workload={}, load={"users": 8, "worker_cpus": 0.1})
     assert record["verdict"] == "client-bound", record["reasons"]
     assert "generator_throttling" in failed(record)
+
+
+def test_a_generator_that_stood_still_is_client_bound_by_its_own_lateness(tmp_path: Path) -> None:
+    """Paused for half a second, a worker sends what fell due late, though its users and the server were idle."""
+
+    def pause_worker(name: str) -> None:
+        worker = wait_for_container(name, "worker")
+        worker.pause()
+        time.sleep(0.5)
+        worker.unpause()
+
+    load = {"mode": "open", "rate": 200}
+    record = run(tmp_path, meddle=pause_worker, duration="4s", load=load, limits={"cpus": 1})
+    assert record["verdict"] == "client-bound", record["reasons"]
+    assert failed(record, but=("isolation", "steady_state")) == {"send_lag"}, record["reasons"]
+    assert record["missed"] == 0
 
 
 def test_more_load_than_the_users_can_carry_is_client_bound(tmp_path: Path) -> None:

@@ -1,0 +1,39 @@
+"""What Compose prints when it fails becomes one line that says what to do."""
+
+import pytest
+
+from testbed.byhand import check_limits, explain
+from testbed.errors import UserError
+from testbed.fields import Machine
+
+TAKEN_BY_A_CONTAINER = """ Container threadmill-spst-1  Starting
+Error response from daemon: driver failed programming external connectivity on endpoint threadmill-spst-1 (97c0): \
+Bind for 127.0.0.1:8081 failed: port is already allocated
+"""
+TAKEN_BY_A_PROGRAM = """Error response from daemon: driver failed programming external connectivity on endpoint spst: \
+Error starting userland proxy: listen tcp4 127.0.0.1:8089: bind: address already in use
+"""
+
+
+@pytest.mark.parametrize(("errors", "port"), [(TAKEN_BY_A_CONTAINER, 8081), (TAKEN_BY_A_PROGRAM, 8089)])
+def test_a_port_in_use_is_named(errors: str, port: int) -> None:
+    assert explain("up", errors).startswith(f"port {port} of 127.0.0.1 is in use: ")
+
+
+def test_another_failure_is_told_in_composes_own_last_line() -> None:
+    assert explain("up", "warning: a\n\nno such image: x\n\n") == "docker compose up failed: no such image: x"
+    assert explain("down", "") == "docker compose down failed: no reason given"
+
+
+@pytest.mark.parametrize(
+    ("cpus", "memory", "message"),
+    [
+        (99.0, "128MiB", "--cpus: found 99.0, allowed: a number from 0.05 to 2"),
+        (0.0, "128MiB", "--cpus: found 0.0, allowed: "),
+        (1.0, "128", "--memory: found '128', allowed: a size from 16MiB to 8GiB with its unit"),
+    ],
+)
+def test_a_limit_by_hand_is_bounded_as_in_a_sweep(cpus: float, memory: str, message: str) -> None:
+    with pytest.raises(UserError) as refused:
+        check_limits(cpus, memory, Machine(2, 8 * 2**30))
+    assert message in str(refused.value)
