@@ -6,6 +6,7 @@ Honest up to the fault: it speaks the protocol, does the work it is asked for, a
 import json
 import os
 import re
+import select
 import signal
 import socket
 import sys
@@ -54,6 +55,29 @@ def serve(connection: socket.socket) -> None:
             connection.sendall(reply)
 
 
+def serve_fast(listener: socket.socket) -> None:
+    """All connections on one thread with next to no work of its own: faster than any generator in Python."""
+    global served
+    events, connections = select.epoll(), {}
+    events.register(listener, select.EPOLLIN)
+    while True:
+        for descriptor, _ in events.poll():
+            if descriptor == listener.fileno():
+                connection, _ = listener.accept()
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connections[connection.fileno()] = connection
+                events.register(connection, select.EPOLLIN)
+                continue
+            data = connections[descriptor].recv(65536)
+            if not data:
+                events.unregister(descriptor)
+                connections.pop(descriptor).close()
+                continue
+            reply = answer(data) if data.startswith(b"!") else data
+            served += 0 if reply.startswith(b"!error") else reply.count(b"\n")
+            connections[descriptor].sendall(reply)
+
+
 def report(*_: object) -> None:
     told = served + 1 if FAULT == "miscount" else served
     print("[REPORT] " + json.dumps({"served": told, "replaced": 0}), flush=True)
@@ -62,6 +86,8 @@ def report(*_: object) -> None:
 
 signal.signal(signal.SIGTERM, report)
 listener = socket.create_server(("", 8081), backlog=1024)
+if FAULT == "fast":
+    serve_fast(listener)
 while True:
     accepted, _ = listener.accept()
     accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

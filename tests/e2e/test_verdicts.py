@@ -130,6 +130,13 @@ def test_a_server_that_slows_down_is_flagged_unsteady_and_kept(tmp_path: Path, r
     assert record["verdict"] != "invalid"
 
 
+def test_a_server_faster_than_its_generator_is_client_bound(tmp_path: Path, rigged: Callable[..., str]) -> None:
+    fast = {"models": ["event-loop"], "images": {"event-loop": rigged("fast")}}
+    record = run(tmp_path, **fast, workload={}, load={"users": 32}, limits={"cpus": 1})
+    assert record["verdict"] == "client-bound", record["reasons"]
+    assert failed(record, but=("isolation", "steady_state")) == {"generator_cpu"}, record["reasons"]
+
+
 def test_a_generator_without_cpu_makes_the_trial_client_bound(tmp_path: Path) -> None:
     record = run(tmp_path, workload={}, load={"users": 8, "worker_cpus": 0.1})
     assert record["verdict"] == "client-bound", record["reasons"]
