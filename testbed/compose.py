@@ -38,7 +38,7 @@ UNPINNED = CpuSets(server=None, generator=None, rest=None, isolated=False, notes
 class Run:
     """What all trials of a sweep share. `user` is `uid:gid` of every container: load and probe write the results, and
     the probe may only look at processes of its own user. `cpu_sets` without sets pins nothing; `worker_cpus` limits
-    each load worker; `images` are servers that stand in for ours, by model."""
+    each load worker; `images` stand in for ours, by name."""
 
     run_id: str
     project: str
@@ -48,6 +48,10 @@ class Run:
     worker_cpus: float | None = None
     images: Mapping[str, str] = field(default_factory=dict)
 
+    def image(self, name: str) -> str:
+        """The image of a model, of `locust` or of `probe` in this run."""
+        return self.images.get(name) or image_name(name)
+
 
 def _pinned(cpus: str | None) -> dict[str, str]:
     return {} if cpus is None else {"cpuset": cpus}
@@ -56,7 +60,7 @@ def _pinned(cpus: str | None) -> dict[str, str]:
 def _load(run: Run, load_directory: str, **extra: Any) -> dict[str, Any]:
     return {
         **_CONFINED,
-        "image": image_name("locust"),
+        "image": run.image("locust"),
         "user": run.user,
         "tmpfs": ["/tmp"],
         "sysctls": LOAD_SYSCTLS,
@@ -102,7 +106,7 @@ def server_service(run: Run, trial: Trial) -> dict[str, Any]:
     cell = trial.cell
     return {
         **_CONFINED,
-        "image": run.images.get(cell.model) or image_name(cell.model),
+        "image": run.image(cell.model),
         "user": run.user,
         **server_cpus(run, cell),
         "environment": {"WORKERS": str(cell.workers or 1), "THREADS": str(cell.threads or 1)},
@@ -119,7 +123,7 @@ def probe_service(run: Run, load_directory: str, trial: Trial) -> dict[str, Any]
     """The probe beside the server: it sees the server's processes, and has no network and no privileges."""
     return {
         **_CONFINED,
-        "image": image_name("probe"),
+        "image": run.image("probe"),
         "user": run.user,
         "pid": f"service:{trial.cell.model}",
         "network_mode": "none",

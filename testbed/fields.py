@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from servers.models import MODELS
+from testbed.images import EVERY
 from testbed.units import format_bytes, parse_bytes, parse_duration_us
 
 # Below this a Python process needs longer to start than anybody waits for it.
@@ -82,6 +83,12 @@ def _model(value: object) -> str:
     return str(value)
 
 
+def _imaged(value: object) -> str:
+    if value not in EVERY:
+        raise not_allowed(f"one of {', '.join(EVERY)}")
+    return str(value)
+
+
 def _connection(value: object) -> str:
     """`persistent`, `per-request`, or the number of requests on each connection: the form Locust's option has."""
     if value in ("persistent", "per-request"):
@@ -124,6 +131,7 @@ Cpus = Annotated[float, BeforeValidator(_cpus)]
 MemoryBytes = Annotated[int, BeforeValidator(_memory)]
 WorkerCpus = Annotated[float, BeforeValidator(partial(number, low=0.05, high=1.0, allowed="CPUs, 0.05 to 1"))]
 Model = Annotated[str, BeforeValidator(_model)]
+Imaged = Annotated[str, BeforeValidator(_imaged)]
 Connection = Annotated[str, BeforeValidator(_connection)]
 WorkUs = Annotated[int, quantity(parse_duration_us, 0, MAX_WORK_US, "a duration from 0 to 10s, such as 500us or 5ms")]
 ThinkUs = Annotated[int, quantity(parse_duration_us, 0, 60_000_000, "a duration from 0 to 60s, such as 10ms")]

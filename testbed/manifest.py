@@ -61,9 +61,7 @@ def manifest(
             "load_average_1m": round(os.getloadavg()[0], 2),
         },
         "engine": engine.facts(),
-        "images": {
-            name: engine.image_id(run.images.get(name) or image_name(name)) for name in (*sweep.models, *COMPANIONS)
-        },
+        "images": {name: engine.image_id(run.image(name)) for name in (*sweep.models, *COMPANIONS)},
         "threadmill": {
             "version": _version(),
             "commit": _git("rev-parse", "HEAD"),

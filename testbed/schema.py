@@ -12,6 +12,7 @@ from testbed.fields import (
     Cpus,
     Fraction,
     Holders,
+    Imaged,
     LimitKind,
     MemoryBytes,
     Mode,
@@ -156,5 +157,5 @@ class Sweep(Strict):
     repeat: Annotated[int, whole(1, 1000)] = 1
     order: Order = Order()
     isolate: bool = True
-    images: dict[Model, Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$")]] = {}
+    images: dict[Imaged, Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$")]] = {}
     exclude: tuple[Exclude, ...] = ()

@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
+from servers.models import MODELS
 from testbed import images, plan, sweepfile, topology
 from testbed.compose import UNPINNED, Run
 from testbed.engine import Engine
@@ -121,6 +122,8 @@ class _Campaign:
         )
         self._say = plain(console)
         self.stack = LoadStack(self.engine, self.shared, directory, self._say)
+        # The work unit is ours: an image that stands in for one of ours need not know it.
+        self._calibrator = next((model for model in sweep.models if model not in sweep.images), MODELS[0])
         self.rows: list[dict[str, Any]] = []
         self.answers: list[Answer] = []
         self.interrupted = False
@@ -150,8 +153,8 @@ class _Campaign:
             self.engine.remove(run_id)
 
     def _build(self) -> None:
-        ours = [model for model in self.sweep.models if model not in self.sweep.images]
-        images.build_missing((*ours, *images.COMPANIONS), self._say)
+        needed = dict.fromkeys((*self.sweep.models, self._calibrator, *images.COMPANIONS))
+        images.build_missing([name for name in needed if name not in self.sweep.images], self._say)
 
     def begin(self, source: str, started: datetime) -> None:
         """Images, directory, calibration and manifest of a new run."""
@@ -168,7 +171,7 @@ class _Campaign:
         calibration = None
         if any(self.sweep.workload.spin) or any(self.sweep.workload.hash):
             self._say("calibrating the work unit on an unlimited container ...")
-            calibration = calibrate(self.engine, self.shared, self.sweep.models[0])
+            calibration = calibrate(self.engine, self.shared, self._calibrator)
         facts = manifest(self.engine, self.shared, self.sweep, calibration, started.isoformat(timespec="seconds"))
         write_json(self.directory.path / "manifest.json", facts)
         self._calibration = calibration
