@@ -84,8 +84,8 @@ def results_table(title: str, cells: list[Cell], rows: Rows) -> Table:
     table = _table(title)
     _add_cell_columns(table, names)
     repeated = len({row["block"] for row in rows}) > 1
-    # What is nothing everywhere needs no column: the table is for a terminal of 80.
-    troubles = [name for name in ("users_starved", "failed") if any(row[name] for row in rows)]
+    # Starved users are rare, and the table is for a terminal of 80.
+    troubles = [*(["users_starved"] if any(row["users_starved"] for row in rows) else []), "failed"]
     headings = ["req/s", *(["±"] if repeated else []), "p50", "p99", "CPU\ns", "throt-\ntled", "peak\nMiB"]
     for heading in [*headings, *({"users_starved": "starv-\ned", "failed": "er-\nrors"}[name] for name in troubles)]:
         table.add_column(heading, justify="right")
