@@ -139,8 +139,11 @@ class Engine:
             return None
         return found
 
-    def run_once(self, image: str, command: list[str], run_id: str) -> str:
-        """Run a short command in a fresh container without limits and return what it prints. UserError if it fails."""
+    def run_once(self, image: str, command: list[str], run_id: str, cpuset: str | None) -> str:
+        """Run a short command in a fresh container without limits, on these processors, and return what it prints.
+
+        UserError if it fails.
+        """
         try:
             output: bytes = self._client.containers.run(
                 image,
@@ -149,6 +152,7 @@ class Engine:
                 remove=True,
                 network_mode="none",
                 read_only=True,
+                cpuset_cpus=cpuset,
                 labels={RUN_LABEL: run_id},
             )
         except docker.errors.ContainerError as error:

@@ -17,9 +17,9 @@ class Thresholds:
     # An event loop that waits with epoll rounds its timers up to whole milliseconds: a pause may be so much longer.
     timer_slack_us: float = 1_000.0
 
-    # The work is calibrated once per sweep, on a machine whose speed moves: two calibrations of one virtual machine,
-    # minutes apart, gave 1,196 and 1,794 units/ms. Work that is not done at all is off by far more than a factor of 2.
-    utilisation_relative: float = 1.00
+    # The work is calibrated once per sweep, on a machine whose clock rate moves with temperature and load; a counting
+    # mistake is off by a factor, not by a fifth.
+    utilisation_relative: float = 0.20
     # Counters are read some milliseconds off the edges of the window.
     cpu_time_relative: float = 0.05
     # The kernel's and Docker's default quota period: so much of a quota may be spent beyond either edge.

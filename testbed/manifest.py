@@ -97,10 +97,10 @@ def differences(begun: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def calibrate(engine: Engine, run: Run, model: str) -> dict[str, Any]:
-    """Work units of `!spin` per millisecond of CPU time, measured without limits in the servers' own image.
+    """Work units of `!spin` per millisecond of CPU time, measured without limits, on the servers' processors.
 
     Returns {"spin_units_per_ms": float, "samples": [float, ...]}.
     """
-    answer = engine.run_once(image_name(model), ["python3", "-m", "servers.calibrate"], run.run_id)
+    answer = engine.run_once(image_name(model), ["python3", "-m", "servers.calibrate"], run.run_id, run.cpu_sets.server)
     calibration: dict[str, Any] = json.loads(answer)
     return calibration

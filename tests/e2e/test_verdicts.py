@@ -184,8 +184,7 @@ def test_more_load_than_the_users_can_carry_is_client_bound(tmp_path: Path) -> N
 def test_an_open_loop_within_capacity_keeps_its_schedule(tmp_path: Path) -> None:
     load = {"mode": "open", "rate": 100, "arrivals": "poisson"}
     record = run(tmp_path, load=load, limits={"cpus": 1})
-    # How late a busy machine lets the generator be is its own affair; that nothing is left out is not.
-    assert failed(record, but=("isolation", "steady_state", "send_lag")) == set(), record["reasons"]
+    assert failed(record, but=("isolation", "steady_state")) == set(), record["reasons"]
     assert record["missed"] == 0
     assert record["throughput_rps"] == pytest.approx(100, rel=0.25)
 
