@@ -34,10 +34,8 @@ lint: setup-venv ## Check style and types
 	@$(VENV) -m ruff format --check .
 	@$(VENV) -m mypy
 
-bench: images ## Measure what driving load, the open loop's schedule and the probe cost
-	@$(VENV) -m benchmarks.driving_cost
-	@$(VENV) -m benchmarks.open_loop_lag
-	@$(VENV) -m benchmarks.probe_cost
+bench: images ## Measure generator, servers, network path and overheads; BENCH="NAME ..." chooses (about 30 minutes)
+	@$(VENV) -m benchmarks $(BENCH)
 
 proof: images ## Try what the README claims of the numbers, on this machine (about 20 minutes)
 	@$(VENV) -m benchmarks.proofs

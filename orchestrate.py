@@ -10,12 +10,15 @@ try:
     import psutil
     from rich.console import Console
 
-    from servers.models import MODELS, describe
-    from testbed import byhand, images, machine, sweep, sweepfile
+    from servers.models import SERVERS, describe
+    from testbed import byhand, images, listing, machine, sweep, sweepfile
+    from testbed.compare import command as compare_command
     from testbed.engine import Engine
     from testbed.errors import UserError
     from testbed.lock import only_sweep
     from testbed.progress import plain
+    from testbed.report import command as report_command
+    from testbed.watch import command as watch_command
 except ModuleNotFoundError as missing:
     sys.exit(
         f"orchestrate.py: the package {missing.name} is missing: run `make setup`, then .venv/bin/python orchestrate.py"
@@ -56,6 +59,40 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--dry-run", action="store_true", help="print the plan and its expected time, start nothing")
 
+    watch = commands.add_parser("watch", help="show what a running server does: processes, threads, switches, queues")
+    watch.add_argument("model", nargs="?", metavar="MODEL", help="or a container's name; default: the one that runs")
+    watch.add_argument("--interval", type=float, default=1.0, metavar="S", help="seconds between looks (default 1)")
+    watch.add_argument("--once", action="store_true", help="one look, then end")
+    watch.add_argument("--json", action="store_true", help="print one line of JSON for each look")
+    watch.add_argument("--packets", action="store_true", help="show the packets that a server logs (up --packet-log)")
+
+    compare = commands.add_parser("compare", help="compare runs on equal cells; the first is the base")
+    compare.add_argument("runs", nargs="+", type=Path, metavar="DIR")
+    compare.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    compare.add_argument("--html", type=Path, metavar="FILE", help="also write a self-contained page")
+    compare.add_argument("--force", action="store_true", help="even if the machines or engines differ")
+    compare.add_argument(
+        "--fail-if",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help='exit with 1 where this is shown, such as "p99 > 1.10" or "throughput < 0.95"; with 3 where it cannot be '
+        "judged; may be given more than once",
+    )
+
+    report = commands.add_parser("report", help="write a run's report.html again from its files")
+    report.add_argument(
+        "directory",
+        nargs="?",
+        metavar="DIR",
+        help="results of a sweep, or `web`: runs from the web page (default newest)",
+    )
+    report.add_argument("--results", type=Path, default=PROJECT / "results", metavar="DIR", help="default results/")
+
+    results = commands.add_parser("results", help="list the runs with their verdicts and sizes")
+    results.add_argument("--results", type=Path, default=PROJECT / "results", metavar="DIR", help="default results/")
+    results.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
     commands.add_parser("models", help="list the concurrency models")
     commands.add_parser("doctor", help="say what this machine has and lacks")
     return parser
@@ -63,8 +100,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _checked_models(names: list[str]) -> list[str]:
     for name in names:
-        if name not in MODELS:
-            raise UserError(f"MODEL: found {name!r}, allowed: {', '.join(MODELS)}")
+        if name not in SERVERS:
+            raise UserError(f"MODEL: found {name!r}, allowed: {', '.join(SERVERS)}")
     return names
 
 
@@ -121,10 +158,33 @@ def _sweep(arguments: argparse.Namespace, console: Console) -> int:
     return sweep.run(parsed, arguments.file.read_text(encoding="utf-8"), arguments.results, console)
 
 
+def _watch(arguments: argparse.Namespace, console: Console) -> int:
+    options = watch_command.Options(
+        arguments.model, arguments.interval, arguments.once, arguments.json, arguments.packets
+    )
+    watch_command.check_options(options)
+    machine.require_docker()
+    return watch_command.command(options, console)
+
+
+def _compare(arguments: argparse.Namespace, console: Console) -> int:
+    return compare_command.command(
+        arguments.runs, arguments.fail_if, arguments.force, arguments.json, arguments.html, console
+    )
+
+
+def _report(arguments: argparse.Namespace, console: Console) -> int:
+    return report_command.command(arguments.directory, arguments.results, console)
+
+
+def _results(arguments: argparse.Namespace, console: Console) -> int:
+    return listing.command(arguments.results, arguments.json, console)
+
+
 def _models(_arguments: argparse.Namespace, console: Console) -> int:
     say = plain(console)
-    for name in MODELS:
-        say(f"{name:11} {describe(name)}")
+    for name in SERVERS:
+        say(f"{name:25} {describe(name)}")
     say(f"\nimages: {images.image_name('MODEL')}; code: servers/models/")
     return 0
 
@@ -140,7 +200,18 @@ def _doctor(_arguments: argparse.Namespace, console: Console) -> int:
     return 0 if all(check.ok or not check.required for check in checks) else 1
 
 
-COMMANDS = {"build": _build, "up": _up, "down": _down, "sweep": _sweep, "models": _models, "doctor": _doctor}
+COMMANDS = {
+    "build": _build,
+    "up": _up,
+    "down": _down,
+    "sweep": _sweep,
+    "watch": _watch,
+    "compare": _compare,
+    "report": _report,
+    "results": _results,
+    "models": _models,
+    "doctor": _doctor,
+}
 
 
 def main() -> int:

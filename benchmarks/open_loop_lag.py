@@ -1,120 +1,98 @@
-"""How well one worker keeps the schedule of an open loop, rate by rate.
+"""How well one worker keeps the schedule of an open loop, rate by rate, up to half of what it can drive at all.
 
-    python -m benchmarks.open_loop_lag [--rates R ...] [--users N] [--seconds S] [--arrivals constant|poisson]
+    python -m benchmarks.open_loop_lag [--rates R ...] [--rounds N] [--users N] [--seconds S] [--arrivals KIND]
 
-Each rate runs in a fresh generator process with Threadmill's users on persistent connections, against a fresh
-`python -m servers spmt` on loopback. Lag is the time from a request's intended start to its start; CPU is the
-generator's share of one core. All of it belongs to this machine and this moment.
+An echo server in C on one core, the generator on another, over loopback, a fresh process for each measurement. Lag is
+the time from a request's intended start to its start; `precise` spins before each, the others are woken. The share of
+CPU is that of work, without what was spun. The last rate is half of what the fast engine drove in a closed loop of as
+many users just before.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
-import sys
-import time
+from collections.abc import Sequence
 from typing import Any
 
-RATES = (500, 1000, 2000, 5000)
-PAYLOAD_BYTES = 64
-WARMUP_S = 1.0
-LEAD_S = 0.2
+from benchmarks.common import Cell, Spread, Table, as_json, from_json, print_table
+from benchmarks.generating import drive, server, two_cores
+from benchmarks.native import compiled
+
+RATES = (500.0, 1000.0, 5000.0, 20000.0)
+WAYS = (("fast", ()), ("fast, precise", ("--precise",)), ("plain", ()))
+MOST_OF_PLAIN = 5000.0
+"""The plain engine is not made for more."""
 
 
-def drive(port: int, rate: float, users: int, seconds: float, arrivals: str) -> None:
-    """Run the load in this process and print its result as JSON."""
-    import gc
+def _row(name: str, found: Sequence[dict[str, Any]]) -> tuple[Cell, ...]:
+    def spread(*path: str | int) -> Spread | None:
+        values = []
+        for one in found:
+            value: Any = one
+            for key in path:
+                value = value[key]
+            if value is None:
+                return None
+            values.append(float(value))
+        return Spread.of(values)
 
-    import gevent
-    from locust.env import Environment
-
-    from loadtests import generator, options, results, schedule, tuning
-    from loadtests.client import resolve
-    from loadtests.dispatcher import Dispatcher
-    from loadtests.recorder import Recorder
-    from loadtests.users import EchoUser, RunOnWorker
-
-    tuning.apply()
-    gc.collect()
-    gc.freeze()
-    found = {"target": "spmt", "mode": "open", "rate": rate, "arrivals": arrivals, "payload_bytes": PAYLOAD_BYTES}
-    wanted = options.parse(found, ["spmt"])
-    begins_at = time.perf_counter() + LEAD_S
-    opens_at, closes_at = begins_at + WARMUP_S, begins_at + WARMUP_S + seconds
-    slots = schedule.arrivals(arrivals, begins_at, rate, 0, 1, wanted.seed)
-    recorder = Recorder(time.perf_counter(), opens_at, closes_at, open_loop=True)
-    dispatcher = Dispatcher(slots)
-    EchoUser.run_on_worker = run = RunOnWorker(wanted, resolve("127.0.0.1", port), recorder, begins_at, dispatcher)
-    environment = Environment(user_classes=[EchoUser], catch_exceptions=False)
-    # A worker keeps no response-time cache either.
-    environment.stats.use_response_times_cache = False
-    runner = environment.create_local_runner()
-    runner.start(users, spawn_rate=users)
-    collector = generator.CollectorClock()
-    gevent.sleep(opens_at - time.perf_counter())
-    before = generator.read(collector)
-    gevent.sleep(closes_at - time.perf_counter())
-    cost = generator.spent("", before, generator.read(collector))
-    run.active = False
-    now = time.perf_counter()
-    recorder.close(now, dispatcher.stop(now))
-    gevent.sleep(0.1)
-    recorder.finish(time.perf_counter())
-    final = recorder.to_wire() | {"generator": cost, "idle_holders": {}}
-    runner.quit()
-    print(json.dumps(results.merge(wanted, "", 0.0, 0.0, [final], workers_expected=1)))
+    return (
+        name,
+        spread("achieved_over_offered"),
+        max(int(one["missed"]) for one in found),
+        spread("send_lag_us", "p50"),
+        spread("send_lag_us", "p99"),
+        spread("send_lag_us", "max"),
+        spread("service_time_us", "p99"),
+        spread("generator", 0, "cpu_share"),
+    )
 
 
-def measure(rate: float, users: int, seconds: float, arrivals: str) -> dict[str, Any]:
-    """One rate with fresh processes on both sides. Raises RuntimeError if it did not do its work."""
-    environment = {**os.environ, "HOST": "127.0.0.1", "PORT": "0"}
-    command = [sys.executable, "-m", "servers", "spmt"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            port = next(int(line.split()[-1]) for line in server.stdout if "started on port" in line)
-            drive_it = [sys.executable, "-m", __spec__.name, "--drive", str(rate), "--port", str(port)]
-            drive_it += ["--users", str(users), "--seconds", str(seconds), "--arrivals", arrivals]
-            done = subprocess.run(drive_it, capture_output=True, text=True, timeout=60 + seconds, check=False)
-        finally:
-            server.terminate()
-    if done.returncode or not done.stdout.strip():
-        raise RuntimeError(f"{rate:g}/s did not run: {done.stderr.strip()[-500:]}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    if found["failed"]:
-        raise RuntimeError(f"{rate:g}/s: {found['failed']} failures")
-    return found
+def measure(
+    rates: Sequence[float] = RATES,
+    rounds: int = 3,
+    users: int = 64,
+    seconds: float = 3.0,
+    arrivals: str = "constant",
+) -> dict[str, Any]:
+    """One row a rate and way: share achieved, requests missed, lag and service time in microseconds, CPU share."""
+    server_core, core = two_cores()
+    with compiled("echo_server") as echo_server:
+
+        def one(engine: str, *more: str) -> dict[str, Any]:
+            with server([echo_server], server_core) as port:
+                return drive(engine, port, core, users, seconds, *more)
+
+        most = min(one("fast")["throughput_rps"] for _ in range(2))
+        half = round(most / 2, -2)
+        plan = [(rate, *way) for rate in rates for way in WAYS if way[0] != "plain" or rate <= MOST_OF_PLAIN]
+        plan += [(half, *way) for way in WAYS[:2]]
+        found: list[list[dict[str, Any]]] = [[] for _ in plan]
+        for _ in range(rounds):
+            for place, (rate, name, more) in enumerate(plan):
+                open_loop = ("--rate", f"{rate:g}", "--arrivals", arrivals, *more)
+                found[place].append(one(name.partition(",")[0], *open_loop))
+    rows = tuple(_row(f"{rate:,.0f}/s {name}", these) for (rate, name, _), these in zip(plan, found, strict=True))
+    command = f"python -m benchmarks.open_loop_lag --rounds {rounds} --users {users} --seconds {seconds:g}"
+    columns = ("rate", "achieved", "missed", "lag p50", "lag p99", "lag max", "service p99", "CPU share")
+    notes = (
+        f"{users} users, {arrivals} arrivals; in a closed loop the fast engine drove {most:,.0f}/s",
+        "targets: p99 of lag below 1,000 us at half of that; below 200 us at 1,000/s, precise",
+    )
+    return as_json(Table("open_loop_lag", command, "us, median and range", columns, rows, notes))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.open_loop_lag", description=__doc__.partition("\n")[0])
     parser.add_argument("--rates", type=float, nargs="+", default=RATES)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--users", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--arrivals", choices=("constant", "poisson"), default="constant")
-    parser.add_argument("--drive", type=float, help=argparse.SUPPRESS)
-    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    # Locust reads the command line as well when it makes its runner.
-    del sys.argv[1:]
-    if arguments.drive:
-        drive(arguments.port, arguments.drive, arguments.users, arguments.seconds, arguments.arrivals)
-        return
-    print(f"{arguments.seconds:g} s each, one worker, {arguments.users} users, {arguments.arrivals} arrivals")
-    columns = ("rate/s", "ok/s", "achieved", "missed", "lag p50", "p99", "max us", "service p50", "p99 us", "CPU")
-    widths = [max(9, len(column) + 2) for column in columns]
-    print("".join(column.rjust(width) for column, width in zip(columns, widths, strict=True)), flush=True)
-    for rate in arguments.rates:
-        found = measure(rate, arguments.users, arguments.seconds, arguments.arrivals)
-        lag, service, cost = found["send_lag_us"], found["service_time_us"], found["generator"][0]
-        row = (
-            *(f"{rate:g}", f"{found['throughput_rps']:.0f}", f"{found['achieved_over_offered']:.4f}", found["missed"]),
-            *(lag["p50"], lag["p99"], lag["max"], service["p50"], service["p99"]),
-            f"{cost['cpu_share']:.2f}",
-        )
-        print("".join(str(cell).rjust(width) for cell, width in zip(row, widths, strict=True)), flush=True)
+    print_table(
+        from_json(measure(arguments.rates, arguments.rounds, arguments.users, arguments.seconds, arguments.arrivals))
+    )
 
 
 if __name__ == "__main__":

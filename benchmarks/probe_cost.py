@@ -21,6 +21,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common import Spread, Table, as_json, from_json, print_table
+
 ALLOWED_SHARE = 0.02
 LEAD_S = 1.0
 HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true")
@@ -68,22 +70,30 @@ def echo_until(stop: threading.Event, connections: list[socket.socket]) -> None:
             connection.recv(100)
 
 
-def measure(processes: int, window_s: float, busy: bool) -> dict[str, Any]:
-    """The probe's summary of one window beside a server with that many processes."""
-    user = f"{os.getuid()}:{os.getgid()}" if os.getuid() else "10001:10001"
+@contextmanager
+def loaded_server(model: str, connections: int, busy: bool, *options: str) -> Iterator[str]:
+    """A server's container with so many connections, each served once, and kept busy in turn or left silent."""
     limits = ("--cpus", "1", "--memory", "2g", "--no-healthcheck", "--publish", "127.0.0.1::8081")
     with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="threadmill-bench-")))
-        directory.chmod(0o777)  # the probe writes as another user where the caller is root
-        server = stack.enter_context(container("--user", user, *limits, "threadmill/mpst"))
+        server = stack.enter_context(container(*options, *limits, f"threadmill/{model}"))
         host, port = docker("port", server, "8081/tcp").splitlines()[0].rsplit(":", 1)
-        held = [stack.enter_context(connect((host, int(port)))) for _ in range(processes - 1)]
+        held = [stack.enter_context(connect((host, int(port)))) for _ in range(connections)]
         if busy:
             stop = threading.Event()
             client = threading.Thread(target=echo_until, args=(stop, held))
             client.start()
             stack.callback(client.join)
             stack.callback(stop.set)
+        yield server
+
+
+def one(processes: int, window_s: float, busy: bool) -> dict[str, Any]:
+    """The probe's summary of one window beside a server with that many processes."""
+    user = f"{os.getuid()}:{os.getgid()}" if os.getuid() else "10001:10001"
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="threadmill-bench-")))
+        directory.chmod(0o777)  # the probe writes as another user where the caller is root
+        server = stack.enter_context(loaded_server("mpst", processes - 1, busy, "--user", user))
         probe_options = ("--user", user, "--pid", f"container:{server}", "--network", "none")
         output = ("--volume", f"{directory}:/results/load")
         command = ("threadmill/probe", "--output", "/results/load", "--name", "bench")
@@ -98,25 +108,32 @@ def measure(processes: int, window_s: float, busy: bool) -> dict[str, Any]:
         return found
 
 
+def measure(processes: int = 300, seconds: float = 5.0, runs: int = 3) -> dict[str, Any]:
+    """One row for an idle and one for a busy server: share of a core, CPU time of a detail sample and of the start."""
+    rows = []
+    for busy in (False, True):
+        found = [one(processes, seconds, busy) for _ in range(runs)]
+        rows.append(
+            (
+                f"{processes} processes, {'busy' if busy else 'idle'}",
+                Spread.of(100 * each["own_cost"]["share_of_core"] for each in found),
+                Spread.of(1000 * each["own_cost"]["detail_sample_cpu_s"] for each in found),
+                Spread.of(1000 * each["own_cost"]["start_cpu_s"] for each in found),
+            )
+        )
+    command = f"python -m benchmarks.probe_cost --processes {processes} --seconds {seconds:g} --runs {runs}"
+    columns = ("server", "probe (% of a core)", "detail sample (CPU ms)", "start (CPU ms)")
+    note = f"allowed: {ALLOWED_SHARE:.0%} of a core"
+    return as_json(Table("probe_cost", command, "median and range", columns, tuple(rows), (note,)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.probe_cost", description=__doc__.partition("\n")[0])
     parser.add_argument("--processes", type=int, default=300)
-    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
-    print(f"window of {arguments.seconds:g} s, {arguments.processes} server processes", flush=True)
-    for busy in (False, True):
-        for _ in range(arguments.runs):
-            found = measure(arguments.processes, arguments.seconds, busy)
-            own, samples, edge = found["own_cost"], found["samples"], found["edges"]["opened"]
-            print(
-                f"  {'busy' if busy else 'idle'} server, {found['opened']['processes']} processes: "
-                f"{own['share_of_core']:.2%} of one core (allowed {ALLOWED_SHARE:.0%}); "
-                f"a detail sample {own['detail_sample_cpu_s'] * 1000:.1f} ms, {samples['detail']} of them; "
-                f"{samples['cheap']} cheap ones; start {own['start_cpu_s'] * 1000:.0f} ms; "
-                f"edge late by {edge['late_s'] * 1000:.2f} ms, read in {edge['took_s'] * 1000:.0f} ms",
-                flush=True,
-            )
+    print_table(from_json(measure(arguments.processes, arguments.seconds, arguments.runs)))
 
 
 if __name__ == "__main__":

@@ -87,6 +87,29 @@ def resolve(host: str, port: int) -> Address:
     return Address(family, sockaddr)
 
 
+def most_bytes(line: bytes) -> int:
+    """How much of a reply to `line` is read at most: one byte more than the echo has, or an error line."""
+    return max(len(line) + 1, _MOST_ERROR_BYTES)
+
+
+def is_answered(line: bytes, reply: bytes) -> bool:
+    """Whether what was received is the echo of `line`; False while it may still become that.
+
+    Raises EndOfStreamError, RefusedError, BadEchoError.
+    """
+    if reply == line:
+        return True
+    if not reply:
+        raise EndOfStreamError
+    is_error = reply.startswith(_ERROR)
+    if is_error and (reply.endswith(b"\n") or len(reply) >= most_bytes(line)):
+        raise RefusedError(reply[len(_ERROR) :].decode(errors="replace").strip())
+    # `!err` may still grow into an error line, and a prefix of the echo into the echo.
+    if not is_error and not _ERROR.startswith(reply) and not line.startswith(reply):
+        raise BadEchoError
+    return False
+
+
 class EchoClient:
     """Connect, exchange lines, close. Not for sharing: one request at a time.
 
@@ -156,18 +179,8 @@ class EchoClient:
     @staticmethod
     def _read_rest(connection: Any, line: bytes, reply: bytes) -> None:
         """The slow way: the first read was not the whole echo. Raises unless the rest completes it."""
-        limit = max(len(line) + 1, _MOST_ERROR_BYTES)
-        while True:
-            if reply == line:
-                return
-            if not reply:
-                raise EndOfStreamError
-            is_error = reply.startswith(_ERROR)
-            if is_error and (reply.endswith(b"\n") or len(reply) >= limit):
-                raise RefusedError(reply[len(_ERROR) :].decode(errors="replace").strip())
-            # `!err` may still grow into an error line, and a prefix of the echo into the echo.
-            if not is_error and not _ERROR.startswith(reply) and not line.startswith(reply):
-                raise BadEchoError
+        limit = most_bytes(line)
+        while not is_answered(line, reply):
             more = connection.recv(limit - len(reply))
             if not more:
                 raise EndOfStreamError

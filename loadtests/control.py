@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import time
@@ -18,6 +19,7 @@ from locust.runners import STATE_INIT, STATE_RUNNING, STATE_SPAWNING, MasterRunn
 from loadtests import options, results
 from loadtests.messages import FINAL, LIVE, RUN, RunOrder
 from loadtests.options import Options
+from loadtests.samples import Samples
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +83,7 @@ class Control:
         self.runner = runner
         self.targets = targets
         self.run: Run | None = None
+        self.samples = Samples(list(targets))
         self._results_directory = results_directory
         self._next: Options | None = None
         self._next_replies = 0
@@ -92,6 +95,11 @@ class Control:
         environment.events.test_stopping.add_listener(self._on_test_stopping)  # type: ignore[no-untyped-call]
         environment.events.worker_report.add_listener(self._on_worker_report)  # type: ignore[no-untyped-call]
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no run is under way: only then may anything but a run touch the servers."""
+        return self.run is None or self.run.over.is_set()
+
     # Starting
 
     def claim(self, wanted: Options, users: int, replies_to_checks: int) -> None:
@@ -100,7 +108,7 @@ class Control:
         Right after a stop, workers say goodbye and register again; starting in between would start nothing, so this
         waits for them.
         """
-        if self.run is not None and not self.run.over.is_set():
+        if self.run is not None and not self.is_idle:
             raise StartRefusedError(f"{self.run.trial_id} is running: stop it first")
         if self._next is not None:
             raise StartRefusedError("another run is starting")
@@ -295,9 +303,18 @@ class Control:
         )
         path = self._path(run)
         # fsync blocks: in a thread, so that the master keeps answering.
-        gevent.get_hub().threadpool.apply(results.write_whole, (path, content))
+        pool = gevent.get_hub().threadpool
+        # A trial's own probe writes its series. First, so that who sees the result finds the series too.
+        if run.by_hand and (lines := self._series(run, content["window"]["closes_unix"])):
+            pool.apply(results.write_text, (path.with_suffix(".probe.ndjson"), lines))
+        pool.apply(results.write_whole, (path, content))
         run.file = str(path.relative_to(self._results_directory))
         logger.info("%s: %d requests, written to %s", run.trial_id, content["ok"], path)
+
+    def _series(self, run: Run, closes_unix: float) -> str:
+        """What a probe has told of the target in the run, as lines of JSON; empty without one."""
+        found = self.samples.between(run.options.target, run.started_unix, closes_unix)
+        return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in found)
 
     def _path(self, run: Run) -> Path:
         return self._results_directory / "load" / f"{run.trial_id}.json"

@@ -1,16 +1,12 @@
 """Hands the slots of an open loop to users, in order, each when it is due and a user is idle.
 
 A user that becomes free while a slot is due takes it at once. With nothing due it parks, and the dispatcher wakes the
-one that has been idle longest when the next slot is due: one timer for all users, however many wait. The timer is the
-kernel's (timerfd_create(2)), set for the very moment, because those of gevent's loop tick once a millisecond, which is
-several times what an echo takes.
+one that has been idle longest when the next slot is due: one timer for all users, however many wait.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from time import perf_counter
@@ -18,26 +14,10 @@ from typing import Any
 
 from gevent import get_hub, getcurrent
 
+from loadtests.timer import Timer
+
 _READ = 1
 """Event mask of libev: readable."""
-
-_CLOCK_MONOTONIC = 1
-"""The clock behind perf_counter on Linux."""
-
-_TFD_TIMER_ABSTIME = 1
-_NS = 1_000_000_000
-
-
-class _Time(ctypes.Structure):
-    _fields_ = [("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long)]
-
-
-class _TimerSetting(ctypes.Structure):
-    _fields_ = [("interval", _Time), ("value", _Time)]
-
-
-# Python has these functions itself from 3.13 on.
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Alarm:
@@ -45,31 +25,15 @@ class Alarm:
 
     def __init__(self, callback: Callable[[], None]) -> None:
         """Raises OSError."""
-        # The flags of timerfd_create are those of open.
-        self._descriptor: int = _libc.timerfd_create(_CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
-        if self._descriptor < 0:
-            raise OSError(ctypes.get_errno(), "timerfd_create")
-        self._setting = _TimerSetting()
-        self._pointer = ctypes.byref(self._setting)
-        self._watcher = get_hub().loop.io(self._descriptor, _READ)
+        self._timer = Timer()
+        self.set, self.off = self._timer.set, self._timer.off
+        self._watcher = get_hub().loop.io(self._timer.descriptor, _READ)
         self._watcher.start(callback)
-
-    def set(self, at: float) -> None:
-        """Ring at `at`, at once if that is past. Forgets an earlier setting, and that it has rung."""
-        value = self._setting.value
-        # All zeros would switch it off.
-        value.seconds, value.nanoseconds = divmod(max(1, int(at * _NS)), _NS)
-        _libc.timerfd_settime(self._descriptor, _TFD_TIMER_ABSTIME, self._pointer, None)
-
-    def off(self) -> None:
-        value = self._setting.value
-        value.seconds = value.nanoseconds = 0
-        _libc.timerfd_settime(self._descriptor, _TFD_TIMER_ABSTIME, self._pointer, None)
 
     def close(self) -> None:
         self._watcher.stop()
         self._watcher.close()
-        os.close(self._descriptor)
+        self._timer.close()
 
 
 class Dispatcher:

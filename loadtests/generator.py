@@ -57,6 +57,7 @@ class Reading:
     cpu_s: float
     gc_s: float
     throttling: Throttling
+    spun_s: float = 0.0
 
 
 class CollectorClock:
@@ -74,18 +75,24 @@ class CollectorClock:
             self.spent_s += time.perf_counter() - self._began
 
 
-def read(collector: CollectorClock) -> Reading:
-    return Reading(time.perf_counter(), time.process_time(), collector.spent_s, read_throttling())
+def read(collector: CollectorClock, spun_s: float = 0.0) -> Reading:
+    """`spun_s`: how long the engine has spun so far, which takes CPU time without being work."""
+    return Reading(time.perf_counter(), time.process_time(), collector.spent_s, read_throttling(), spun_s)
 
 
 def spent(worker: str, before: Reading, after: Reading) -> dict[str, Any]:
-    """What the time between two readings cost; an entry of the result file."""
+    """What the time between two readings cost; an entry of the result file.
+
+    `cpu_share` is of one core and of work alone: without what was spun, which a busy engine would not.
+    """
     window_s, cpu_used_s = after.at - before.at, after.cpu_s - before.cpu_s
+    spun_s = min(after.spun_s - before.spun_s, cpu_used_s)
     return {
         "worker": worker,
         "window_s": round(window_s, 6),
         "cpu_used_s": round(cpu_used_s, 6),
-        "cpu_share": round(cpu_used_s / window_s, 4) if window_s > 0 else None,
+        "cpu_spun_s": round(spun_s, 6),
+        "cpu_share": round((cpu_used_s - spun_s) / window_s, 4) if window_s > 0 else None,
         "cpu_limit": after.throttling.cpu_limit,
         "periods": _difference(before.throttling.periods, after.throttling.periods),
         "throttled_periods": _difference(before.throttling.throttled_periods, after.throttling.throttled_periods),

@@ -8,7 +8,8 @@ histograms merge exactly, by adding counts, whereas averaging percentiles would 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +41,10 @@ def representative(index: int) -> int:
     return lower + (lower_edge(index + 1) - lower) // 2
 
 
+_BUCKETS: tuple[int, ...] = tuple(bucket_of(value) for value in range(1 << 16))
+"""The bucket of every value below 65,536: looking it up costs a third of working it out."""
+
+
 @dataclass(slots=True)
 class Histogram:
     """Counts by bucket, with the exact sum, minimum and maximum beside them."""
@@ -60,6 +65,22 @@ class Histogram:
             self.maximum = value
         if self.minimum is None or value < self.minimum:
             self.minimum = value
+
+    def record_many(self, values: Sequence[int]) -> Counter[int]:
+        """The same as recording each, at a fraction of the cost. Returns how many values went to which bucket."""
+        if not values:
+            return Counter()
+        least, most = min(values), max(values)
+        added = Counter(map(_BUCKETS.__getitem__ if most < len(_BUCKETS) else bucket_of, values))
+        counts = self.counts
+        for index, count in added.items():
+            counts[index] = counts.get(index, 0) + count
+        self.total += sum(values)
+        if self.maximum is None or most > self.maximum:
+            self.maximum = most
+        if self.minimum is None or least < self.minimum:
+            self.minimum = least
+        return added
 
     def merge(self, other: Histogram) -> None:
         """Add another histogram's counts to this one."""

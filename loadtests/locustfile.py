@@ -20,6 +20,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from loadtests import options, targets, tuning
 from loadtests.control import Control
 from loadtests.routes import Routes
+from loadtests.server_tab import ServerTab
 from loadtests.users import EchoUser
 from loadtests.worker import Worker
 
@@ -74,7 +75,7 @@ def prepare(environment: Environment, runner: Any, **_: Any) -> None:
             sys.exit("TARGETS is not set: name the models to load, for example TARGETS=spst,spmt")
         control = Control(environment, runner, TARGETS, Path(os.environ.get("RESULTS_DIR", "/results")))
         if environment.web_ui is not None and environment.web_ui.app is not None:
-            _routes = Routes(environment.web_ui.app, control)
+            _routes = Routes(environment.web_ui.app, control, ServerTab(environment.web_ui, control))
         parsed_options = environment.parsed_options
         if parsed_options is not None:
             parsed_options.num_users = parsed_options.num_users or DEFAULT_USERS

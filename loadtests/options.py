@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-Value = str | int | float
+Value = str | int | float | bool
 
 
 class OptionError(ValueError):
@@ -72,6 +72,17 @@ def _number(name: str, default: float, lowest: float, highest: float, explanatio
     return Field(name, default, explanation, f"a number from {lowest:g} to {highest:g}", read, on_form)
 
 
+def _flag(name: str, explanation: str) -> Field:
+    """Off unless asked for."""
+
+    def read(text: str) -> bool:
+        if text.lower() not in ("true", "false"):
+            raise ValueError
+        return text.lower() == "true"
+
+    return Field(name, False, explanation, "true or false", read)
+
+
 MOST_REQUESTS_PER_CONNECTION = 1_000_000
 
 
@@ -103,6 +114,8 @@ FIELDS: tuple[Field, ...] = (
     _number("think_ms", 0.0, 0, 3_600_000, "closed: milliseconds a user pauses between requests"),
     _number("rate", 0.0, 0, 1_000_000, "open: requests per second over all workers"),
     _choice("arrivals", ("constant", "poisson"), "open: evenly spaced, or at random"),
+    _choice("engine", ("fast", "plain"), "fast: costs a quarter; plain: easy to read"),
+    _flag("precise", "open, fast: spin before each start, on a core of its own"),
     _whole("idle_holders", 0, 0, 10_000, "silent connections held beside the users"),
     _whole("sleep_us", 0, 0, 10_000_000, "microseconds the server sleeps per request"),
     _whole("spin_units", 0, 0, 10_000_000, "work the server computes per request"),
@@ -134,6 +147,8 @@ class Options:
     think_ms: float
     rate: float
     arrivals: str
+    engine: str
+    precise: bool
     idle_holders: int
     sleep_us: int
     spin_units: int
@@ -196,3 +211,5 @@ def _check_combination(wanted: Options) -> None:
             raise OptionError(f"rate: mode closed has none, so 0, not {wanted.rate:g}; or choose mode open")
         if wanted.arrivals != "constant":
             raise OptionError(f"arrivals: {wanted.arrivals} needs mode open")
+    if wanted.precise and not (wanted.open_loop and wanted.engine == "fast"):
+        raise OptionError("precise: true needs mode open and engine fast")

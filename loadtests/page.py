@@ -1,6 +1,8 @@
-"""Small changes to Locust's page: what a person needs comes first and unfolded, what has no meaning here is hidden.
+"""Small changes to Locust's page: what a person needs comes first and unfolded, what has no meaning here is hidden, and
+the list of targets says which are up.
 
-Style alone, in selectors that simply do not match if Locust changes its page; the form then still works.
+Style, in selectors that simply do not match if Locust changes its page, and one script that adds labels; without either
+the form still works.
 """
 
 from __future__ import annotations
@@ -38,6 +40,24 @@ form > div:has(select[name="target"]) > .MuiFormControl-root { grid-column: auto
 """
 
 
+# A label beside the text, which belongs to Locust's page; the value that is sent stays the model's name.
+_SCRIPT = """
+async function labelTargets() {
+  const list = document.querySelector('select[name="target"]');
+  if (!list || document.hidden) return;
+  const up = await (await fetch("threadmill/targets")).json();
+  for (const option of list.options) {
+    if (option.value in up) option.label = option.value + (up[option.value] ? " (up)" : " (not up)");
+  }
+}
+const labelQuietly = () => labelTargets().catch(() => {});
+setInterval(labelQuietly, 5000);
+new MutationObserver((_, watcher) => {
+  if (document.querySelector('select[name="target"]')) { watcher.disconnect(); labelQuietly(); }
+}).observe(document.documentElement, {childList: true, subtree: true});
+"""
+
+
 def _style() -> str:
     order = "\n".join(
         f'.MuiFormControl-root:has([name="{name}"]) {{ order: {place} !important; }}'
@@ -56,6 +76,6 @@ def _mode_style(mode: str, name: str) -> str:
 
 
 def tidy(html: str) -> str:
-    return html.replace("</head>", _style() + "</head>", 1).replace(
+    return html.replace("</head>", f"{_style()}<script>{_SCRIPT}</script>\n</head>", 1).replace(
         "<title>Locust</title>", "<title>Threadmill</title>"
     )

@@ -55,6 +55,7 @@ def merge(
         "workers_present": {"expected": workers_expected, "throughout": len(finals) == workers_expected},
         "users": _sum(finals, "users"),
         "users_starved": _sum(finals, "users_starved"),
+        "users_absent": round(sum(float(final["users_absent"]) for final in finals), 3),
         "in_flight": _sum(finals, "in_flight"),
         "ok": ok,
         "failed": sum(failures.values()),
@@ -191,13 +192,17 @@ def _merged(wires: Iterable[Mapping[str, Any]]) -> Histogram:
 
 def write_whole(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON so that a reader finds all of it or no file, even after a crash. Raises OSError."""
+    write_text(path, json.dumps(content, separators=(",", ":")) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """As `write_whole`, any text. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w") as file:
             os.fchmod(descriptor, 0o644)
-            json.dump(content, file, separators=(",", ":"))
-            file.write("\n")
+            file.write(text)
             file.flush()
             os.fsync(descriptor)
         Path(name).replace(path)

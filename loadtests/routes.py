@@ -6,17 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import gevent
 from flask import Flask, Request, Response, g, jsonify, request
 from locust.util.timespan import parse_timespan
 
 from loadtests import options, page, reach, verify
 from loadtests.control import Control, StartRefusedError
 from loadtests.options import OptionError
+from loadtests.server_tab import ServerTab
 
 MOST_USERS = 100_000
 _START_TIMEOUT_S = 5.0
-_LISTENING_TIMEOUT_S = 0.3
 _CONNECTIONS = f"a whole number of connections, at most {verify.MOST_CONNECTIONS}"
 
 _IGNORED_KEYS = frozenset({"host", "profile"})
@@ -24,8 +23,9 @@ _IGNORED_KEYS = frozenset({"host", "profile"})
 
 
 class Routes:
-    def __init__(self, app: Flask, control: Control) -> None:
+    def __init__(self, app: Flask, control: Control, tab: ServerTab) -> None:
         self._control = control
+        self._tab = tab
         self._hold: verify.Hold | None = None
         self.default_target = next(iter(control.targets))
         app.before_request(self._guard)
@@ -155,16 +155,12 @@ class Routes:
 
     def _choose_default_target(self) -> None:
         """The first model that is up, unless a run is under way: then nothing else may touch the servers."""
-        control = self._control
-        if control.run is not None and not control.run.over.is_set():
+        if not self._control.is_idle:
             return
-        names = list(control.targets)
-        probes = [gevent.spawn(reach.is_listening, *control.targets[name], _LISTENING_TIMEOUT_S) for name in names]
-        gevent.joinall(probes)
-        up = [name for name, is_up in zip(names, probes, strict=True) if is_up.value]
+        up = [name for name, is_up in self._tab.up().items() if is_up]
         # A model that serves one client at a time would greet a newcomer with starved users.
         up.sort(key=lambda name: name == "spst")
-        self.default_target = next(iter(up), names[0])
+        self.default_target = next(iter(up), next(iter(self._control.targets)))
 
     @staticmethod
     def _tidy_page(response: Response) -> Response:

@@ -1,10 +1,11 @@
-"""The users: in a closed loop each sends its next request after the reply, in an open loop when a slot says so."""
+"""The users: in a closed loop each sends its next request after the reply, in an open loop when a slot says so.
+
+With engine plain, the user below does all of it itself, which is the version to read; with engine fast, it hands its
+connection to the engine that all users of the process share (`loadtests/fast`) and sleeps until the run is over.
+"""
 
 from __future__ import annotations
 
-import os
-import random
-from dataclasses import dataclass, field
 from itertools import cycle
 from time import perf_counter
 from typing import ClassVar
@@ -14,31 +15,12 @@ from locust import User, constant, task
 from locust.exception import StopUser
 
 from loadtests import payload
-from loadtests.client import Address, ConnectError, EchoClient, EchoError
+from loadtests.client import ConnectError, EchoClient, EchoError
 from loadtests.dispatcher import Dispatcher
-from loadtests.options import Options
+from loadtests.fast.connection import Connection
+from loadtests.pauses import longer
 from loadtests.recorder import Recorder, UserClock
-
-REQUEST_TYPE = "TCP"
-SHORTEST_BACKOFF_S = 0.01
-LONGEST_BACKOFF_S = 0.5
-"""After failures a user waits before it connects again: a dead server must not be hammered, nor its return missed."""
-
-
-@dataclass
-class RunOnWorker:
-    """One run as the users of this process see it."""
-
-    options: Options
-    address: Address | None
-    """None when the target's name did not resolve: every request then fails as `connect`."""
-    recorder: Recorder
-    begins_at: float = 0.0
-    """Moment of perf_counter before which nobody sends."""
-    dispatcher: Dispatcher | None = None
-    """None in a closed loop."""
-    active: bool = True
-    rng: random.Random = field(default_factory=lambda: random.Random(os.urandom(16)))
+from loadtests.run import REQUEST_TYPE, RunOnWorker
 
 
 class EchoUser(User):
@@ -56,10 +38,14 @@ class EchoUser(User):
     def on_start(self) -> None:
         self.load = run = self.run_on_worker
         options = run.options
-        self.clock: UserClock = run.recorder.join()
-        self.lines = cycle(
-            payload.ring(run.rng, options.payload_bytes, options.sleep_us, options.spin_units, options.hash_rounds)
-        )
+        ring = payload.ring(run.rng, options.payload_bytes, options.sleep_us, options.spin_units, options.hash_rounds)
+        self.lines = cycle(ring)
+        self.client: EchoClient | None = None
+        self.connection: Connection | None = None
+        if run.engine is not None:
+            self.connection = run.engine.join(self.lines, len(ring[0]))
+            return
+        self.clock: UserClock = run.recorder.join(now=perf_counter())
         self.client = EchoClient(run.address, options.reply_timeout_s) if run.address is not None else None
         self.requests_on_connection = 0
         self.fire = self.environment.events.request.fire
@@ -67,10 +53,20 @@ class EchoUser(User):
     def on_stop(self) -> None:
         if self.client is not None:
             self.client.close()
+        if self.connection is not None and self.load.engine is not None:
+            self.load.engine.leave(self.connection)
 
     @task
     def drive(self) -> None:
         run = self.load
+        if run.engine is not None and self.connection is not None:
+            run.engine.drive(self.connection)
+        else:
+            self._drive_alone(run)
+        # Gone at once, so that a server with room for one client gets to the next before the run is over.
+        raise StopUser
+
+    def _drive_alone(self, run: RunOnWorker) -> None:
         early_s = run.begins_at - perf_counter()
         if early_s > 0:
             gevent.sleep(early_s)
@@ -78,23 +74,21 @@ class EchoUser(User):
             self._go_round(run)
         else:
             self._follow(run, run.dispatcher)
-        # Gone at once, so that a server with room for one client gets to the next before the run is over.
-        raise StopUser
 
     def _go_round(self, run: RunOnWorker) -> None:
         """The closed loop: send, wait for the reply, think."""
         recorder, clock = run.recorder, self.clock
         think_s = run.options.think_ms / 1000
-        backoff_s = SHORTEST_BACKOFF_S
+        pause_s = 0.0
         while run.active:
             recorder.begin(clock, perf_counter())
             if self._exchange(recorder, clock):
-                backoff_s = SHORTEST_BACKOFF_S
+                pause_s = 0.0
                 if think_s:
                     gevent.sleep(think_s)
             else:
-                gevent.sleep(backoff_s)
-                backoff_s = min(2 * backoff_s, LONGEST_BACKOFF_S)
+                pause_s = longer(pause_s)
+                gevent.sleep(pause_s)
 
     def _follow(self, run: RunOnWorker, dispatcher: Dispatcher) -> None:
         """The open loop: the schedule goes on whatever the server does, so failures are no reason to wait."""

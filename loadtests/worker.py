@@ -6,22 +6,20 @@ import gc
 import logging
 import resource
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import gevent
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from loadtests import generator, options, schedule
+from loadtests import generator, options
 from loadtests.client import Address, resolve
-from loadtests.dispatcher import Dispatcher
 from loadtests.generator import CollectorClock, Reading
 from loadtests.holders import Holders
 from loadtests.messages import FINAL, LIVE, RUN, RunOrder
-from loadtests.options import Options
-from loadtests.recorder import Recorder
-from loadtests.users import EchoUser, RunOnWorker
+from loadtests.run import RunOnWorker, Window
+from loadtests.users import EchoUser
 
 logger = logging.getLogger(__name__)
 
@@ -72,13 +70,8 @@ class Worker:
         closes_at = None if order.closes_unix is None else order.closes_unix + to_monotonic
         index, workers = order.workers.index(self._runner.client_id), len(order.workers)
         address = _resolve(order.host, order.port)
-        shared = RunOnWorker(
-            options=wanted,
-            address=address,
-            recorder=Recorder(time.perf_counter(), opens_at, closes_at, open_loop=wanted.open_loop),
-            begins_at=begins_at,
-            dispatcher=_dispatcher(wanted, begins_at, index, workers),
-        )
+        window = Window(begins_at, opens_at, closes_at)
+        shared = RunOnWorker.prepare(wanted, address, window, environment.stats, index, workers)
         holders = Holders(address, share_of(wanted.idle_holders, index, workers))
         self._run = run = WorkersRun(order.id, shared, holders)
         EchoUser.run_on_worker = shared
@@ -91,17 +84,20 @@ class Worker:
                 self._read_edge(run)
 
     def _read_edge(self, run: WorkersRun) -> None:
-        run.edges.append(Edge(generator.read(self._collector), run.holders.held, run.holders.dropped))
+        reading = generator.read(self._collector, run.shared.spun_s)
+        run.edges.append(Edge(reading, run.holders.held, run.holders.dropped))
 
     def on_report(self, data: dict[str, Any], **_: Any) -> None:
         """What the page and the status show while a run is under way."""
-        now = generator.read(self._collector)
-        live: dict[str, Any] = {"cpu_share": generator.spent("", self._last, now)["cpu_share"], "behind_s": None}
-        self._last = now
         run = self._run
-        if run is not None and run.shared.dispatcher is not None:
-            live["behind_s"] = round(run.shared.dispatcher.behind_s(now.at), 3)
+        now = generator.read(self._collector, 0.0 if run is None else run.shared.spun_s)
+        # Between two runs the clock of what was spun begins anew.
+        before = self._last if self._last.spun_s <= now.spun_s else replace(self._last, spun_s=0.0)
+        live: dict[str, Any] = {"cpu_share": generator.spent("", before, now)["cpu_share"], "behind_s": None}
+        self._last = now
         if run is not None:
+            behind_s = run.shared.behind_s(now.at)
+            live["behind_s"] = None if behind_s is None else round(behind_s, 3)
             live["idle_holders"] = run.holders.held
         data[LIVE] = live
 
@@ -111,9 +107,8 @@ class Worker:
         if run is None or not run.shared.active:
             return
         shared, recorder = run.shared, run.shared.recorder
-        shared.active = False
         now = time.perf_counter()
-        recorder.close(now, shared.dispatcher.stop(now) if shared.dispatcher else ())
+        shared.stop(now)
         if run.watcher is not None:
             run.watcher.kill()
         if len(run.edges) == 1:
@@ -129,6 +124,7 @@ class Worker:
         """Sent before Locust's own word that this worker has stopped, on the same socket: the master gets it first."""
         run, self._run = self._run, None
         if run is not None:
+            run.shared.end()
             final = run.shared.recorder.to_wire() | self._cost(run)
             self._runner.send_message(FINAL, {"run": run.id, "final": final})
 
@@ -149,12 +145,6 @@ class Worker:
 def share_of(total: int, index: int, workers: int) -> int:
     """One worker's share of a whole number; the shares add up to it."""
     return total // workers + (index < total % workers)
-
-
-def _dispatcher(wanted: Options, begins_at: float, index: int, workers: int) -> Dispatcher | None:
-    if not wanted.open_loop:
-        return None
-    return Dispatcher(schedule.arrivals(wanted.arrivals, begins_at, wanted.rate, index, workers, wanted.seed))
 
 
 def _raise_file_limit() -> None:

@@ -1,16 +1,19 @@
 """`python -m probe`: watch the server whose PID namespace this container shares.
 
 With --name: write DIR/NAME.probe.ndjson and DIR/NAME.probe.json once the window that DIR/NAME.window.json names has
-closed. Without: a line of JSON a second on stdout until stopped.
+closed. Without: a line of JSON a second on stdout until stopped; with --push and --model, each line is POSTed to that
+URL too. With --watch the lines have the tree of processes and threads; with --until-eof they end when standard input
+does.
 """
 
 # Started beside a server on a busy machine: argparse alone would take a third of the start, and is for nothing here.
+import json
 import os
 import re
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,7 +27,14 @@ from probe.window import BadWindow, read
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 SERVER_PORT = 8081
 BY_HAND_INTERVAL_S = 1.0
-USAGE = "usage: python -m probe [--output DIR --name NAME] [--interval S] [--detail-interval S] [--port PORT]"
+PUSH_TIMEOUT_S = 0.5
+FLAGS = ("--output", "--name", "--interval", "--detail-interval", "--port", "--push", "--model")
+SWITCHES = ("--watch", "--until-eof")
+USAGE = (
+    "usage: python -m probe [--output DIR --name NAME | --push URL --model NAME | --watch [--until-eof]] "
+    "[--interval S] [--detail-interval S] [--port PORT]"
+)
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
 
 
 class BadArgument(ValueError):
@@ -38,26 +48,42 @@ class Arguments:
     interval_s: float = 0.25
     detail_interval_s: float = 1.0
     port: int = SERVER_PORT
+    push: str | None = None
+    model: str | None = None
+    watch: bool = False
+    until_eof: bool = False
 
 
 def parse(words: Sequence[str]) -> Arguments:
     """The arguments, every value checked. BadArgument names the one that is wrong, and what is allowed."""
     given: dict[str, str] = {}
-    rest = list(words)
+    rest = [word for word in words if word not in SWITCHES]
     while rest:
-        flag, has_value, value = rest.pop(0).partition("=")
-        if flag not in ("--output", "--name", "--interval", "--detail-interval", "--port"):
+        flag, has_value, text = rest.pop(0).partition("=")
+        if flag not in FLAGS:
             raise BadArgument(f"unknown argument {flag!r}; {USAGE}")
         if not has_value:
             if not rest:
                 raise BadArgument(f"{flag}: no value given")
-            value = rest.pop(0)
-        given[flag] = value
+            text = rest.pop(0)
+        given[flag] = text
     output, name = given.get("--output"), given.get("--name")
     if (output is None) != (name is None):
         raise BadArgument("--output and --name: one without the other; give both to write files, none to watch")
-    if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", name):
-        raise BadArgument(f"--name: found {name!r}, allowed: letters, digits and . _ - (at most 200, no dot first)")
+    push, model = given.get("--push"), given.get("--model")
+    if (push is None) != (model is None):
+        raise BadArgument("--push and --model: one without the other; give both to tell a URL each line")
+    watch, until_eof = (switch in words for switch in SWITCHES)
+    ways = [flag for flag, on in (("--push", push), ("--name", name), ("--watch", watch)) if on]
+    if len(ways) > 1:
+        raise BadArgument(f"{' and '.join(ways)}: both given; allowed: one of them")
+    if until_eof and not watch:
+        raise BadArgument("--until-eof: given without --watch")
+    for flag, value in (("--name", name), ("--model", model)):
+        if value is not None and not re.fullmatch(_NAME, value):
+            raise BadArgument(
+                f"{flag}: found {value!r}, allowed: letters, digits and . _ - (at most 200, no dot first)"
+            )
     if output is not None and not Path(output).is_dir():
         raise BadArgument(f"--output: found {output!r}, allowed: an existing directory")
     defaults = Arguments() if name else Arguments(interval_s=BY_HAND_INTERVAL_S)
@@ -67,6 +93,10 @@ def parse(words: Sequence[str]) -> Arguments:
         interval_s=_seconds(given, "--interval", defaults.interval_s),
         detail_interval_s=_seconds(given, "--detail-interval", defaults.detail_interval_s),
         port=_port(given.get("--port", str(SERVER_PORT))),
+        push=push,
+        model=model,
+        watch=watch,
+        until_eof=until_eof,
     )
 
 
@@ -96,12 +126,43 @@ CLOCK = Clock(unix=time.time, cpu_s=time.process_time, wait=wait)
 
 
 def watch(arguments: Arguments) -> None:
-    """Print until stopped."""
-    from probe.by_hand import Lines
+    """Print until stopped, and tell the URL of --push. BadArgument if it is none."""
+    from probe.by_hand import Followed, Lines
 
-    lines = Lines(lambda line: print(line, flush=True))
-    server = Server(arguments.port, raise_open_files_limit())
+    tell: list[Callable[[dict[str, Any]], None]] = [lambda line: print(json.dumps(line), flush=True)]
+    if arguments.push is not None and arguments.model is not None:
+        from probe.push import BadUrl, Push
+
+        try:
+            push = Push(arguments.push, arguments.model, min(PUSH_TIMEOUT_S, arguments.interval_s / 2))
+        except BadUrl as error:
+            raise BadArgument(f"--push: {error}") from None
+        tell.append(push.add)
+
+    def say(line: dict[str, Any]) -> None:
+        for each in tell:
+            each(line)
+
+    server = Followed(Server(arguments.port, raise_open_files_limit()))
+    lines = Lines(server.grown, say)
     Sampler(server, CLOCK, lambda: None, lines.add, arguments.interval_s, arguments.detail_interval_s).run()
+
+
+def show(arguments: Arguments) -> None:
+    """Print the tree until stopped."""
+    from probe.live import Live, stop_at_end_of
+    from probe.tree import parse_thread
+
+    if arguments.until_eof:
+        stop_at_end_of(sys.stdin.fileno())
+    server = Server(arguments.port, raise_open_files_limit(), parse_task=parse_thread)
+    Live(
+        server,
+        CLOCK,
+        arguments.port,
+        arguments.interval_s,
+        lambda line: print(json.dumps(line, separators=(",", ":")), flush=True),
+    ).run()
 
 
 def measure(directory: Path, name: str, arguments: Arguments) -> None:
@@ -141,7 +202,9 @@ def main(words: Sequence[str]) -> NoReturn:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         arguments = parse(words)
-        if arguments.output is None or arguments.name is None:
+        if arguments.watch:
+            show(arguments)
+        elif arguments.output is None or arguments.name is None:
             watch(arguments)
         else:
             measure(arguments.output, arguments.name, arguments)

@@ -7,7 +7,7 @@ it. Sources: proc(5), and the kernel's scheduler/sched-stats.rst and filesystems
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from probe.files import KeptFile, read_file, why
@@ -28,6 +28,7 @@ class Stat:
     minor_faults: int
     major_faults: int
     threads: int
+    cpu_ticks: int  # of all its threads, those that have ended too, but of no other process
     started: int  # clock ticks since boot: with the PID it names a process for good
     rss_bytes: int
 
@@ -53,6 +54,7 @@ class Sample:
     # hundred KiB may be missing. PSS is exact in both.
     rss_bytes: int
     tasks: dict[int, Task]  # by thread id
+    stats: dict[int, Stat] = field(default_factory=dict)  # by PID, also of those that wait to be reaped
 
 
 def parse_stat(content: bytes) -> Stat:
@@ -64,6 +66,7 @@ def parse_stat(content: bytes) -> Stat:
         minor_faults=int(words[7]) + int(words[8]),
         major_faults=int(words[9]) + int(words[10]),
         threads=int(words[17]),
+        cpu_ticks=int(words[11]) + int(words[12]),
         started=int(words[19]),
         rss_bytes=int(words[21]) * _PAGE_BYTES,
     )
@@ -83,6 +86,12 @@ def parse_wait_ns(schedstat: bytes) -> int | None:
     """Nanoseconds that a task was able to run and had to wait for a CPU."""
     words = schedstat.split()
     return int(words[1]) if len(words) >= 2 else None
+
+
+def parse_task(status: bytes, schedstat: bytes) -> Task:
+    """One thread out of its `status` and its `schedstat`, which is empty where the kernel has none."""
+    voluntary, involuntary = parse_switches(status)
+    return Task(voluntary, involuntary, parse_wait_ns(schedstat))
 
 
 def parse_pss(rollup: bytes) -> int | None:
@@ -128,8 +137,9 @@ class Processes:
     at is normal and left out.
     """
 
-    def __init__(self, proc: Path, open_files: int) -> None:
+    def __init__(self, proc: Path, open_files: int, parse_task: Callable[[bytes, bytes], Task] = parse_task) -> None:
         self._proc = os.fspath(proc)
+        self._parse_task = parse_task
         self._open_files = open_files - _SPARE_FILES
         self._room = 0
         self._known: dict[int, _Process] = {}
@@ -158,14 +168,20 @@ class Processes:
             major_faults=sum(stats[pid].major_faults for pid in server),
             rss_bytes=sum(stats[pid].rss_bytes for pid in alive),
             tasks=tasks,
+            stats={pid: stats[pid] for pid in server},
         )
 
     def pss_bytes(self, may_go_on: Callable[[], bool]) -> int | None:
-        """The PSS of the processes that the last sample saw; None if it may not be told or may not go on to the end.
+        """The PSS of the processes that the last sample saw; None if it may not be told or may not go on to the end."""
+        by_process = self.pss_by_process(may_go_on)
+        return None if by_process is None else sum(by_process.values())
+
+    def pss_by_process(self, may_go_on: Callable[[], bool]) -> dict[int, int] | None:
+        """The same for each PID. Never empty.
 
         The kernel walks every page table for it, about 0.3 ms for a small Python process: not for the hot path.
         """
-        total = 0
+        found: dict[int, int] = {}
         for pid in list(self._known):
             if not may_go_on():
                 self.unavailable["pss_bytes"] = "no time to measure it before the edge of the window"
@@ -177,10 +193,11 @@ class Processes:
                 return None
             except OSError:  # ended, or a kernel without the file, which then shows for each
                 continue
-            total += pss or 0
-        if not total:
+            if pss:
+                found[pid] = pss
+        if not found:
             self.unavailable["pss_bytes"] = "the kernel does not tell it in smaps_rollup"
-        return total or None
+        return found or None
 
     def _stats(self) -> Iterator[tuple[int, Stat]]:
         """PID and stat of every process in the server's control group."""
@@ -247,14 +264,14 @@ class Processes:
 
     def _task(self, files: _Files) -> Task | None:
         try:
-            voluntary, involuntary = parse_switches(files.status.read())
+            status = files.status.read()
         except OSError:  # it ended
             return None
         try:
-            wait_ns = parse_wait_ns(files.schedstat.read())
+            schedstat = files.schedstat.read()
         except OSError:
-            wait_ns = None
-        return Task(voluntary, involuntary, wait_ns)
+            schedstat = b""
+        return self._parse_task(status, schedstat)
 
 
 def _descendants(stats: dict[int, Stat]) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any
 from probe import cgroup
 from probe.files import why
 from probe.growth import totals
-from probe.processes import Processes, Sample
+from probe.processes import Processes, Sample, Task, parse_task
 from probe.sockets import Sockets
 
 Reading = dict[str, Any]
@@ -29,12 +29,18 @@ DETAILS = (
 class Server:
     """The server whose PID 1 is this PID namespace's."""
 
-    def __init__(self, port: int, open_files: int, proc: Path = Path("/proc")) -> None:
+    def __init__(
+        self,
+        port: int,
+        open_files: int,
+        proc: Path = Path("/proc"),
+        parse_task: Callable[[bytes, bytes], Task] = parse_task,
+    ) -> None:
         self._proc = proc
         self._group: cgroup.ControlGroup | None = None
         self._no_group = ""
         self._sockets = Sockets(proc, port)
-        self._processes = Processes(proc, open_files)
+        self._processes = Processes(proc, open_files, parse_task)
 
     def control_group(self) -> cgroup.ControlGroup | None:
         # Looked for until it is found: a container that just starts is root's for a moment, and out of sight.
@@ -61,6 +67,9 @@ class Server:
 
     def pss_bytes(self, may_go_on: Callable[[], bool]) -> int | None:
         return self._processes.pss_bytes(may_go_on)
+
+    def pss_by_process(self, may_go_on: Callable[[], bool]) -> dict[int, int] | None:
+        return self._processes.pss_by_process(may_go_on)
 
     def unavailable(self) -> dict[str, str]:
         """Why, for everything that was last found not available."""

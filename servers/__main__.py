@@ -8,11 +8,11 @@ def main(arguments: list[str]) -> None:
     # Before the imports: a stop that comes while they run is kept, also as PID 1, where the default is to ignore it.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     from servers.lifecycle import run
-    from servers.models import MODELS
+    from servers.models import SERVERS
 
-    if len(arguments) != 1 or arguments[0] not in MODELS:
+    if len(arguments) != 1 or arguments[0] not in SERVERS:
         problem = f"unknown model {' '.join(arguments)!r}" if arguments else "no model given"
-        print(f"servers: {problem}: python -m servers {{{'|'.join(MODELS)}}}", file=sys.stderr)
+        print(f"servers: {problem}: python -m servers {{{'|'.join(SERVERS)}}}", file=sys.stderr)
         sys.exit(2)
     run(arguments[0])
 

@@ -6,12 +6,13 @@ import os
 import signal
 import socket
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 from servers import faults, logs, protocol
-from servers.connection import RECEIVE_BYTES, Connection, discard_unread
+from servers.connection import DIRECTIVE, RECEIVE_BYTES, Connection, discard_unread
 from servers.framing import LineSplitter
+from servers.models import VARIANTS
 from servers.protocol import Work
 from servers.server import LISTENER_GONE, Server
 from servers.work import do
@@ -19,6 +20,28 @@ from servers.work import do
 # Received into by every connection in turn: the loop hands over what it read before it reads again. With a plain
 # asyncio.Protocol the transport allocates 256 KiB for each read: three more system calls (mmap, mremap, munmap).
 _received = memoryview(bytearray(RECEIVE_BYTES))
+
+
+def loop_factory(model: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the loop of this model or variant; None for asyncio's own. ModuleNotFoundError without its package."""
+    if model not in VARIANTS:
+        return None
+    import uvloop  # here, because only the images of the variants have it
+
+    return uvloop.new_event_loop
+
+
+class LoopConnection(Connection):
+    """A transport's connection. What uvloop gives out as its socket cannot be shut down: one is made for that."""
+
+    __slots__ = ()
+
+    def shutdown(self, how: int) -> None:
+        sock = socket.socket(fileno=self.sock.fileno())
+        try:
+            sock.shutdown(how)
+        finally:
+            sock.detach()
 
 
 class LineProtocol(asyncio.BufferedProtocol):
@@ -48,7 +71,7 @@ class LineProtocol(asyncio.BufferedProtocol):
         # resume_writing then means that the kernel has taken everything.
         self._transport.set_write_buffer_limits(0)
         sock = cast("socket.socket", transport.get_extra_info("socket"))
-        self._connection = Connection(sock, transport.get_extra_info("peername"))
+        self._connection = LoopConnection(sock, transport.get_extra_info("peername"))
         self._admitted = self._server.admit(self._connection)
         if self._admitted:
             self._watch_idle()
@@ -64,6 +87,12 @@ class LineProtocol(asyncio.BufferedProtocol):
         self._active_at = self._loop.time()
         if self._server.config.packet_log:
             logs.packet("RECV", data)
+        # Almost every read of a request-reply protocol is exactly one whole line.
+        if data[0] != DIRECTIVE and self._lines.is_line(data) and self._sleep is None and not self._server.draining:
+            self._send(data, (data,))
+            if not self._writable:
+                self._read(False)
+            return
         self._requests = iter(self._lines.feed(data))
         self._advance()
 
@@ -88,7 +117,7 @@ class LineProtocol(asyncio.BufferedProtocol):
         if not self._admitted:
             return
         if isinstance(failure, OSError):
-            self._server.fault(self._connection, f"broke off: {failure.strerror}")
+            self._server.fault(self._connection, f"broke off: {os.strerror(failure.errno or 0)}")
         elif failure is None and self._lines.held_bytes and not self._server.draining:
             self._server.fault(
                 self._connection, f"left in the middle of a line, after {self._lines.held_bytes} bytes of it"
@@ -114,7 +143,7 @@ class LineProtocol(asyncio.BufferedProtocol):
             self._work(request, work)
         echoes: list[bytes] = []
         for request in self._requests:
-            if request[0] != 33:  # "!"
+            if request[0] != DIRECTIVE:
                 echoes.append(request)
                 continue
             self._echo(echoes)

@@ -3,8 +3,9 @@
 import contextlib
 import os
 import signal
+from _signal import pthread_sigmask  # type: ignore[import-not-found]
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from servers import logs
 from servers.counters import Tenure
@@ -12,8 +13,11 @@ from servers.counters import Tenure
 if TYPE_CHECKING:
     from servers.server import Server
 
-# Blocked around a fork: no handler sees a half-registered child, and no child runs its parent's handlers.
-FORK_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGALRM})
+_T = TypeVar("_T")
+# Blocked around a fork: no handler sees a half-registered child, and no child runs its parent's handlers. Not by way of
+# signal.pthread_sigmask, which makes an enum of each signal, on pages that then have to be copied.
+FORK_SIGNALS = tuple(int(signum) for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGALRM))
+_BLOCK, _SET = int(signal.SIG_BLOCK), int(signal.SIG_SETMASK)
 _WAIT_S = 0.1
 _LIKELY_CAUSES: dict[int, str] = {signal.SIGKILL: " (out of memory?)", signal.SIGSEGV: " (a crash in native code)"}
 
@@ -28,48 +32,52 @@ class Children:
 
     def __init__(self, server: "Server") -> None:
         self._server = server
+        self._rows: dict[int, int] = {}  # of the counters, by process id
         self._tenures: dict[int, Tenure] = {}
 
     def __len__(self) -> int:
-        return len(self._tenures)
+        return len(self._rows)
 
     def tenure(self, pid: int) -> Tenure:
-        """The counts of a child that has not been reaped."""
+        """The counts of a worker that has not been reaped."""
         return self._tenures[pid]
 
-    def fork(self, run: Callable[[], None], open_connections: int = 0) -> int:
-        """Start a child that does ``run`` and then exits; returns its process id. Raises OSError if there can be none.
+    def fork(self, run: Callable[[_T], None], argument: _T, *, worker: bool = True) -> int:
+        """Start a child that does ``run(argument)`` and then exits; returns its process id.
 
-        ``open_connections`` are the ones the child inherits, counted as open in its row from the first moment.
+        A worker's counts are its own; a child that is none inherits an open connection, which is counted in its row
+        from the first moment. Raises OSError if there can be no child.
         """
-        counters = self._server.counters
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, FORK_SIGNALS)
+        server, counters = self._server, self._server.counters
+        mask = pthread_sigmask(_BLOCK, FORK_SIGNALS)
         try:
             row = counters.claim()
-            counters.set_open(row, open_connections)
-            tenure = Tenure(counters, "pid", 0, row)
-            parent_pid = os.getpid()
+            tenure = Tenure(counters, "pid", 0, row) if worker else None
+            if not worker:
+                counters.set_open(row, 1)
             try:
                 pid = os.fork()
             except OSError:
                 counters.release(row)
                 raise
             if pid == 0:
-                self._be_child(run, row, parent_pid)
-            tenure.number = pid
-            self._tenures[pid] = tenure
-            if self._server.draining:  # the stop came before this child and did not reach it
+                self._be_child(run, argument, row)
+            self._rows[pid] = row
+            if tenure is not None:
+                tenure.number = pid
+                self._tenures[pid] = tenure
+            if server.draining:  # the stop came before this child and did not reach it
                 os.kill(pid, signal.SIGTERM)
             return pid
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            pthread_sigmask(_SET, mask)
 
-    def _be_child(self, run: Callable[[], None], row: int, parent_pid: int) -> None:
+    def _be_child(self, run: Callable[[_T], None], argument: _T, row: int) -> None:
         code = 1
         try:
-            self._server.become_child(row, parent_pid)
-            signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            run()
+            self._server.become_child(row)
+            pthread_sigmask(_SET, ())
+            run(argument)
             self._server.finish()
             code = 0
         except BaseException:  # noqa: BLE001 - whatever it is, it must not reach the parent's code
@@ -78,7 +86,10 @@ class Children:
             os._exit(code)  # never back into the parent's stack
 
     def reap(self) -> list[Death]:
-        """Collect every child that has ended, without waiting. Strays that PID 1 inherits are collected too."""
+        """Collect every child that has ended, without waiting. Strays that PID 1 inherits are collected too.
+
+        Returns those that did not end well, and every worker.
+        """
         deaths: list[Death] = []
         while True:
             try:
@@ -87,21 +98,22 @@ class Children:
                 return deaths
             if pid == 0:
                 return deaths
-            tenure = self._tenures.get(pid)
-            if tenure is None:
+            row = self._rows.get(pid)
+            if row is None:
                 continue
-            death = Death(pid, describe(status))
-            if death.how:
+            if status:
                 # The dead child was the row's only writer.
-                self._server.counters.add(tenure.row, errors=1)
+                self._server.counters.add(row, errors=1)
+            if status or pid in self._tenures:
+                deaths.append(Death(pid, describe(status)))
             self._end(pid)
-            deaths.append(death)
 
     def _end(self, pid: int) -> None:
-        tenure = self._tenures.pop(pid, None)
-        if tenure is not None:
-            tenure.end()
-            self._server.counters.release(tenure.row)
+        row = self._rows.pop(pid, None)
+        if row is not None:
+            if (tenure := self._tenures.pop(pid, None)) is not None:
+                tenure.end()
+            self._server.counters.release(row)
 
     def on_child_signal(self, *_: object) -> None:
         """Handler of SIGCHLD."""
@@ -110,26 +122,26 @@ class Children:
                 logs.info(f"process {death.pid} {death.how}")
 
     def send(self, signum: signal.Signals) -> None:
-        _send(list(self._tenures), signum)
+        _send(list(self._rows), signum)
 
     def kill(self) -> None:
         """Kill and reap every child, saying so if there is any."""
-        if self._tenures:
-            logs.info(f"{len(self._tenures)} processes did not stop: killed")
+        if self._rows:
+            logs.info(f"{len(self._rows)} processes did not stop: killed")
         self.send(signal.SIGKILL)
-        for pid in list(self._tenures):
+        for pid in list(self._rows):
             with contextlib.suppress(ChildProcessError):  # reaped by the code this handler interrupted
                 os.waitpid(pid, 0)
             self._end(pid)
 
     def wait(self) -> None:
         """Reap until no child is left."""
-        if not self._tenures:  # the child of one connection, which is charged for every step it takes
+        if not self._rows:  # the child of one connection, which is charged for every step it takes
             return
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         while True:
             self.on_child_signal()
-            if not self._tenures:
+            if not self._rows:
                 return
             signal.sigtimedwait({signal.SIGCHLD}, _WAIT_S)
 

@@ -1,7 +1,7 @@
 """The server's configuration: environment variables, read once into one frozen value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from servers.cpus import default_workers
 
@@ -10,8 +10,8 @@ class ConfigError(ValueError):
     """A variable has a value that is not allowed. The message is one line for the person who set it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
+    # Not a dataclass: the modules which that imports are half a megabyte that every fork would copy.
     host: str
     port: int  # 0: the kernel chooses
     workers: int  # processes of the pool models

@@ -4,11 +4,12 @@ import contextlib
 import itertools
 import socket
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from servers import faults, logs, protocol
 from servers.framing import LineSplitter
-from servers.listener import set_nodelay, set_receive_timeout, set_send_timeout
+from servers.listener import TICK_S, set_receive_timeout
 from servers.work import do
 
 if TYPE_CHECKING:
@@ -17,29 +18,40 @@ if TYPE_CHECKING:
 RECEIVE_BYTES = 65_536
 # What is thrown away at most before closing on a client that is still sending.
 DISCARD_BYTES = 1_048_576
+DIRECTIVE = ord("!")
+_ONE = (b"",)
 
 
 class Connection:
     """A client's socket, and in which row of the counters its requests are counted."""
 
-    __slots__ = ("peer", "row", "sending", "served_cell", "sock")
+    __slots__ = ("address", "row", "sending", "served_cell", "sock")
 
-    def __init__(self, sock: socket.socket, address: object) -> None:
+    def __init__(self, sock: socket.SocketType, address: object) -> None:
         self.sock = sock
-        self.peer = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else str(address)
+        self.address = address
         self.row = 0
         self.served_cell = 0
         self.sending = False  # a reply is being handed to the kernel and is not counted yet
 
+    @property
+    def peer(self) -> str:
+        """The client as logs name it."""
+        address = self.address
+        return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else str(address)
+
     def shut_read(self) -> None:
         """Let the conversation end: once what has arrived is read, a receive returns the end of the stream."""
         with contextlib.suppress(OSError):  # already gone
-            self.sock.shutdown(socket.SHUT_RD)
+            self.shutdown(socket.SHUT_RD)
 
     def shut(self) -> None:
         """Let nothing through any more, in either direction."""
         with contextlib.suppress(OSError):  # already gone
-            self.sock.shutdown(socket.SHUT_RDWR)
+            self.shutdown(socket.SHUT_RDWR)
+
+    def shutdown(self, how: int) -> None:
+        self.sock.shutdown(how)
 
 
 class StalledError(Exception):
@@ -51,9 +63,9 @@ def converse(server: "Server", connection: Connection, receive_timeout_s: float)
     config, sock = server.config, connection.sock
     lines = LineSplitter(config.max_line)
     try:
-        set_nodelay(sock)
-        set_receive_timeout(sock, receive_timeout_s)
-        set_send_timeout(sock, config.idle_timeout_s)
+        # The listener's other options are inherited, and this one too where it is the listener's.
+        if receive_timeout_s != TICK_S:
+            set_receive_timeout(sock, receive_timeout_s)
         _serve_requests(server, connection, lines, receive_timeout_s)
         if lines.too_long:
             server.fault(connection, f"sent a line of more than {config.max_line} bytes")
@@ -86,7 +98,11 @@ def _serve_requests(server: "Server", connection: Connection, lines: LineSplitte
         idle_s = 0.0
         if packet_log:
             logs.packet("RECV", data)
-        _answer(server, connection, lines.feed(data))
+        # Almost every read of a request-reply protocol is exactly one whole line.
+        if data[0] != DIRECTIVE and lines.is_line(data):
+            _echo(server, connection, data, _ONE)
+        else:
+            _answer(server, connection, lines.feed(data))
         if server.draining:
             # One more look at what had arrived before the stop; a client that never pauses must not hold up the drain.
             if last:
@@ -98,11 +114,11 @@ def _answer(server: "Server", connection: Connection, requests: list[bytes]) -> 
     """Answer requests in order; echoes that need no work between them go out together."""
     echoes: list[bytes] = []
     for request in requests:
-        if request[0] != 33:  # "!"
+        if request[0] != DIRECTIVE:
             echoes.append(request)
             continue
         if echoes:
-            _echo(server, connection, echoes)
+            _echo(server, connection, b"".join(echoes), echoes)
             echoes = []
         try:
             work = protocol.parse(request, server.config.allow_faults)
@@ -113,36 +129,38 @@ def _answer(server: "Server", connection: Connection, requests: list[bytes]) -> 
         if work.sleep_us:
             time.sleep(work.sleep_us / 1_000_000)
         do(work)
-        _echo(server, connection, [faults.commit(work.crash, request) if work.crash else request])
+        _echo(server, connection, faults.commit(work.crash, request) if work.crash else request, _ONE)
     if echoes:
-        _echo(server, connection, echoes)
+        _echo(server, connection, b"".join(echoes), echoes)
 
 
-def _echo(server: "Server", connection: Connection, requests: list[bytes]) -> None:
-    data = requests[0] if len(requests) == 1 else b"".join(requests)
+def _echo(server: "Server", connection: Connection, data: bytes, requests: Sequence[bytes]) -> None:
+    """Send ``data``, the replies to ``requests`` in one piece; _ONE stands for it being the reply to a single one."""
     connection.sending = True
-    sent = 0
+    sent, size = 0, len(data)
     try:
         sent = connection.sock.send(data)
-        while sent < len(data):
+        while sent < size:
             sent += connection.sock.send(memoryview(data)[sent:])
     except BlockingIOError:
         raise StalledError from None
     finally:
-        whole = len(requests) if sent == len(data) else whole_lines(requests, sent)
-        server.count_served(connection, whole)
+        if sent == size:
+            server.count_served(connection, len(requests))
+        elif requests is not _ONE:
+            server.count_served(connection, whole_lines(requests, sent))
         connection.sending = False
     if server.config.packet_log:
         logs.packet("SEND", data)
 
 
-def whole_lines(lines: list[bytes], sent_bytes: int) -> int:
+def whole_lines(lines: Sequence[bytes], sent_bytes: int) -> int:
     """How many of these lines were sent to their last byte, when that many bytes were sent of all of them."""
     ends = itertools.accumulate(map(len, lines))
     return sum(1 for _ in itertools.takewhile(lambda end: end <= sent_bytes, ends))
 
 
-def _send(server: "Server", sock: socket.socket, data: bytes) -> None:
+def _send(server: "Server", sock: socket.SocketType, data: bytes) -> None:
     try:
         sock.sendall(data)
     except BlockingIOError:
@@ -151,7 +169,7 @@ def _send(server: "Server", sock: socket.socket, data: bytes) -> None:
         logs.packet("SEND", data)
 
 
-def discard_unread(sock: socket.socket) -> None:
+def discard_unread(sock: socket.SocketType) -> None:
     """Drop what has arrived, so that closing ends the stream instead of resetting it. Never waits."""
     left = DISCARD_BYTES
     with contextlib.suppress(OSError):  # nothing more has arrived, or the client is gone

@@ -2,20 +2,19 @@
 
 import math
 import os
-from pathlib import Path
 
-CGROUP_ROOT = Path("/sys/fs/cgroup")
+CGROUP_ROOT = "/sys/fs/cgroup"
 
 
-def cpu_limit(cgroup_root: Path, affinity_cpus: int) -> float:
+def cpu_limit(cgroup_root: str | os.PathLike[str], affinity_cpus: int) -> float:
     """CPUs this process may use at once: the smaller of its cgroup quota (v2 or v1) and its CPU affinity.
 
     A container sees its own cgroup at ``cgroup_root``. Files that are missing or unreadable mean "no quota".
     """
     quotas = [
-        _quota_v2(cgroup_root / "cpu.max"),
-        _quota_v1(cgroup_root / "cpu"),
-        _quota_v1(cgroup_root / "cpu,cpuacct"),
+        _quota_v2(f"{os.fspath(cgroup_root)}/cpu.max"),
+        _quota_v1(f"{os.fspath(cgroup_root)}/cpu"),
+        _quota_v1(f"{os.fspath(cgroup_root)}/cpu,cpuacct"),
     ]
     return min([float(affinity_cpus), *(quota for quota in quotas if quota is not None)])
 
@@ -29,14 +28,14 @@ def own_cpu_limit() -> float:
     return cpu_limit(CGROUP_ROOT, len(os.sched_getaffinity(0)))
 
 
-def _quota_v2(cpu_max: Path) -> float | None:
+def _quota_v2(cpu_max: str) -> float | None:
     quota, period = (*_words(cpu_max), "", "")[:2]
     return _ratio(quota, period)
 
 
-def _quota_v1(controller: Path) -> float | None:
-    quota = "".join(_words(controller / "cpu.cfs_quota_us"))
-    period = "".join(_words(controller / "cpu.cfs_period_us"))
+def _quota_v1(controller: str) -> float | None:
+    quota = "".join(_words(f"{controller}/cpu.cfs_quota_us"))
+    period = "".join(_words(f"{controller}/cpu.cfs_period_us"))
     return _ratio(quota, period)
 
 
@@ -47,8 +46,10 @@ def _ratio(quota: str, period: str) -> float | None:
     return int(quota) / int(period)
 
 
-def _words(path: Path) -> list[str]:
+def _words(path: str) -> list[str]:
+    # Not pathlib, which imports what every fork would copy.
     try:
-        return path.read_text(encoding="ascii").split()
+        with open(path, encoding="ascii") as file:  # noqa: PTH123
+            return file.read().split()
     except (OSError, UnicodeDecodeError):
         return []

@@ -20,12 +20,13 @@ class LineSplitter:
         """Length of the unfinished line."""
         return len(self._held)
 
+    def is_line(self, data: bytes) -> bool:
+        """Whether ``data`` is a whole line and nothing else, so that ``feed`` would return just that."""
+        return data.find(b"\n") == len(data) - 1 <= self._max_line and not self._held and not self.too_long
+
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that ``data`` completes, in order."""
-        # Almost every read of a request-reply protocol is exactly one whole line.
-        if not self._held and not self.too_long and data.find(b"\n") == len(data) - 1 <= self._max_line:
-            return [data] if data else []
-        return self._split(data)
+        return [data] if data and self.is_line(data) else self._split(data)
 
     def _split(self, data: bytes) -> list[bytes]:
         lines: list[bytes] = []

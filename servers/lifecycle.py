@@ -4,15 +4,20 @@ import gc
 import os
 import resource
 import signal
+import socket
 import sys
 from typing import NoReturn
 
 from servers import logs, models
 from servers.config import ConfigError, read_config
+from servers.connection import Connection
 from servers.counters import Counters
 from servers.cpus import own_cpu_limit
 from servers.listener import ListenError, open_listener
 from servers.server import STOP_SIGNALS, Server
+
+# As often as the interpreter wants to see code before it specialises all of it.
+_REHEARSALS = 20
 
 
 def run(model_name: str) -> NoReturn:
@@ -23,13 +28,18 @@ def run(model_name: str) -> NoReturn:
     raise_descriptor_limit()
     try:
         config = read_config(os.environ, own_cpu_limit())
+        model = models.load(model_name)
         listener = open_listener(config.host, config.port, config.backlog)
     except (ConfigError, ListenError) as failure:
         print(f"servers: {failure}", file=sys.stderr)
         sys.exit(2)
-    model = models.load(model_name)
+    except ModuleNotFoundError as missing:
+        print(f"servers: {model_name} needs the package {missing.name}: its image has it", file=sys.stderr)
+        sys.exit(2)
     rows = 1 + max(config.max_connections, config.workers, config.threads)
     server = Server(model_name, config, listener, Counters(rows))
+    rehearse(server)
+    gc.collect()
     # What exists now stays: the collector need not touch it, so forked children share its memory.
     gc.freeze()
     logs.info(f"Model {model_name}: {models.describe(model_name)}")
@@ -40,6 +50,27 @@ def run(model_name: str) -> NoReturn:
     server.log_totals()
     # Threads of connections that were just answered may still be on their last lines: do not wait for them.
     os._exit(0)
+
+
+def rehearse(server: Server) -> None:
+    """Have conversations with oneself, as the child of a fork has them, so that nothing in them is done a first time.
+
+    What the interpreter finds out the first time (specialised instructions, looked-up methods, bound symbols, room for
+    objects) is kept in memory. A child of a fork would find it out again for every connection, and copy its pages.
+    """
+    config = server.config._replace(packet_log=False)
+    for _ in range(_REHEARSALS):
+        ours, theirs = socket.socketpair()
+        with theirs:
+            listener = socket.socket(fileno=os.dup(server.listener.fileno()))
+            child = Server(server.model, config, listener, Counters(2))
+            connection = Connection(socket.SocketType(ours.family, ours.type, ours.proto, ours.detach()), "rehearsal")
+            theirs.sendall(b"a\n!sleep=1 !spin=1 !hash=1 b\n")
+            theirs.shutdown(socket.SHUT_WR)
+            child.become_child(1)
+            child.handle_alone(connection)
+            child.finish()
+            listener.detach()  # closed by the child
 
 
 def raise_descriptor_limit() -> None:

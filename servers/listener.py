@@ -18,8 +18,9 @@ def open_listener(host: str, port: int, backlog: int) -> socket.socket:
     """A listening TCP socket on ``host:port`` (0: the kernel chooses the port). Raises ListenError."""
     listener: socket.socket | None = None
     try:
+        # As bytes: text would be encoded by a module of the standard library that every fork would copy.
         family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV
+            host.encode(), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV
         )[0]
         listener = socket.socket(family, kind, protocol)
         # A restart must not wait for connections of the last run in TIME_WAIT.
@@ -34,16 +35,16 @@ def open_listener(host: str, port: int, backlog: int) -> socket.socket:
     return listener
 
 
-def set_receive_timeout(sock: socket.socket, seconds: float) -> None:
+def set_receive_timeout(sock: socket.SocketType, seconds: float) -> None:
     """Bound a blocking receive (or accept) in the kernel: ``settimeout`` would cost a poll per call. 0: no bound."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(seconds))
 
 
-def set_send_timeout(sock: socket.socket, seconds: float) -> None:
+def set_send_timeout(sock: socket.SocketType, seconds: float) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(seconds))
 
 
-def set_nodelay(sock: socket.socket) -> None:
+def set_nodelay(sock: socket.SocketType) -> None:
     # Replies are whole when they are sent: holding them back for more (Nagle) only adds latency.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

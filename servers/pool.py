@@ -25,7 +25,7 @@ def supervise(server: Server, serve: Callable[[Server], None]) -> None:
         now = time.monotonic()
         while missing and now >= not_before:
             try:
-                pid = server.children.fork(lambda: serve(server))
+                pid = server.children.fork(serve, server)
                 server.workers.append(server.children.tenure(pid))
                 started[pid] = now
                 missing -= 1

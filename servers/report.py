@@ -1,6 +1,5 @@
 """The exit report: what a server has counted and used, as one line of JSON for whoever measures it."""
 
-import json
 import resource
 from collections.abc import Sequence
 
@@ -13,6 +12,8 @@ def report_line(model: str, totals: Totals, workers: Sequence[dict[str, int]], d
     """Counts in all, of each worker (pools: {"pid" or "thread", "accepted", "served"}), and getrusage of this process
     and of the children it has reaped; ``duration_s`` is since the server started.
     """
+    import json  # here, because it is needed once, and what is imported at the start is copied by every fork
+
     return json.dumps(
         {
             "schema_version": SCHEMA_VERSION,

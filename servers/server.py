@@ -7,14 +7,14 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from servers import logs, protocol
 from servers.children import Children
 from servers.config import Config
 from servers.connection import Connection, converse, discard_unread
 from servers.counters import Counters, Tenure
-from servers.listener import TICK_S
+from servers.listener import TICK_S, set_nodelay, set_send_timeout
 from servers.report import report_line
 
 # accept fails so when the listener was shut down (by this process or by the one it is shared with) or closed.
@@ -51,9 +51,13 @@ class Server:
         self._main_thread = _thread.get_ident()
         self._row = 0
         self._thread_rows: dict[int, int] = {}
+        self._pid = os.getpid()
         self._parent_pid: int | None = None
         self._cut_at: float | None = None
         self._started_at = time.monotonic()
+        # Accepted connections inherit these from the listener: two system calls less for each of them.
+        set_nodelay(listener)
+        set_send_timeout(listener, config.idle_timeout_s)
         self.workers: list[Tenure] = []  # of the pool models, also those that have been replaced
 
     # --- accepting ---
@@ -61,9 +65,13 @@ class Server:
     def connections(self) -> Iterator[Connection]:
         """Accept until the server drains, yielding the connections that may be served."""
         starved = False
+        # What socket.accept makes of each connection is an object that knows its family and kind as enums, for which it
+        # takes longer than the kernel. The class below it does all that is needed here.
+        accept = self.listener._accept  # type: ignore[attr-defined]  # noqa: SLF001
+        family, kind, number = int(self.listener.family), int(self.listener.type), self.listener.proto
         while not self.draining:
             try:
-                sock, address = self.listener.accept()
+                descriptor, address = accept()
             except BlockingIOError:
                 self.tick()
             except OSError as failure:
@@ -77,7 +85,7 @@ class Server:
                 # Anything else is an error of the one connection that was about to be accepted (accept(2)).
             else:
                 starved = False
-                connection = Connection(sock, address)
+                connection = Connection(socket.SocketType(family, kind, number, descriptor), address)
                 if self.admit(connection):
                     yield connection
                 else:
@@ -97,11 +105,10 @@ class Server:
             connection.shut_read()
         return True
 
-    @contextlib.contextmanager
-    def refuse_on_failure(self, connection: Connection) -> Iterator[None]:
-        """Turn the connection away if the thread or process that should serve it cannot be started."""
+    def hand_over(self, connection: Connection, start: Callable[[Connection], object]) -> None:
+        """Have the thread or process that ``start`` makes serve it. Turned away if there can be none."""
         try:
-            yield
+            start(connection)
         except (OSError, RuntimeError, MemoryError) as failure:
             logs.info(f"cannot serve {connection.peer}: {failure}; {self.counters.open()} connections are open")
             self.leave(connection)
@@ -131,17 +138,22 @@ class Server:
             self.leave(connection)
             connection.sock.close()
 
+    def thread_to_handle(self, connection: Connection) -> None:
+        """Serve a connection in a detached thread made for it. Raises RuntimeError if there can be none."""
+        # Not threading.Thread: the caller would wait until the thread runs, and keep a list of all of them.
+        _thread.start_new_thread(self.handle, (connection,))
+
     def fork_to_handle(self, connection: Connection) -> None:
         """Serve a connection in a child process made for it. Raises OSError if there can be none."""
-
-        def serve_one() -> None:
-            self.listener.close()
-            self._count_in_row(connection, self._row)
-            self.handle(connection)
-
-        self.children.fork(serve_one, open_connections=1)
+        self.children.fork(self.handle_alone, connection, worker=False)
         self.leave(connection)
         connection.sock.close()
+
+    def handle_alone(self, connection: Connection) -> None:
+        """Serve a connection in a process that does nothing else."""
+        os.close(self.listener.fileno())
+        self._count_in_row(connection, self._row)
+        self.handle(connection)
 
     def leave(self, connection: Connection) -> None:
         """The connection has ended, or is another process's now."""
@@ -247,11 +259,11 @@ class Server:
 
     # --- after fork ---
 
-    def become_child(self, row: int, parent_pid: int) -> None:
+    def become_child(self, row: int) -> None:
         """Make this copy of the server, just forked with its signals blocked, a process of its own."""
         # Kept short: a process per connection does it for every client. The signal handlers are inherited and are
         # methods of this very object; the lock is free, since who forks has no other thread.
         self._row = row
-        self._parent_pid = parent_pid
+        self._parent_pid, self._pid = self._pid, os.getpid()
         self.draining = False
         self.children = Children(self)

@@ -41,8 +41,9 @@ def _checked(flag: str, kind: Any, value: object, machine: Machine) -> Any:
 def _compose(*arguments: str, environment: dict[str, str] | None = None) -> str:
     """What a `docker compose` command on this project's file prints. UserError, one line, if it fails."""
     file = PROJECT / "docker-compose.yml"
+    # With a service's name Compose starts it whatever its profile, but it stops and removes only those it is told of.
     done = subprocess.run(
-        ["docker", "compose", "--project-directory", str(PROJECT), "--file", str(file), *arguments],
+        ["docker", "compose", "--project-directory", str(PROJECT), "--file", str(file), "--profile", "*", *arguments],
         env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
@@ -68,13 +69,14 @@ def up(models: list[str], limits: ServerLimits, workers: int, packet_log: bool, 
     """Start these models and Locust, wait until they are healthy, and say where they answer."""
     if not 1 <= workers <= MAX_WORKERS:
         raise UserError(f"--workers: found {workers}, allowed: a whole number from 1 to {MAX_WORKERS}")
-    images.build_missing((*models, "locust"), say)
+    images.build_missing((*models, *images.COMPANIONS), say)
     environment = {
         "SERVER_CPUS": str(limits.cpus),
         "SERVER_MEMORY": str(limits.memory_bytes),
         "PACKET_LOG": "1" if packet_log else "",
     }
-    services = [*models, "locust", "worker"]
+    # Each with its probe, whose figures the page shows.
+    services = [*models, *(f"probe-{model}" for model in models), "locust", "worker"]
     running = _compose("ps", "--services").split()
     say(f"starting {', '.join(services)} ...")
     try:

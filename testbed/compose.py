@@ -1,7 +1,7 @@
 """The compose project of a trial, as data: the whole experiment in one file that starts that very trial again. Pure."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,13 @@ WEB_PORT = 8089
 # A connection per request leaves its port waiting for a minute: the load containers' own network name space
 # gets all ports and may reuse them.
 LOAD_SYSCTLS = {"net.ipv4.ip_local_port_range": "1024 65535", "net.ipv4.tcp_tw_reuse": "1"}
+
+# In a namespace that server and load share, a client's own port may not be one that somebody listens on: the server's,
+# the web page's, or those by which Locust's master and workers talk.
+SHARED_SYSCTLS = {"net.ipv4.ip_local_reserved_ports": f"5557,5558,{SERVER_PORT},{WEB_PORT}"}
+# What the targets that are reached over loopback are called.
+SHARED_SUFFIX = "-shared"
+HOLDER = "holder"
 
 # More tasks than this in one server container would only be a mistake; the limit keeps it from becoming the host's.
 PIDS_LIMIT = 4096
@@ -38,7 +45,8 @@ UNPINNED = CpuSets(server=None, generator=None, rest=None, isolated=False, notes
 class Run:
     """What all trials of a sweep share. `user` is `uid:gid` of every container: load and probe write the results, and
     the probe may only look at processes of its own user. `cpu_sets` without sets pins nothing; `worker_cpus` limits
-    each load worker; `images` stand in for ours, by name."""
+    each load worker; `images` stand in for ours, by name. `shared`: some trial's server is to share the load's network
+    namespace, so a container that does nothing else holds it across all trials."""
 
     run_id: str
     project: str
@@ -47,6 +55,17 @@ class Run:
     cpu_sets: CpuSets = UNPINNED
     worker_cpus: float | None = None
     images: Mapping[str, str] = field(default_factory=dict)
+    shared: bool = False
+
+    @property
+    def web_service(self) -> str:
+        """The service whose port is the web page's."""
+        return HOLDER if self.shared else "locust"
+
+    @property
+    def load_services(self) -> list[str]:
+        """The services that are up across all trials, in the order in which they start."""
+        return [*([HOLDER] if self.shared else []), "locust", "worker"]
 
     def image(self, name: str) -> str:
         """The image of a model, of `locust` or of `probe` in this run."""
@@ -63,33 +82,60 @@ def _load(run: Run, load_directory: str, **extra: Any) -> dict[str, Any]:
         "image": run.image("locust"),
         "user": run.user,
         "tmpfs": ["/tmp"],
-        "sysctls": LOAD_SYSCTLS,
         "labels": {RUN_LABEL: run.run_id},
         "volumes": [{"type": "bind", "source": load_directory, "target": "/results/load"}],
         **extra,
     }
 
 
-def load_services(run: Run, load_directory: str, targets: str) -> dict[str, Any]:
+def target(cell: Cell) -> str:
+    """What the load generator calls the server of this cell."""
+    return f"{cell.model}{SHARED_SUFFIX}" if cell.network == "shared" else cell.model
+
+
+def _targets(run: Run, models: Sequence[str]) -> dict[str, str]:
+    """Every model under its own name and, where the namespace is shared, under a second one over loopback."""
+    over_loopback = ",".join(f"{model}{SHARED_SUFFIX}=127.0.0.1:{SERVER_PORT}" for model in models)
+    return {"TARGETS": ",".join(models), **({"TARGET_ADDRESSES": over_loopback} if run.shared else {})}
+
+
+def load_services(run: Run, load_directory: str, models: Sequence[str]) -> dict[str, Any]:
     """Locust's master, its API on a free port of this machine only, and its workers."""
+    page = {"ports": [f"127.0.0.1::{WEB_PORT}"]}
+    place: dict[str, Any] = {"network_mode": f"service:{HOLDER}"} if run.shared else {"sysctls": LOAD_SYSCTLS}
     master = _load(
         run,
         load_directory,
         command=["--master", "--web-port", str(WEB_PORT)],
-        environment={"TARGETS": targets},
-        ports=[f"127.0.0.1::{WEB_PORT}"],
+        environment=_targets(run, models),
+        **({} if run.shared else page),
+        **place,
         **_pinned(run.cpu_sets.rest),
     )
     worker = _load(
         run,
         load_directory,
-        command=["--worker", "--master-host", "locust"],
-        environment={"TARGETS": targets},
+        command=["--worker", "--master-host", "127.0.0.1" if run.shared else "locust"],
+        environment=_targets(run, models),
         scale=run.workers,
+        **place,
         **_pinned(run.cpu_sets.generator),
         **({} if run.worker_cpus is None else {"cpus": run.worker_cpus}),
     )
-    return {"locust": master, "worker": worker}
+    services = {"locust": master, "worker": worker}
+    if run.shared:
+        services[HOLDER] = {
+            **_CONFINED,
+            "image": run.image("locust"),
+            "user": run.user,
+            "entrypoint": ["sleep", "infinity"],
+            "stop_signal": "SIGKILL",
+            "sysctls": LOAD_SYSCTLS | SHARED_SYSCTLS,
+            "labels": {RUN_LABEL: run.run_id},
+            **page,
+            **_pinned(run.cpu_sets.rest),
+        }
+    return services
 
 
 def server_cpus(run: Run, cell: Cell) -> dict[str, Any]:
@@ -113,6 +159,7 @@ def server_service(run: Run, trial: Trial) -> dict[str, Any]:
         "mem_limit": cell.memory_bytes,
         "memswap_limit": cell.memory_bytes,
         "pids_limit": PIDS_LIMIT,
+        **({"network_mode": f"service:{HOLDER}"} if cell.network == "shared" else {}),
         # Readiness is a real echo from outside: a check inside would spend the limit that is being measured.
         "healthcheck": {"disable": True},
         "labels": {RUN_LABEL: run.run_id, TRIAL_LABEL: trial.trial_id},
@@ -134,12 +181,12 @@ def probe_service(run: Run, load_directory: str, trial: Trial) -> dict[str, Any]
     }
 
 
-def project(run: Run, load_directory: str, targets: str, trial: Trial | None) -> dict[str, Any]:
+def project(run: Run, load_directory: str, models: Sequence[str], trial: Trial | None) -> dict[str, Any]:
     """The compose project: load services, and server and probe of `trial` when one is given.
 
     `load_directory` is where results land, relative to the file this is written to.
     """
-    services = load_services(run, load_directory, targets)
+    services = load_services(run, load_directory, models)
     if trial is not None:
         services[trial.cell.model] = server_service(run, trial)
         services["probe"] = probe_service(run, load_directory, trial)

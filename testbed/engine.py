@@ -1,10 +1,13 @@
 """The container engine, in one place: Docker and its Compose plugin. Nothing else in testbed knows which it is."""
 
 import contextlib
+import io
 import os
 import signal
 import subprocess
+import tarfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,6 +163,32 @@ class Engine:
                 f"{image}: {' '.join(command)} failed: {error.stderr.decode(errors='replace').strip()}"
             ) from None
         return output.decode()
+
+    def volume_files(self, volume: str, directory: str, image: str) -> Iterator[tuple[str, str]]:
+        """Name and text of every file under `directory` of a volume; none where the volume is not there.
+
+        Read through a container that is created and never started: what a volume holds is the engine's alone.
+        """
+        try:
+            self._client.volumes.get(volume)
+            reader = self._client.containers.create(
+                image,
+                volumes={volume: {"bind": "/volume", "mode": "ro"}},
+                network_mode="none",
+                labels={RUN_LABEL: "reader"},
+            )
+        except docker.errors.NotFound:
+            return
+        try:
+            chunks, _ = reader.get_archive(f"/volume/{directory}")
+            with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+                for member in archive:
+                    if member.isfile() and (file := archive.extractfile(member)) is not None:
+                        yield member.name, file.read().decode()
+        except docker.errors.NotFound:
+            return
+        finally:
+            _remove_container(reader)
 
     def up(self, compose_file: Path, project: str, services: list[str]) -> None:
         """Create and start these services of a compose file, and no other. UserError with Compose's reason if it fails.

@@ -107,6 +107,8 @@ class Evidence:
     ok: int | None = None
     failed: int | None = None
     users_starved: int | None = None
+    users_absent: float = 0.0
+    """How many users were missing on average because they came after the window had opened."""
     service_time_mean_us: float | None = None
     service_time_max_us: float | None = None
     send_lag_p99_us: float | None = None

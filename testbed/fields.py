@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from servers.models import MODELS
+from servers.models import SERVERS
 from testbed.images import EVERY
 from testbed.units import format_bytes, parse_bytes, parse_duration_us
 
@@ -78,8 +78,8 @@ def _memory(value: object, info: ValidationInfo) -> int:
 
 
 def _model(value: object) -> str:
-    if value not in MODELS:
-        raise not_allowed(f"one of {', '.join(MODELS)}")
+    if value not in SERVERS:
+        raise not_allowed(f"one of {', '.join(SERVERS)}")
     return str(value)
 
 
@@ -151,3 +151,5 @@ Fraction = Annotated[
 LimitKind = Literal["quota", "cpuset", "both"]
 Mode = Literal["closed", "open", "capacity", "relative"]
 Arrivals = Literal["constant", "poisson"]
+Network = Literal["bridge", "shared"]
+Generator = Literal["fast", "plain"]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from servers.models import MODELS
+from servers.models import SERVERS
 from testbed import machine, setup_apt
 from testbed.commands import CommandFailed, Commands
 from testbed.errors import UserError
@@ -25,7 +25,7 @@ OWN_BASE = "threadmill/base"
 RECIPE_LABEL = "threadmill.recipe"
 # What stands beside the models: the load and the probe.
 COMPANIONS = ("locust", "probe")
-EVERY = (*MODELS, *COMPANIONS)
+EVERY = (*SERVERS, *COMPANIONS)
 # A registry that is there answers with the image's manifest well within this; none at all fails at once or never.
 REGISTRY_ANSWER_S = 5.0
 CA_BUNDLE_VARIABLES = ("CA_BUNDLE", "PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -160,7 +160,7 @@ def build(models: Sequence[str] | None, say: Say) -> None:
 
     What has not changed comes from Docker's cache: with nothing to do this takes a second.
     """
-    build_missing((*(models or MODELS), *COMPANIONS), say)
+    build_missing((*(models or SERVERS), *COMPANIONS), say)
 
 
 def build_missing(names: Sequence[str], say: Say) -> None:

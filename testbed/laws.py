@@ -40,10 +40,10 @@ def littles_law(e: Evidence, t: Thresholds) -> Gate | None:
     Users may also be elsewhere than in R or Z. Starved ones are subtracted where connections that stay hold all slots
     of a model, so that the others wait outside for good. Where turns change hands instead, one that counts as served
     may have got its one reply just at an edge: a starved user then shows cycles longer than the window, and nothing
-    can be told. Between a reply and the next send a user is in the hands of its worker, see `held_by_workers`. A
-    pause ends late by up to timer_slack_us, or by an unknown time where the generator was short of CPU, which is its
-    own gate's matter. Failed requests take users for a time nobody measures. Under either, a sum too small tells
-    nothing; one too large still does.
+    can be told. Users that came while the window was open count by their share of it. Between a reply and the next
+    send a user is in the hands of its worker, see `held_by_workers`. A pause ends late by up to timer_slack_us, or by
+    an unknown time where the generator was short of CPU, which is its own gate's matter. Failed requests take users
+    for a time nobody measures. Under either, a sum too small tells nothing; one too large still does.
     """
     if e.mode == "open":
         return None
@@ -53,7 +53,7 @@ def littles_law(e: Evidence, t: Thresholds) -> Gate | None:
         return unknown(name, "throughput, service time or starved users", law)
     if e.service_time_max_us is None:
         return unknown(name, "the longest service time, which bounds what the window's edges cut", law)
-    served = e.users - e.users_starved
+    served = round(e.users - e.users_starved - e.users_absent, 3)
     if served <= 0:
         return unknown(name, "no user was served throughout", law)
     held_for_good = e.connection == "persistent" and shape.serving_slots(e.model, e.workers, e.threads) is not None
@@ -73,7 +73,7 @@ def littles_law(e: Evidence, t: Thresholds) -> Gate | None:
     held = held_by_workers(e)
     late = x * t.timer_slack_us / 1e6 if e.think_us else 0.0
     low = served * (1 - tolerance) - (held or 0.0) - late
-    found = f"X(R+Z) = {x:.4g}/s x {cycle_s * 1e3:.4g} ms = {in_cycle:.3g} users of {served} served"
+    found = f"X(R+Z) = {x:.4g}/s x {cycle_s * 1e3:.4g} ms = {in_cycle:.3g} users of {served:g} served"
     allowed = f"{max(low, 0.0):.3g} to {high:.3g}"
     if in_cycle > high:
         return decide(name, False, found, allowed)

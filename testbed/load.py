@@ -5,6 +5,7 @@ from typing import Any
 
 import requests
 
+from testbed.compose import target
 from testbed.plan import Trial
 
 # The master answers at once or is in trouble; stopping waits for the workers' last figures.
@@ -120,7 +121,7 @@ class Load:
         form = {
             "user_count": cell.users,
             "spawn_rate": cell.users,
-            "target": cell.model,
+            "target": target(cell),
             "connection": cell.connection,
             "payload_bytes": cell.payload_bytes,
             "think_ms": cell.think_us / 1000,
@@ -130,6 +131,8 @@ class Load:
             "mode": "closed" if cell.mode == "closed" else "open",
             "rate": cell.rate_rps or 0,
             "arrivals": cell.arrivals,
+            "engine": cell.engine,
+            "precise": str(cell.precise).lower(),
             "idle_holders": cell.idle_holders,
             "warmup_s": warmup_s,
             "window_s": window_s,

@@ -32,6 +32,23 @@ def only_sweep(run_id: str, path: Path = PATH, patience_s: float = PATIENCE_S) -
         os.close(descriptor)
 
 
+def holder(path: Path = PATH) -> str | None:
+    """Who holds the lock, as `<run id>, process <pid>`; None when nobody does. Never waits, and holds nothing itself
+    for longer than it takes to ask."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        # Shared: two that ask at once do not see each other, and a sweep that starts just then retries.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(descriptor, 200, 0).decode(errors="replace")
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def _open(path: Path) -> int:
     """The lock file, which any user of the machine may lock. Creating comes second: where it lies, the kernel lets only
     its owner open an existing file with O_CREAT."""

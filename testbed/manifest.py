@@ -43,30 +43,40 @@ def cpu_model() -> str | None:
     return names[0] if names else None
 
 
+def host() -> dict[str, Any]:
+    """The machine."""
+    return {
+        "cpu_model": cpu_model(),
+        "cpus": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "load_average_1m": round(os.getloadavg()[0], 2),
+    }
+
+
+def project() -> dict[str, Any]:
+    """This project, as it is checked out; None where git does not tell."""
+    changes = _git("status", "--porcelain")
+    return {
+        "version": _version(),
+        "commit": _git("rev-parse", "HEAD"),
+        "uncommitted_changes": None if changes is None else bool(changes),
+    }
+
+
 def manifest(
     engine: Engine, run: Run, sweep: Sweep, calibration: dict[str, Any] | None, started_utc: str
 ) -> dict[str, Any]:
     """What two runs must agree on before their numbers may be compared, and what explains them when they do not."""
-    changes = _git("status", "--porcelain")
     return {
         "schema_version": SCHEMA_VERSION,
         "run_id": run.run_id,
         "started_utc": started_utc,
-        "host": {
-            "cpu_model": cpu_model(),
-            "cpus": os.cpu_count(),
-            "memory_bytes": psutil.virtual_memory().total,
-            "kernel": platform.release(),
-            "python": platform.python_version(),
-            "load_average_1m": round(os.getloadavg()[0], 2),
-        },
+        "host": host(),
         "engine": engine.facts(),
         "images": {name: engine.image_id(run.image(name)) for name in (*sweep.models, *COMPANIONS)},
-        "threadmill": {
-            "version": _version(),
-            "commit": _git("rev-parse", "HEAD"),
-            "uncommitted_changes": None if changes is None else bool(changes),
-        },
+        "threadmill": project(),
         "load": {"workers": run.workers},
         "calibration": calibration,
         "seed": sweep.order.seed,

@@ -42,6 +42,9 @@ class Cell:
     mode: str
     rate_rps: float | None
     arrivals: str
+    engine: str
+    precise: bool
+    network: str
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ def _excluded(cell: Cell, rule: Exclude) -> bool:
         "idle_holders": cell.idle_holders,
         "rate": cell.rate_rps,
         "arrivals": cell.arrivals,
+        "engine": cell.engine,
+        "network": cell.network,
     }
     given = {name: axis for name, axis in rule if axis is not None}
     return bool(given) and all(values[name] in axis for name, axis in given.items())
@@ -98,6 +103,9 @@ def cells(sweep: Sweep) -> list[Cell]:
         (load.mode,),
         load.rate or (None,),
         load.arrivals,
+        load.engine,
+        (load.precise,),
+        sweep.network,
     )
     every = dict.fromkeys(_with_pools(Cell(*values)) for values in crossed)
     return [cell for cell in every if not any(_excluded(cell, rule) for rule in sweep.exclude)]

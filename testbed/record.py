@@ -82,6 +82,7 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         ok=_at(load, "ok"),
         failed=_at(load, "failed"),
         users_starved=_at(load, "users_starved"),
+        users_absent=_at(load, "users_absent") or 0.0,
         service_time_mean_us=_at(load, "service_time_us", "mean"),
         service_time_max_us=_at(load, "service_time_us", "max"),
         send_lag_p99_us=_at(load, "dispatch_lag_us", "p99"),
@@ -107,11 +108,17 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
 def _worker(one: dict[str, Any]) -> GeneratorWorker:
     return GeneratorWorker(
         worker=str(one["worker"]),
-        cpu_used_s=one["cpu_used_s"],
+        cpu_used_s=_worked_s(one),
         window_s=one["window_s"],
         cpu_limit=one.get("cpu_limit"),
         throttled_periods=one.get("throttled_periods"),
     )
+
+
+def _worked_s(one: dict[str, Any]) -> float | None:
+    """CPU time of a load worker without what its engine spun, which it would not have if it had been busy."""
+    used = one.get("cpu_used_s")
+    return None if used is None else float(used) - float(one.get("cpu_spun_s") or 0.0)
 
 
 def metrics(cell: Cell, found: Findings) -> dict[str, Any]:
@@ -161,9 +168,9 @@ def _generator_share(load: dict[str, Any] | None) -> float | None:
     """The CPU share of the busiest load worker, of one core."""
     workers = _at(load, "generator") or []
     shares = [
-        one["cpu_used_s"] / one["window_s"]
+        worked_s / one["window_s"]
         for one in workers
-        if one.get("cpu_used_s") is not None and one.get("window_s")
+        if (worked_s := _worked_s(one)) is not None and one.get("window_s")
     ]
     return _rounded(max(shares), 3) if shares else None
 

@@ -35,6 +35,9 @@ COLUMNS: dict[str, str] = {
     "arrivals": "open loop: constant or poisson",
     "users": "closed loop: users; open loop: the most requests in flight",
     "idle_holders": "silent connections held besides",
+    "engine": "how a worker drives its connections: fast, all at once; plain, as so many users of Locust",
+    "precise": "true when the generator spun before each intended start instead of being woken",
+    "network": "bridge: over the engine's bridge; shared: server and load in one network namespace, over loopback",
     "users_starved": "users without any reply inside the window",
     "status": "ok, or failed when the verdict is invalid",
     "verdict": "server-bound, not-saturated, client-bound or invalid",
@@ -68,11 +71,32 @@ COLUMNS: dict[str, str] = {
     "involuntary_switches": "context switches by preemption, likewise",
     "accept_queue_max": "most connections seen waiting to be accepted",
     "listen_overflows": "connections dropped because that queue was full",
-    "generator_cpu_share": "CPU share of the busiest load worker, of one core",
+    "generator_cpu_share": "CPU share of the busiest load worker, of one core, without what it spun",
     "probe_cpu_share": "CPU share of the probe, of one core",
     "server_served": "replies by the server's own count, over its life",
     "overhead_s": "wall time of the trial beyond warm-up and window",
 }
+
+
+# Everything else is a number, true or false, or empty where it is not known.
+TEXT_COLUMNS = frozenset(
+    [
+        "trial_id",
+        "model",
+        "limit",
+        "connection",
+        "mode",
+        "arrivals",
+        "engine",
+        "network",
+        "status",
+        "verdict",
+        "reasons",
+    ]
+)
+
+# What a column that came later stood at before it was there: with it, older results compare with newer ones.
+EARLIER = {"network": "bridge", "engine": "plain", "precise": False}
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -166,7 +190,7 @@ class ResultsDirectory:
 
 def row_of(record: dict[str, Any]) -> dict[str, Any]:
     """The row of trials.csv that a trial's record holds."""
-    return {name: record.get(name) for name in COLUMNS} | {"reasons": "; ".join(record["reasons"])}
+    return {name: record.get(name, EARLIER.get(name)) for name in COLUMNS} | {"reasons": "; ".join(record["reasons"])}
 
 
 def csv_text(rows: list[dict[str, Any]], columns: Iterable[str] = COLUMNS) -> str:

@@ -11,12 +11,14 @@ from testbed.fields import (
     Connection,
     Cpus,
     Fraction,
+    Generator,
     Holders,
     Imaged,
     LimitKind,
     MemoryBytes,
     Mode,
     Model,
+    Network,
     PayloadBytes,
     Rate,
     ThinkUs,
@@ -82,7 +84,11 @@ class Slo(Strict):
 
 
 class Load(Strict):
-    """Who asks and when. In the open modes `users` is the most requests in flight. `worker_cpus` limits each worker."""
+    """Who asks and when. In the open modes `users` is the most requests in flight. `worker_cpus` limits each worker.
+
+    `engine`: how a worker drives its connections, all at once or as so many plain users of Locust. `precise`: it spins
+    before each intended start instead of being woken, and needs a core to itself.
+    """
 
     mode: Mode = "closed"
     users: Axis[Users] = (8,)
@@ -91,6 +97,8 @@ class Load(Strict):
     idle_holders: Axis[Holders] = (0,)
     rate: Axis[Rate] | None = None
     arrivals: Axis[Arrivals] = ("constant",)
+    engine: Axis[Generator] = ("fast",)
+    precise: bool = False
     slo: Slo | None = None
     at: Axis[Fraction] | None = None
 
@@ -111,6 +119,8 @@ class Load(Strict):
                 raise not_allowed(f"{name} only with mode {' or '.join(modes)}")
         if self.mode == "closed" and self.arrivals != ("constant",):
             raise not_allowed("arrivals only with the open modes: a closed loop has none")
+        if self.precise and (self.mode == "closed" or self.engine != ("fast",)):
+            raise not_allowed("precise only with the open modes and engine fast")
         return self
 
 
@@ -141,10 +151,15 @@ class Exclude(Strict):
     idle_holders: Axis[Holders] | None = None
     rate: Axis[Rate] | None = None
     arrivals: Axis[Arrivals] | None = None
+    engine: Axis[Generator] | None = None
+    network: Axis[Network] | None = None
 
 
 class Sweep(Strict):
-    """A validated sweep file. Every axis is a tuple; durations are in microseconds, sizes in bytes."""
+    """A validated sweep file. Every axis is a tuple; durations are in microseconds, sizes in bytes.
+
+    `network`: over the engine's bridge, as between machines, or server and load in one network namespace, as in a pod.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
     models: Axis[Model] = MODELS
@@ -152,6 +167,7 @@ class Sweep(Strict):
     pools: Pools = Pools()
     workload: Workload = Workload()
     load: Load = Load()
+    network: Axis[Network] = ("bridge",)
     warmup: WarmupUs = 2_000_000
     duration: WindowUs = 10_000_000
     repeat: Annotated[int, whole(1, 1000)] = 1

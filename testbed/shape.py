@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from servers.models import base
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -33,7 +35,7 @@ def serving_slots(model: str, workers: int, threads: int) -> int | None:
         "event-loop": None,
         "prefork-event-loop": None,
     }
-    return slots[model]
+    return slots[base(model)]
 
 
 def interpreters(model: str, workers: int) -> int | None:
@@ -51,7 +53,7 @@ def interpreters(model: str, workers: int) -> int | None:
         "event-loop": 1,
         "prefork-event-loop": workers,
     }
-    return counts[model]
+    return counts[base(model)]
 
 
 def expected(model: str, connections: int, workers: int, threads: int) -> Shape:
@@ -70,7 +72,7 @@ def expected(model: str, connections: int, workers: int, threads: int) -> Shape:
         "event-loop": Shape(1, 1),
         "prefork-event-loop": Shape(1 + workers, 1 + workers),
     }
-    return shapes[model]
+    return shapes[base(model)]
 
 
 def check(

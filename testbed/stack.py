@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from servers.models import SERVERS
 from testbed import compose
 from testbed.compose import Run
 from testbed.engine import ContainerGone, Engine
 from testbed.errors import UserError
 from testbed.load import Load
 from testbed.results import ResultsDirectory, write_atomically
-from testbed.trial import TARGETS, compose_text
+from testbed.trial import compose_text
 
 WORKERS_TIMEOUT_S = 60.0
 # After a trial has failed: how long its workers may take to register again before they are given up.
@@ -31,11 +32,11 @@ class LoadStack:
     def start(self) -> None:
         """Bring Locust up and wait for all its workers. UserError when they do not come."""
         compose_file = self._directory.path / "compose.yaml"
-        write_atomically(compose_file, compose_text(compose.project(self._run, "./load", TARGETS, None)))
+        write_atomically(compose_file, compose_text(compose.project(self._run, "./load", SERVERS, None)))
         self._say("starting Locust ...")
-        self._engine.up(compose_file, self._run.project, ["locust", "worker"])
+        self._engine.up(compose_file, self._run.project, self._run.load_services)
         with suppress(ContainerGone):
-            port = self._engine.published_port(self._run.run_id, "locust", compose.WEB_PORT)
+            port = self._engine.published_port(self._run.run_id, self._run.web_service, compose.WEB_PORT)
             self.load = Load(f"http://127.0.0.1:{port}")
             if _wait_for(self._settled, WORKERS_TIMEOUT_S) and self._complete():
                 self._say(

@@ -69,10 +69,11 @@ def median_interval(values: Sequence[float], confidence: float = CONFIDENCE, see
     estimate, count = float(np.median(sample)), len(values)
     if count < FEWEST_BLOCKS:
         return Interval(estimate, None, None, 0.0, count, _too_few(count))
-    low, high = _bootstrap(sample, np.median, confidence, seed)
     most = 1 - 2.0 ** (1 - count)
     if most >= confidence:
-        return Interval(estimate, low, high, confidence, count)
+        low, high = _bootstrap(sample, np.median, confidence, seed)
+        # Interpolation may round to just outside of the sample.
+        return Interval(estimate, max(low, min(values)), min(high, max(values)), confidence, count)
     note = f"{count} values: their whole range holds the median with {most:.0%} confidence, not {confidence:.0%}"
     return Interval(estimate, min(values), max(values), most, count, note)
 
@@ -107,6 +108,39 @@ def ratio_interval(
     half = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * float(logs.std(ddof=1)) / math.sqrt(count)
     return Interval(
         math.exp(mean), math.exp(mean + min(low, -half)), math.exp(mean + max(high, half)), confidence, count, note
+    )
+
+
+def unpaired_ratio_interval(
+    a_values: Sequence[float], b_values: Sequence[float], confidence: float = CONFIDENCE
+) -> Interval:
+    """The ratio of the geometric means a/b of two independent samples, with its interval.
+
+    For values of two runs, which share no block. Welch's t on the logarithms, whose variances may differ. It covers 94
+    to 96 % with 3 or 5 values each, also where one side varies three times as much; the bootstrap over both samples
+    covers 76 to 88 % and never was the wider (simulated, normal logarithms). `count` is that of the smaller sample.
+    Values without a logarithm are left out and counted in the note. ValueError when a side has none left.
+    """
+    a, b = (np.log([value for value in values if value > 0]) for values in (a_values, b_values))
+    count = min(len(a), len(b))
+    if not count:
+        raise ValueError("one side has no value: nothing to compare")
+    left_out = len(a_values) + len(b_values) - len(a) - len(b)
+    note = f"{left_out} values left out: they have no logarithm" if left_out else ""
+    difference = float(a.mean() - b.mean())
+    if count < FEWEST_BLOCKS:
+        few = f"no interval from {count} trial{'s' if count > 1 else ''} a side: at least {FEWEST_BLOCKS} are needed"
+        return Interval(math.exp(difference), None, None, 0.0, count, "; ".join(filter(None, [few, note])))
+
+    from scipy import stats
+
+    errors = [float(side.var(ddof=1)) / len(side) for side in (a, b)]
+    half = 0.0
+    if sum(errors):
+        freedom = sum(errors) ** 2 / sum(error**2 / (len(side) - 1) for error, side in zip(errors, (a, b), strict=True))
+        half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(sum(errors))
+    return Interval(
+        math.exp(difference), math.exp(difference - half), math.exp(difference + half), confidence, count, note
     )
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import asdict, fields
 from typing import Any
 
-from testbed.plan import Cell
+from testbed.plan import Cell, varying_fields
 from testbed.statistics import (
     FEWEST_BLOCKS,
     Interval,
@@ -112,12 +112,18 @@ def sweep_warnings(rows: list[Row]) -> list[str]:
         found.append(f"{unsteady} trials drifted within their window; set `warmup` and `duration` longer")
     most = Counter(cell_of(row) for row in usable).most_common(1)
     if most and most[0][1] < FEWEST_BLOCKS:
-        found.append(f"{most[0][1]} trial(s) per cell show no spread, so no interval is given; set `repeat: 5` or more")
+        count = most[0][1]
+        trials = "1 trial per cell shows" if count == 1 else f"{count} trials per cell show"
+        found.append(f"{trials} too little spread for an interval; set `repeat: 5` or more")
         return found
-    for cell in dict.fromkeys(cell_of(row) for row in usable):
+    cells = list(dict.fromkeys(cell_of(row) for row in usable))
+    varying = [name for name in varying_fields([Cell(*cell) for cell in cells]) if name not in ("model", "cpus")]
+    for cell in cells:
         values = [float(row["throughput_rps"]) for row in usable if cell_of(row) == cell and row["throughput_rps"]]
         named = dict(zip(CELL_FIELDS, cell, strict=True))
-        found += warnings(values, f"{named['model']} at {named['cpus']:g} cpus, throughput") if values else []
+        cpus = "cpus not known" if named["cpus"] is None else f"{named['cpus']:g} cpus"
+        others = "".join(f", {name} {named[name]}" for name in varying)
+        found += warnings(values, f"{named['model']} at {cpus}{others}: throughput") if values else []
     return found
 
 

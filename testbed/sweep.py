@@ -24,6 +24,7 @@ from testbed.manifest import calibrate, differences, manifest
 from testbed.plan import Trial
 from testbed.program import Answer, program
 from testbed.progress import SweepProgress, plain
+from testbed.report import command as report_command
 from testbed.results import ResultsDirectory, csv_text, write_atomically, write_json
 from testbed.schema import Sweep
 from testbed.stack import LoadStack
@@ -119,6 +120,7 @@ class _Campaign:
             cpu_sets=cpu_sets(sweep),
             worker_cpus=sweep.load.worker_cpus,
             images=sweep.images,
+            shared="shared" in sweep.network,
         )
         self._say = plain(console)
         self.stack = LoadStack(self.engine, self.shared, directory, self._say)
@@ -284,6 +286,8 @@ class _Campaign:
         )
         if self.interrupted:
             self._say(f"to complete it: .venv/bin/python orchestrate.py sweep --resume {self.directory.path}")
+        if self.rows:
+            report_command.after_sweep(self.directory.path, self._say)
         self._say(f"results: {self.directory.path}")
         if self.interrupted:
             return EXIT_INTERRUPTED

@@ -145,6 +145,7 @@ def dump(sweep: Sweep) -> str:
         "pools": section(sweep.pools),
         "workload": section(sweep.workload),
         "load": section(sweep.load),
+        "network": list(sweep.network),
         "warmup": f"{sweep.warmup}us",
         "duration": f"{sweep.duration}us",
         "repeat": sweep.repeat,

@@ -34,17 +34,20 @@ LETTERS = {"server-bound": "S", "not-saturated": "n", "client-bound": "C", "inva
 LEGEND = "verdict: S server-bound (counts as capacity), n not saturated, C client-bound, ! invalid (gives no number)"
 
 
-def _table(title: str) -> Table:
+def new_table(title: str) -> Table:
+    """An empty table as all of ours look."""
     return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=0)
 
 
-def _add_cell_columns(table: Table, names: list[str]) -> None:
+def add_cell_columns(table: Table, names: list[str]) -> None:
+    """A column for each of these fields of a cell."""
     for name in names:
         heading = _FIELDS.get(name, (name, str))[0]
         table.add_column(heading, justify="left" if name in ("model", "connection", "limit") else "right", no_wrap=True)
 
 
-def _cell_texts(cell: Cell, names: list[str]) -> list[str]:
+def cell_texts(cell: Cell, names: list[str]) -> list[str]:
+    """What a cell shows in those columns."""
     return [_FIELDS.get(name, (name, str))[1](getattr(cell, name)) for name in names]
 
 
@@ -81,8 +84,8 @@ def verdict_letters(rows: Rows) -> str:
 def results_table(title: str, cells: list[Cell], rows: Rows) -> Table:
     """One line per cell in the plan's order; `rows` are trials.csv's. A cell without a valid trial shows dashes."""
     names = varying_fields(cells)
-    table = _table(title)
-    _add_cell_columns(table, names)
+    table = new_table(title)
+    add_cell_columns(table, names)
     repeated = len({row["block"] for row in rows}) > 1
     # Starved users are rare, and the table is for a terminal of 80.
     troubles = [*(["users_starved"] if any(row["users_starved"] for row in rows) else []), "failed"]
@@ -100,7 +103,7 @@ def results_table(title: str, cells: list[Cell], rows: Rows) -> Table:
         previous = cell.model
         letters = verdict_letters(mine)
         table.add_row(
-            *_cell_texts(cell, names),
+            *cell_texts(cell, names),
             _show(_median(good, "throughput_rps"), lambda n: f"{n:,.0f}"),
             *([_spread(good)] if repeated else []),
             _show(_median(good, "latency_p50_us"), format_us),
@@ -118,8 +121,8 @@ def capacity_table(title: str, answers: list[Answer]) -> Table:
     """One line per cell: the median over the blocks of the highest rate that held, and of the next that did not."""
     cells = list(dict.fromkeys(answer.trial.cell for answer in answers))
     names = varying_fields(cells)
-    table = _table(title)
-    _add_cell_columns(table, names)
+    table = new_table(title)
+    add_cell_columns(table, names)
     for heading in ("holds\nreq/s", "fails\nreq/s", "trials"):
         table.add_column(heading, justify="right")
     table.add_column("note")
@@ -129,7 +132,7 @@ def capacity_table(title: str, answers: list[Answer]) -> Table:
         notes = ["unconfirmed"] * any(not answer.capacity.confirmed for answer in mine)
         notes += ["generator-limited"] * any(answer.client_bound for answer in mine)
         table.add_row(
-            *_cell_texts(cell, names),
+            *cell_texts(cell, names),
             f"{median(answer.capacity.rate_rps for answer in mine):,.4g}",
             f"{median(fails):,.4g}" if fails else "-",
             str(sum(answer.capacity.steps for answer in mine)),

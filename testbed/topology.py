@@ -110,6 +110,9 @@ def partition(topology: Topology, server_cpus: float, generator_workers: int) ->
 
     server_cores, left = _take(topology.cores, wanted)
     server = [cpu for core in server_cores for cpu in core.cpus][:wanted]
+    # Cores of one thread among cores of two: a whole one may be left over at the end.
+    unused = tuple(core for core in server_cores if not set(core.cpus) & set(server))
+    server_cores, left = tuple(core for core in server_cores if core not in unused), (*left, *unused)
     generator_cores, rest_cores = _take(left, generator_workers)
     if generator_cores:
         generator = _cpus(generator_cores)

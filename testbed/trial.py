@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from servers.models import MODELS
+from servers.models import SERVERS
 from testbed import compose, shape
 from testbed.engine import ContainerGone, Engine, Server
 from testbed.errors import UserError
@@ -27,8 +27,6 @@ PROBE_TIMEOUT_S = 5.0
 # Connections held while the server's processes and threads are counted.
 SHAPE_CONNECTIONS = 3
 SHAPE_TIMEOUT_S = 2.0
-
-TARGETS = ",".join(MODELS)
 
 
 class TrialFailed(Exception):
@@ -84,7 +82,7 @@ class _TrialRun:
 
     def carry_out(self) -> dict[str, Any]:
         self.directory.mkdir()
-        project = compose.project(self.setting.run, "../../load", TARGETS, self.trial)
+        project = compose.project(self.setting.run, "../../load", SERVERS, self.trial)
         write_atomically(self.directory / "compose.yaml", compose_text(project))
         try:
             self._start()
@@ -134,7 +132,7 @@ class _TrialRun:
         self._phase("ready")
         deadline = time.monotonic() + READY_TIMEOUT_S
         while True:
-            echo = self.load.echo(self.cell.model)
+            echo = self.load.echo(compose.target(self.cell))
             self._echoed(echo.echoes)
             if not echo.error:
                 return
@@ -147,11 +145,11 @@ class _TrialRun:
         """Before any load: does it echo as the protocol says, and is it the model it is called?"""
         self._phase("verify")
         model, workers, threads = self.cell.model, self.cell.workers, self.cell.threads
-        slots = shape.serving_slots(model, workers, threads)
-        verified = self.load.verify(model, parallel=0 if slots == 1 else min(slots or 4, 4))
+        slots, target = shape.serving_slots(model, workers, threads), compose.target(self.cell)
+        verified = self.load.verify(target, parallel=0 if slots == 1 else min(slots or 4, 4))
         self.found.verification = verified.checks
         self._echoed(verified.echoes)
-        held = self.load.hold(model, min(slots or SHAPE_CONNECTIONS, SHAPE_CONNECTIONS))
+        held = self.load.hold(target, min(slots or SHAPE_CONNECTIONS, SHAPE_CONNECTIONS))
         try:
             self._echoed(held.echoes)
             self.found.shape_mismatch = self._shape_mismatch(held.held)

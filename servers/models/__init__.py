@@ -1,6 +1,7 @@
 """The concurrency models: one module each, holding only who accepts and who serves."""
 
 import importlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
@@ -17,6 +18,17 @@ MODELS: tuple[str, ...] = (
     "prefork-event-loop",
 )
 
+# The same model, to the letter, on another implementation of its loop. Each has an image and a port of its own.
+VARIANTS = MappingProxyType(
+    {
+        "event-loop-uvloop": "event-loop",
+        "prefork-event-loop-uvloop": "prefork-event-loop",
+    }
+)
+
+# Every name that a server can be started by.
+SERVERS: tuple[str, ...] = (*MODELS, *VARIANTS)
+
 
 class Model(Protocol):
     __doc__: str | None
@@ -25,13 +37,33 @@ class Model(Protocol):
         """Accept and serve until the server drains; return once nothing more is accepted."""
 
 
+def base(name: str) -> str:
+    """The model that a variant is of; a model is its own. An unknown name is returned as it is."""
+    return VARIANTS.get(name, name)
+
+
 def load(name: str) -> Model:
-    """The module of a model named as users type it. Raises KeyError for an unknown name."""
-    if name not in MODELS:
-        raise KeyError(name)
-    return cast("Model", importlib.import_module(f"servers.models.{name.replace('-', '_')}"))
+    """The module of a model or variant named as users type it, with the package that a variant stands on.
+
+    Raises KeyError for an unknown name, ModuleNotFoundError where that package is missing.
+    """
+    model = _module(name)
+    if name in VARIANTS:
+        importlib.import_module("uvloop")
+    return model
 
 
 def describe(name: str) -> str:
-    """The model's one-line description."""
-    return (load(name).__doc__ or "").partition("\n")[0]
+    """The one-line description of a model or variant."""
+    told = (_module(name).__doc__ or "").partition("\n")[0]
+    return (
+        told.replace("an asyncio loop", "a uvloop loop").replace("one asyncio loop", "one uvloop loop")
+        if name in VARIANTS
+        else told
+    )
+
+
+def _module(name: str) -> Model:
+    if name not in SERVERS:
+        raise KeyError(name)
+    return cast("Model", importlib.import_module(f"servers.models.{base(name).replace('-', '_')}"))

@@ -2,12 +2,13 @@
 
 import asyncio
 
-from servers.aio import LineProtocol, drained, stop_requested
+from servers.aio import LineProtocol, drained, loop_factory, stop_requested
 from servers.server import Server
 
 
 def serve(server: Server) -> None:
-    asyncio.run(accept(server))
+    with asyncio.Runner(loop_factory=loop_factory(server.model)) as runner:
+        runner.run(accept(server))
 
 
 async def accept(server: Server) -> None:

@@ -5,5 +5,4 @@ from servers.server import Server
 
 def serve(server: Server) -> None:
     for connection in server.connections():
-        with server.refuse_on_failure(connection):
-            server.fork_to_handle(connection)
+        server.hand_over(connection, server.fork_to_handle)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from servers.models import MODELS
+from servers.models import SERVERS
 
 PROJECT = Path(__file__).parents[2]
 
@@ -63,12 +63,12 @@ def own_compose(directory: Path) -> Iterator[Compose]:
     """The compose file on free ports of the kernel's choice; everything it made is removed at the end of the block."""
     text = (PROJECT / "docker-compose.yml").read_text()
     text, replaced = re.subn(r'"127\.0\.0\.1:\d+:(\d+)"', r'"127.0.0.1::\1"', text)
-    assert replaced == len(MODELS) + 1
+    assert replaced == len(SERVERS) + 1
     file = directory / "docker-compose.yml"
     file.write_text(text)
     compose = Compose(f"threadmill-test-{secrets.token_hex(4)}", file)
     try:
         yield compose
     finally:
-        compose("--profile", "tools", "down", "--volumes", "--timeout", "10")
+        compose("--profile", "*", "down", "--volumes", "--timeout", "10")
         assert left_of(compose.name) == []

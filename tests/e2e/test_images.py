@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from servers.models import MODELS
+from servers.models import MODELS, SERVERS, VARIANTS
 from testbed import images as image_builder
 from testbed.images import image_name
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
 
-EVERY = (*MODELS, "locust", "probe")
+EVERY = (*SERVERS, "locust", "probe")
 HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp")
 MAX_ADDED_BYTES = 10_000_000
 CHECK = ("bash", "/app/healthcheck.sh")
@@ -68,7 +68,7 @@ def test_an_image_names_itself_and_runs_as_an_ordinary_user(name: str) -> None:
     assert config["User"] == "10001:10001"
     assert config["Labels"]["threadmill.role"] == {"locust": "load", "probe": "probe"}.get(name, "server")
     assert config["Labels"]["org.opencontainers.image.title"] == image_name(name)
-    assert config["Labels"].get("threadmill.model") == (name if name in MODELS else None)
+    assert config["Labels"].get("threadmill.model") == (name if name in SERVERS else None)
     ports = {"locust": ["8089/tcp"], "probe": []}.get(name, ["8081/tcp"])
     assert list(config.get("ExposedPorts") or {}) == ports
 
@@ -81,7 +81,7 @@ def test_nothing_in_an_image_can_be_written_by_its_user(name: str) -> None:
     assert docker(*run, "-c", script).stdout.split() == ["10001", "CapEff:", "0000000000000000"]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SERVERS)
 def test_a_hardened_server_becomes_healthy_by_itself_and_stops_at_once(name: str) -> None:
     container = start(name)
     try:
@@ -134,9 +134,17 @@ def test_checks_do_not_pile_up_behind_a_person_who_holds_the_only_slot(spst: str
 
 def test_the_server_images_differ_in_nothing_but_the_model_they_start() -> None:
     assert len({tuple(inspect(image_name(model))["RootFS"]["Layers"]) for model in MODELS}) == 1
-    assert [inspect(image_name(model))["Config"]["Entrypoint"] for model in MODELS] == [
-        ["python3", "-m", "servers", model] for model in MODELS
+    assert len({tuple(inspect(image_name(model))["RootFS"]["Layers"]) for model in VARIANTS}) == 1
+    assert [inspect(image_name(model))["Config"]["Entrypoint"] for model in SERVERS] == [
+        ["python3", "-m", "servers", model] for model in SERVERS
     ]
+
+
+def test_a_variants_image_is_its_models_with_one_package_added() -> None:
+    for variant, model in VARIANTS.items():
+        layers, of_model = (inspect(image_name(name))["RootFS"]["Layers"] for name in (variant, model))
+        assert layers[: len(of_model)] == of_model
+        assert {name.partition("-")[0] for name in in_image(variant, "ls /opt/packages").split()} == {"uvloop"}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -158,9 +166,9 @@ print([file for file in files if not pathlib.Path(importlib.util.cache_from_sour
 """
 
 
-@pytest.mark.parametrize("name", ["spst", "locust"])
+@pytest.mark.parametrize("name", ["spst", "event-loop-uvloop", "locust"])
 def test_everything_that_is_imported_has_its_byte_code_in_the_image(name: str) -> None:
-    servers = "from servers.models import MODELS, load\nfor model in MODELS: load(model)"
+    servers = f"from servers.models import MODELS, load\nfor model in (*MODELS, {name!r}): load(model)"
     script = LIST_UNCOMPILED.format(load="import locust.main" if name == "locust" else servers)
     assert in_image(name, f"python3 - <<'EOF'\n{script}\nEOF").strip() == "[]"
 
@@ -168,7 +176,7 @@ def test_everything_that_is_imported_has_its_byte_code_in_the_image(name: str) -
 FIND_CERTIFICATES = "grep -rlsI 'BEGIN CERTIFICATE' / --exclude-dir=proc --exclude-dir=sys | sort"
 
 
-@pytest.mark.parametrize("name", ["spst", "locust"])
+@pytest.mark.parametrize("name", ["spst", "event-loop-uvloop", "locust"])
 def test_no_certificate_of_the_build_machine_is_in_an_image(name: str) -> None:
     base = image_builder.choose_base(print).reference
     run = ("run", "--rm", "--user", "0:0", "--network", "none", "--entrypoint", "sh")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from testbed.lock import PATIENCE_S
 from tests.e2e.stack import CLIENT, containers_of, networks_of, orchestrate, terminal, wait_for_container
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
@@ -92,6 +93,21 @@ def test_a_sweep_measures_every_cell_and_writes_all_that_is_promised(tmp_path: P
     assert not (results / "load").exists()
     owners = {entry.stat().st_uid for entry in results.rglob("*")}
     assert owners == {os.getuid()}
+
+
+def test_server_and_load_can_share_a_network_namespace_beside_trials_over_the_bridge(tmp_path: Path, name: str) -> None:
+    path = write_sweep(tmp_path, name, network=["shared", "bridge"], repeat=2, duration="1s")
+    done = orchestrate("sweep", path, "--results", tmp_path / "results")
+    assert done.returncode == 0, done.stdout + done.stderr
+    results, rows = results_of(tmp_path / "results")
+    assert [row["network"] for row in rows] == ["shared", "bridge"] * 2
+    for row in rows:
+        assert (row["status"], row["failed"]) == ("ok", "0")
+        record = json.loads((results / "trials" / row["trial_id"] / "trial.json").read_text())
+        gates = {gate["name"]: gate["status"] for gate in record["gates"]}
+        assert (gates["conservation"], gates["verification"], gates["model_shape"]) == ("pass", "pass", "pass")
+        load = json.loads((results / "trials" / row["trial_id"] / "load.json").read_text())
+        assert load["target"] == ("event-loop-shared" if row["network"] == "shared" else "event-loop")
 
 
 def test_a_server_that_dies_in_the_window_fails_its_trial_and_no_other(tmp_path: Path, name: str) -> None:
@@ -195,14 +211,16 @@ def test_resume_on_another_machine_is_refused_with_the_fields_named(tmp_path: Pa
 
 
 def test_a_second_sweep_on_the_machine_is_refused(tmp_path: Path, name: str) -> None:
-    path = write_sweep(tmp_path, name)
+    # Longer than the second one's patience.
+    path = write_sweep(tmp_path, name, duration=f"{PATIENCE_S + 10:g}s")
     with terminal("sweep", path, "--results", tmp_path / "results") as shown:
         shown.wait_for("starting Locust")
         second = orchestrate("sweep", path, "--results", tmp_path / "second")
         assert second.returncode == 2
         (line,) = second.stderr.splitlines()
         assert f"another sweep runs on this machine ({name}-" in line
-        assert shown.end() == 0, shown.output
+        shown.interrupt()
+        assert shown.end() == 130, shown.output
 
 
 def test_ctrl_c_in_the_build_ends_it_at_once() -> None:

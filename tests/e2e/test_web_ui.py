@@ -6,8 +6,10 @@ import re
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from servers.models import MODELS
+from servers.models import SERVERS
+from testbed import webruns
 from testbed.machine import find_browser
+from testbed.runs import read_rows
 from tests.e2e.compose import own_compose
 from tests.integration.loadtests.locust_stack import LocustApi
 from tests.waiting import wait_until
@@ -25,7 +27,7 @@ def stack(images, tmp_path_factory):
     results.mkdir(mode=0o777)
     results.chmod(0o777)
     with own_compose(directory) as compose:
-        services = ("spmt", "event-loop", "locust")
+        services = ("spmt", "probe-spmt", "event-loop", "locust")
         compose("up", "--detach", *services, "--scale", "worker=2", RESULTS=str(results))
         host, port = compose.address("locust", 8089)
         running = LocustApi(f"http://{host}:{port}", results)
@@ -78,7 +80,7 @@ def requests_in_table(page: Page, name: str) -> int:
 
 
 def test_the_page_offers_every_model_and_has_chosen_one_that_is_up(page):
-    assert choices(page) == list(MODELS)
+    assert choices(page) == list(SERVERS)
     expect(page.locator('select[name="target"]')).to_be_visible()
     expect(page.locator('select[name="target"]')).to_have_value("spmt")
 
@@ -172,3 +174,59 @@ def test_a_model_that_is_not_up_is_refused_with_the_command_that_starts_it(page)
     page.locator('select[name="target"]').select_option("spst")
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_role("alert")).to_have_text("spst is not up: docker compose up spst")
+
+
+def test_the_list_of_targets_says_which_are_up(page):
+    option = page.locator('select[name="target"] option')
+    expect(option.and_(page.locator('[value="spmt"]'))).to_have_attribute("label", "spmt (up)")
+    expect(option.and_(page.locator('[value="spst"]'))).to_have_attribute("label", "spst (not up)")
+
+
+def server_figures(page: Page) -> dict[str, str]:
+    """The Server tab's table: what it is, and what it is now."""
+    rows = page.locator("table tbody tr").all()
+    texts = [row.locator("td").all_text_contents() for row in rows]
+    return {cells[0]: cells[1] for cells in texts if len(cells) == 3}
+
+
+def test_the_server_tab_shows_the_probes_live_figures_of_the_target(page, stack):
+    page.locator('input[name="userCount"]').fill("6")
+    page.locator('input[name="spawnRate"]').fill("6")
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_role("tab", name="Server").click()
+
+    def shown():
+        figures = server_figures(page)
+        # A thread for each user, one that accepts.
+        return figures if figures.get("threads") == "7" and figures.get("voluntary switches", "-") != "-" else None
+
+    figures = wait_until(shown, "the figures of the server", 30)
+    assert re.fullmatch(r"[01]\.\d\d of 1", figures["CPU"]), figures
+    assert re.fullmatch(r"\d+\.\d MiB of 128", figures["memory"]), figures
+    assert figures["processes"] == "1"
+    assert figures["accept queue"] == "0"
+
+
+def test_a_target_without_a_probe_says_how_to_start_one(page, stack):
+    page.locator('select[name="target"]').select_option("event-loop")
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_role("tab", name="Server").click()
+    expect(page.get_by_text("docker compose up -d probe-event-loop")).to_be_visible()
+
+
+def test_a_finished_run_is_recorded_with_its_settings_and_the_probes_lines(page, stack, tmp_path):
+    for name, value in {"userCount": "5", "payloadBytes": "100", "windowS": "4"}.items():
+        page.locator(f'input[name="{name}"]').fill(value)
+    page.get_by_role("button", name="Start", exact=True).click()
+    trial_id = wait_until(lambda: (found := stack.status())["users"] and found["trial_id"], "the run to start")
+    stack.wait_status("the result", final=True, users=0)
+    files = {
+        "load.json": (stack.results / "load" / f"{trial_id}.json").read_text(),
+        "probe.ndjson": (stack.results / "load" / f"{trial_id}.probe.ndjson").read_text(),
+    }
+    webruns.store(tmp_path, trial_id, files, machine_cpus=2)
+    (row,) = read_rows(tmp_path)
+    assert (row["model"], row["cpus"], row["payload_bytes"], row["users"]) == ("spmt", 1.0, 100, 5)
+    assert row["verdict"] != "invalid", row["reasons"]
+    assert row["cpu_used_s"] > 0
+    assert row["throughput_rps"] > 0

@@ -20,6 +20,9 @@ from tests.waiting import wait_until
 PROJECT = Path(__file__).parents[3]
 LOCUSTFILE = PROJECT / "loadtests" / "locustfile.py"
 
+ENGINES = ("fast", "plain")
+"""Of the generator; a test that matters for both runs with each."""
+
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 
 from tests.integration.loadtests import rigged
-from tests.integration.loadtests.locust_stack import free_port, locust_stack
+from tests.integration.loadtests.locust_stack import ENGINES, free_port, locust_stack
 from tests.integration.servers.running import server
 from tests.waiting import wait_until
 
@@ -98,10 +98,11 @@ def test_the_file_belongs_to_who_ran_it_and_can_be_read(stack):
 
 
 @pytest.mark.parametrize("connection", ["persistent", "per-request", "7"])
-def test_the_server_counted_what_the_users_counted(stack, counting, connection):
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_server_counted_what_the_users_counted(stack, counting, connection, engine):
     counting.lines.clear()
     before = len(counting.connections)
-    result = stack.run(f"truth-{connection}", users=4, target="counting", connection=connection)
+    result = stack.run(f"truth-{connection}", users=4, target="counting", connection=connection, engine=engine)
     totals = result["totals"]
     served = wait_until(
         lambda: Counter(line.startswith(b"threadmill-check") for line in counting.lines), "lines at the server"
@@ -117,28 +118,32 @@ def test_the_server_counted_what_the_users_counted(stack, counting, connection):
     counts_add_up(result)
 
 
-def test_every_request_of_a_user_differs_from_the_one_before(stack, counting):
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_request_of_a_user_differs_from_the_one_before(stack, counting, engine):
     counting.lines.clear()
-    stack.run("differs", users=1, target="counting", payload_bytes=1, sleep_us=0)
+    stack.run("differs", users=1, target="counting", payload_bytes=1, sleep_us=0, engine=engine)
     lines = [line for line in counting.lines if not line.startswith(b"threadmill-check")]
     assert len(lines) > 10
     assert all(one != other for one, other in itertools.pairwise(lines))
 
 
-def test_directives_reach_the_server(stack):
-    result = stack.run("sleep", users=2, target="spmt", sleep_us=20_000)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_directives_reach_the_server(stack, engine):
+    result = stack.run("sleep", users=2, target="spmt", sleep_us=20_000, engine=engine)
     assert result["latency_us"]["min"] >= 20_000
     assert result["failed"] == 0
 
 
-def test_think_time_is_a_pause_between_requests(stack):
-    result = stack.run("think", users=2, target="spmt", think_ms=50)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_think_time_is_a_pause_between_requests(stack, engine):
+    result = stack.run("think", users=2, target="spmt", think_ms=50, engine=engine)
     assert 10 <= result["ok"] <= 2 * (0.6 / 0.05 + 1)
 
 
 @pytest.mark.parametrize("name", MISBEHAVIOURS)
-def test_a_misbehaving_server_is_counted_by_name_and_never_measured(stack, name):
-    result = stack.run(f"bad-{name}", users=2, target=name)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_misbehaving_server_is_counted_by_name_and_never_measured(stack, name, engine):
+    result = stack.run(f"bad-{name}", users=2, target=name, engine=engine)
     assert result["failures"][MISBEHAVIOURS[name][1]] == result["failed"] > 0
     assert (result["ok"], result["throughput_rps"]) == (0, 0)
     assert set(result["latency_us"].values()) == {None}
@@ -146,15 +151,17 @@ def test_a_misbehaving_server_is_counted_by_name_and_never_measured(stack, name)
     assert result["failed"] < 500
 
 
-def test_a_server_that_falls_silent_is_a_timeout(stack):
-    result = stack.run("silent", users=2, target="mute", reply_timeout_s=0.1, window_s=1)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_server_that_falls_silent_is_a_timeout(stack, engine):
+    result = stack.run("silent", users=2, target="mute", reply_timeout_s=0.1, window_s=1, engine=engine)
     assert result["failures"]["timeout"] == result["failed"] > 0
     assert result["ok"] > 0
 
 
-def test_users_a_model_does_not_serve_are_starved_and_nothing_hangs_or_fails(stack):
+@pytest.mark.parametrize("engine", ENGINES)
+def test_users_a_model_does_not_serve_are_starved_and_nothing_hangs_or_fails(stack, engine):
     began = time.monotonic()
-    result = stack.run("starved", users=8, target="spst", reply_timeout_s=0.1)
+    result = stack.run("starved", users=8, target="spst", reply_timeout_s=0.1, engine=engine)
     assert (result["users"], result["users_starved"], result["failed"]) == (8, 7, 0)
     assert result["in_flight"] in (7, 8)
     # At the stop the one user that was served leaves, and so the others get their turn.
@@ -202,13 +209,14 @@ def test_a_run_stopped_twice_is_stopped_once(stack):
     assert (stack.results / "load" / "twice.json").read_bytes() == first
 
 
-def test_a_run_stopped_while_users_are_still_coming_leaves_none_behind(stack):
-    stack.start(target="spmt", trial_id="ramp", users=50, spawn_rate=10)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_run_stopped_while_users_are_still_coming_leaves_none_behind(stack, engine):
+    stack.start(target="spmt", trial_id="ramp", users=50, spawn_rate=10, engine=engine)
     wait_until(lambda: stack.status()["users"] >= 1, "the first users")
     assert stack.stop()["complete"] is True
     stack.wait_status("no users", users=0, workers=2)
     assert stack.result("ramp")["users"] < 50
-    assert stack.run("after-ramp", target="spmt")["users"] == 4
+    assert stack.run("after-ramp", target="spmt", engine=engine)["users"] == 4
 
 
 def test_options_of_one_run_do_not_linger_in_the_next(stack):

@@ -1,6 +1,5 @@
 """Idle holders, verification, and connections held for a look at the server."""
 
-import statistics
 import time
 
 import pytest
@@ -157,5 +156,5 @@ def test_answers_do_not_wait_for_delayed_acknowledgements(stack):
         began = time.monotonic()
         stack.post("/threadmill/release")
         spent.append(time.monotonic() - began)
-    # The kernel delays acknowledgements by 40 ms.
-    assert statistics.median(spent) < 0.03
+    # The kernel would delay every one of them by 40 ms; a busy machine delays some.
+    assert min(spent) < 0.03

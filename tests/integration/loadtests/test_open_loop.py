@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from servers.models import MODELS
-from tests.integration.loadtests.locust_stack import locust_stack
+from tests.integration.loadtests.locust_stack import ENGINES, locust_stack
 from tests.integration.servers.running import server
 from tests.waiting import wait_until
 
@@ -43,8 +43,9 @@ def conserved(result):
         assert sum(count for _lower, _upper, count in result["histograms"][name]) == result["ok"]
 
 
-def test_a_constant_rate_is_offered_to_the_slot_and_kept(stack):
-    result = stack.run("constant", target="event-loop", mode="open", rate=400, users=16, window_s=1.5)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_constant_rate_is_offered_to_the_slot_and_kept(stack, engine):
+    result = stack.run("constant", target="event-loop", mode="open", rate=400, users=16, window_s=1.5, engine=engine)
     assert (result["offered"], result["users"]) == (600, 16)
     # The last slot is due milliseconds before the closing, and this machine is busy.
     assert result["missed"] <= 4
@@ -59,9 +60,12 @@ def test_a_constant_rate_is_offered_to_the_slot_and_kept(stack):
     conserved(result)
 
 
-def test_random_arrivals_have_the_rate_asked_for_and_come_again_with_the_seed(stack):
+@pytest.mark.parametrize("engine", ENGINES)
+def test_random_arrivals_have_the_rate_asked_for_and_come_again_with_the_seed(stack, engine):
     form = {"target": "event-loop", "mode": "open", "rate": 800, "arrivals": "poisson", "users": 32}
-    one, again, other = (stack.run(f"poisson-{number}", **form, seed=seed) for number, seed in enumerate((7, 7, 8)))
+    one, again, other = (
+        stack.run(f"poisson-{number}", **form, seed=seed, engine=engine) for number, seed in enumerate((7, 7, 8))
+    )
     # Five standard deviations of a Poisson count, in a window of 0.6 s.
     assert one["offered"] == pytest.approx(480, abs=110)
     assert one["offered"] == again["offered"]
@@ -69,10 +73,19 @@ def test_random_arrivals_have_the_rate_asked_for_and_come_again_with_the_seed(st
     conserved(one)
 
 
-def test_a_schedule_that_cannot_be_kept_is_said_and_its_delay_is_latency(alone):
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_schedule_that_cannot_be_kept_is_said_and_its_delay_is_latency(alone, engine):
     """One user, 100 ms a request, 100 a second: a tenth is achieved, and every request is 90 ms later than the last."""
     result = alone.run(
-        "starved", target="spmt", mode="open", rate=100, users=1, sleep_us=100_000, warmup_s=0, window_s=2
+        "starved",
+        target="spmt",
+        mode="open",
+        rate=100,
+        users=1,
+        sleep_us=100_000,
+        warmup_s=0,
+        window_s=2,
+        engine=engine,
     )
     ok, service_us = result["ok"], result["service_time_us"]["mean"]
     assert result["offered"] == 200
@@ -88,9 +101,12 @@ def test_a_schedule_that_cannot_be_kept_is_said_and_its_delay_is_latency(alone):
     conserved(result)
 
 
-def test_a_stalled_server_shows_in_latency_as_long_as_it_was_though_few_requests_were_under_way(alone, servers):
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_stalled_server_shows_in_latency_as_long_as_it_was_though_few_requests_were_under_way(alone, servers, engine):
     rate, users = 500, 8
-    alone.start(trial_id="stall", target="spmt", mode="open", rate=rate, users=users, warmup_s=0.3, window_s=3)
+    alone.start(
+        trial_id="stall", target="spmt", mode="open", rate=rate, users=users, warmup_s=0.3, window_s=3, engine=engine
+    )
     wait_until(lambda: alone.status()["window_opens_in_s"] < -0.5, "the window to be open")
     os.kill(servers["spmt"].pid, signal.SIGSTOP)
     began = time.monotonic()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from servers.models import MODELS
+from servers.models import SERVERS
 from tests.integration.servers.running import server
 
 pytestmark = pytest.mark.timeout(60)
@@ -28,7 +28,7 @@ def run(*arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedPro
 def test_no_or_an_unknown_model_lists_the_models(arguments: tuple[str, ...]) -> None:
     done = run("servers", *arguments)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert all(model in done.stderr for model in MODELS)
+    assert all(model in done.stderr for model in SERVERS)
 
 
 @pytest.mark.parametrize(

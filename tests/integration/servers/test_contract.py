@@ -13,16 +13,16 @@ from functools import partial
 import psutil
 import pytest
 
-from servers.models import MODELS
+from servers.models import SERVERS, VARIANTS
 from tests.integration.servers.running import Client, Running, server
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("model", MODELS)]
+pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("model", SERVERS)]
 
-CONCURRENT = tuple(model for model in MODELS if model != "spst")
+CONCURRENT = tuple(model for model in SERVERS if model != "spst")
 # As many clients as workers or threads, and no more: the next one waits until another leaves.
 BOUNDED = ("spst", "thread-pool", "prefork")
-POOLS = ("mpmt", "prefork", "prefork-event-loop")
+POOLS = ("mpmt", "prefork", "prefork-event-loop", "prefork-event-loop-uvloop")
 ROOM = {"WORKERS": "5", "THREADS": "5"}
 SLEEP = b"!sleep=150000 x\n"
 
@@ -319,10 +319,16 @@ def test_out_of_descriptors_it_pauses_and_goes_on(model: str) -> None:
             process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds(), 1024))
         with running.connect() as client:
             client.send(b"later\n")
-            running.wait_for_line(r"cannot accept|event loop: .*[Aa]ccept|Too many open files")
+            if model in VARIANTS:  # libuv turns it away at once instead, with a descriptor that it keeps for that
+                assert client.at_end()
+            else:
+                running.wait_for_line(r"cannot accept|event loop: .*[Aa]ccept|Too many open files")
             for process in acceptors:
                 process.rlimit(psutil.RLIMIT_NOFILE, (1024, 1024))
-            assert client.line() == b"later\n"
+            if model not in VARIANTS:
+                assert client.line() == b"later\n"
+        with running.connect() as client:
+            assert client.ask(b"on\n") == b"on\n"
         cpu = sum(sum(process.cpu_times()[:2]) for process in acceptors)
         assert cpu < 2
 

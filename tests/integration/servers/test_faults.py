@@ -5,16 +5,16 @@ import signal
 import psutil
 import pytest
 
-from servers.models import MODELS
+from servers.models import SERVERS
 from tests.integration.servers.running import Client, Running, server
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(60)
-POOLS = ("mpmt", "prefork", "prefork-event-loop")
+POOLS = ("mpmt", "prefork", "prefork-event-loop", "prefork-event-loop-uvloop")
 FORKING = (*POOLS, "mpst")
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", SERVERS)
 def test_faults_are_refused_unless_allowed(model: str) -> None:
     with server(model) as running, running.connect() as client:
         for name in (b"segv", b"exit", b"raise", b"oom", b"lie"):
@@ -22,7 +22,7 @@ def test_faults_are_refused_unless_allowed(model: str) -> None:
         assert client.ask(b"on\n") == b"on\n"
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", SERVERS)
 def test_a_lie_is_told_and_a_raise_drops_only_its_connection(model: str) -> None:
     with server(model, ALLOW_FAULTS="1") as running:
         for wait in (b"", b"!sleep=1000 "):
@@ -38,7 +38,7 @@ def test_a_lie_is_told_and_a_raise_drops_only_its_connection(model: str) -> None
         assert sum("was dropped: AskedForError: !crash=raise" in line for line in running.lines) == 2
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", SERVERS)
 @pytest.mark.parametrize(
     ("name", "code", "words"),
     [(b"segv", -signal.SIGSEGV, r"was killed by SIGSEGV"), (b"exit", 13, r"exited with code 13")],

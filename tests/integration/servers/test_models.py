@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from servers.models import MODELS
+from servers.models import SERVERS
 from tests.integration.servers.running import Client, Running, server
 from tests.waiting import wait_until
 
@@ -87,19 +87,21 @@ def test_thread_pool_has_all_its_threads_before_the_first_client() -> None:
         has_shape(running, 1, [8])
 
 
-def test_prefork_event_loop_has_its_workers_of_one_thread_and_any_number_of_clients() -> None:
-    with server("prefork-event-loop", WORKERS="2") as running, ExitStack() as stack:
+@pytest.mark.parametrize("model", ["prefork-event-loop", "prefork-event-loop-uvloop"])
+def test_prefork_event_loop_has_its_workers_of_one_thread_and_any_number_of_clients(model: str) -> None:
+    with server(model, WORKERS="2") as running, ExitStack() as stack:
         connected(stack, running, 12)
         has_shape(running, 3, [1, 1, 1])
 
 
-def test_event_loop_has_one_thread_for_all() -> None:
-    with server("event-loop") as running, ExitStack() as stack:
+@pytest.mark.parametrize("model", ["event-loop", "event-loop-uvloop"])
+def test_event_loop_has_one_thread_for_all(model: str) -> None:
+    with server(model) as running, ExitStack() as stack:
         connected(stack, running)
         has_shape(running, 1, [1])
 
 
-@pytest.mark.parametrize("model", [model for model in MODELS if model != "spst"])
+@pytest.mark.parametrize("model", [model for model in SERVERS if model != "spst"])
 def test_waits_of_concurrent_clients_overlap(model: str) -> None:
     with server(model, WORKERS="5", THREADS="5") as running, ExitStack() as stack:
         clients = connected(stack, running)

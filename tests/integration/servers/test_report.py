@@ -7,15 +7,15 @@ from contextlib import ExitStack
 import psutil
 import pytest
 
-from servers.models import MODELS
+from servers.models import SERVERS
 from tests.integration.servers.running import server
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(60)
-POOLS = ("mpmt", "prefork", "prefork-event-loop")
+POOLS = ("mpmt", "prefork", "prefork-event-loop", "prefork-event-loop-uvloop")
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", SERVERS)
 def test_the_report_agrees_with_the_totals_and_with_what_clients_got(model: str) -> None:
     with server(model) as running:
         for _ in range(3):
@@ -74,7 +74,7 @@ def test_what_a_killed_child_had_served_is_not_lost() -> None:
         assert running.report()["served"] == 5
 
 
-@pytest.mark.parametrize("model", ["spst", "spmt", "thread-pool", "event-loop", "prefork"])
+@pytest.mark.parametrize("model", ["spst", "spmt", "thread-pool", "event-loop", "prefork", "event-loop-uvloop"])
 def test_replies_are_counted_to_the_last_one_when_the_drain_is_cut(model: str) -> None:
     """The client gets replies until it is cut off: as many as were counted, not one more or less."""
     for _ in range(3):

@@ -38,9 +38,20 @@ def test_what_the_kernel_does_not_tell_is_null_and_not_zero(tmp_path):
     before = Reading(1.0, 2.0, 0.0, generator.read_throttling(tmp_path))
     found = generator.spent("w", before, Reading(3.0, 2.5, 0.25, generator.read_throttling(tmp_path)))
     assert found == {
-        "worker": "w", "window_s": 2.0, "cpu_used_s": 0.5, "cpu_share": 0.25, "cpu_limit": None, "periods": None,
+        "worker": "w", "window_s": 2.0, "cpu_used_s": 0.5, "cpu_spun_s": 0.0, "cpu_share": 0.25,
+        "cpu_limit": None, "periods": None,
         "throttled_periods": None, "gc_s": 0.25,
     }  # fmt: skip
+
+
+def test_what_was_spun_is_no_work_and_never_more_than_was_used():
+    nothing = Throttling(None, None, None)
+    before, after = Reading(0.0, 1.0, 0.0, nothing, spun_s=0.5), Reading(2.0, 2.5, 0.0, nothing, spun_s=1.5)
+    found = generator.spent("w", before, after)
+    assert (found["cpu_used_s"], found["cpu_spun_s"], found["cpu_share"]) == (1.5, 1.0, 0.25)
+    # Spinning is measured by the clock: a process that had to wait for its CPU meanwhile used less.
+    late = Reading(2.0, 1.5, 0.0, nothing, spun_s=1.5)
+    assert generator.spent("w", before, late)["cpu_share"] == 0.0
 
 
 def test_counters_are_differences_over_the_window():

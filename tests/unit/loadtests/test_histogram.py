@@ -42,6 +42,14 @@ def test_merging_is_the_same_as_recording_everything_in_one_place(some, others):
 
 
 @given(samples)
+def test_recording_many_is_the_same_as_recording_each(values):
+    histogram = Histogram()
+    added = histogram.record_many(values[:3]) + histogram.record_many(values[3:])
+    assert histogram == histogram_of(values)
+    assert added == histogram.counts
+
+
+@given(samples)
 def test_merging_with_an_empty_histogram_changes_nothing(values):
     merged = Histogram()
     merged.merge(histogram_of(values))

@@ -1,11 +1,12 @@
 import itertools
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtests import recorder as module
-from loadtests.recorder import Recorder
+from loadtests.recorder import Batch, Recorder
 
 
 def request(recorder, clock, sent_at, done_at, size=10):
@@ -69,6 +70,15 @@ def test_what_is_in_flight_at_the_closing_is_known_although_it_is_cut_later():
     recorder.finish(1.5)
     wire = recorder.to_wire()
     assert (wire["users"], wire["in_flight"], wire["in_flight_at_end"]) == (3, 2, 1)
+
+
+def test_users_that_came_late_are_absent_for_a_share_of_the_window():
+    recorder = Recorder(0.0, 1.0, 3.0)
+    for joined_at in (0.5, 1.0, 1.5, 2.0, 9.0):
+        recorder.join(now=joined_at)
+    recorder.finish(9.5)
+    # A quarter, a half, and the whole of it.
+    assert recorder.to_wire()["users_absent"] == 1.75
 
 
 def test_a_user_is_starved_when_no_reply_came_inside_the_window():
@@ -256,3 +266,52 @@ def test_slices_neither_overlap_nor_leave_gaps_and_lose_no_request(gaps, warmup_
     assert sum(piece["ok"] for piece in slices) == len(gaps)
     assert all(one["end_s"] == other["start_s"] for one, other in itertools.pairwise(slices))
     assert all(piece["end_s"] - piece["start_s"] <= 1 + 1e-6 for piece in slices)
+
+
+# --- a batch at a time ---
+
+lags = st.floats(0, 0.05)
+
+
+@given(st.lists(st.tuples(st.floats(0.001, 0.3), lags, lags), max_size=60), st.booleans())
+def test_a_batch_at_a_time_counts_the_same_as_each_request_at_once(requests, open_loop):
+    """Of one user, whose requests each have a time to be answered in, a lag, and a pause before the next."""
+    each, batched = (Recorder(0.0, 1.0, 3.0, open_loop=open_loop) for _ in range(2))
+    clock, other = each.join(), batched.join()
+    batch, now = Batch(), 0.1
+    for service_s, lag_s, pause_s in requests:
+        due, sent_at, done_at = now, now + lag_s, now + lag_s + service_s
+        if open_loop:
+            each.begin_slot(clock, due, sent_at, was_idle=False)
+            batched.slot_sent(due, sent_at)
+        else:
+            due = sent_at
+            each.begin(clock, sent_at)
+        each.ok(clock, done_at, 10)
+        batch.sent += 1
+        other.due_at, other.sent_at, other.done_at = due, sent_at, -math.inf
+        # As the engine does it: what came before the edge is added first.
+        if done_at >= batched.edge:
+            batched.add(batch, 10)
+            batched.cut(done_at)
+        batch.latency_s.append(done_at - due)
+        batch.service_time_s.append(done_at - sent_at)
+        batch.send_lag_s.append(sent_at - due)
+        other.done_at = other.replied_at = done_at
+        now = done_at + pause_s
+    batched.add(batch, 10)
+    end = max(now, 3.5)
+    each.finish(end)
+    batched.finish(end)
+    assert batched.to_wire() == each.to_wire()
+
+
+def test_an_emptied_batch_keeps_its_lists():
+    batch = Batch()
+    append = batch.latency_s.append
+    append(0.5)
+    recorder = Recorder(0.0, 0.0, None)
+    assert recorder.add(batch, 10).ok == 1
+    append(0.25)
+    added = recorder.add(batch, 10)
+    assert (added.ok, added.total_us, sum(added.counts.values())) == (1, 250_000, 1)

@@ -32,6 +32,14 @@ def test_lines_do_not_depend_on_how_the_stream_is_cut(stream: bytes, cuts: list[
     assert split(pieces) == expected(stream)
 
 
+@given(streams, streams)
+def test_what_is_a_line_by_itself_is_what_a_feed_would_return(before: bytes, data: bytes) -> None:
+    splitter = LineSplitter(MAX_LINE)
+    splitter.feed(before)
+    is_line = splitter.is_line(data)
+    assert data == b"" or is_line == (splitter.feed(data) == [data])
+
+
 @given(streams)
 def test_single_bytes_give_the_same_lines(stream: bytes) -> None:
     assert split([stream[at : at + 1] for at in range(len(stream))]) == expected(stream)

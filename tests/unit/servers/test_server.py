@@ -1,9 +1,9 @@
 """Admission and refusal, with real sockets and failures that cannot be brought about from outside."""
 
+import _thread
 import os
 import signal
 import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -34,11 +34,11 @@ def client(server: Server) -> Iterator[socket.socket]:
 def test_a_thread_that_cannot_be_started_refuses_the_client(
     server: Server, client: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: object) -> None:
+    def fail(*_: object) -> None:
         server.draining = True  # ends the accept loop after this connection
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Thread, "start", fail)
+    monkeypatch.setattr(_thread, "start_new_thread", fail)
     spmt.serve(server)
     assert client.recv(100) == b"!error server is full: 0 connections\n"
     assert client.recv(100) == b""

@@ -1,6 +1,5 @@
 """A pool thread that dies, which no client can bring about."""
 
-import os
 import signal
 import threading
 
@@ -19,6 +18,7 @@ def test_a_dead_thread_is_replaced_and_counted_and_keeps_its_counts(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(threads, "_LOOK_S", 0.01)
+    main = threading.get_ident()
     config = read_config({"THREADS": "2"}, cpus=1.0)
     done = threading.Event()
     runs: list[int] = []
@@ -30,7 +30,7 @@ def test_a_dead_thread_is_replaced_and_counted_and_keeps_its_counts(
         if len(runs) == 1:
             raise SystemExit
         if len(runs) == 3:
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pthread_kill(main, signal.SIGTERM)
         done.wait()
 
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
@@ -54,12 +54,13 @@ def test_threads_that_cannot_be_started_are_told_and_tried_again(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(threads, "_LOOK_S", 0.01)
+    main = threading.get_ident()
     tries: list[threading.Thread] = []
 
     def start(thread: threading.Thread) -> None:
         tries.append(thread)
         if len(tries) == 3:
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pthread_kill(main, signal.SIGTERM)
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", start)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from servers.models import MODELS
+from servers.models import SERVERS
+from tests.unit.testbed.made_runs import make_run
 
 PROJECT = Path(__file__).parents[3]
 
@@ -26,7 +27,7 @@ def refusal(*arguments: str, **environment: str) -> str:
 
 
 def test_an_unknown_model_is_named_with_the_known_ones() -> None:
-    assert refusal("build", "spxt") == (f"orchestrate.py: MODEL: found 'spxt', allowed: {', '.join(MODELS)}")
+    assert refusal("build", "spxt") == (f"orchestrate.py: MODEL: found 'spxt', allowed: {', '.join(SERVERS)}")
 
 
 def test_a_missing_sweep_file_is_named() -> None:
@@ -69,7 +70,7 @@ def test_dry_run_prints_every_trial_and_the_expected_time_and_writes_nothing(tmp
 def test_models_are_listed_with_what_they_are() -> None:
     done = orchestrate("models")
     assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()[: len(MODELS)]] == list(MODELS)
+    assert [line.split()[0] for line in done.stdout.splitlines()[: len(SERVERS)]] == list(SERVERS)
     assert "asyncio" in done.stdout
 
 
@@ -77,3 +78,38 @@ def test_no_command_shows_the_commands() -> None:
     done = orchestrate()
     assert done.returncode == 2
     assert "COMMAND" in done.stderr
+
+
+def test_compare_and_results_refuse_in_one_line(tmp_path: Path) -> None:
+    assert "no results here, manifest.json is missing" in refusal("compare", str(tmp_path), str(tmp_path / "b"))
+    assert "allowed: two or more" in refusal("compare", str(tmp_path))
+    assert "--fail-if: found 'p98'" in refusal("compare", str(tmp_path), str(tmp_path), "--fail-if", "p98")
+    assert "nothing has been measured yet" in refusal("results", "--results", str(tmp_path / "none"))
+
+
+def test_report_refuses_in_one_line_that_says_what_was_found_and_what_is_allowed(tmp_path: Path) -> None:
+    gone, empty = tmp_path / "gone", tmp_path / "empty"
+    empty.mkdir()
+    (empty / "manifest.json").write_text("{}")
+    for path in (gone, tmp_path, tmp_path / "empty" / "manifest.json"):
+        line = refusal("report", str(path))
+        assert line.startswith(f"orchestrate.py: {path}: no results here, manifest.json is missing or cannot be read")
+        assert "allowed: a directory such as results/<sweep>-<time>; `orchestrate.py results` lists them" in line
+    assert refusal("report", str(empty)) == (
+        f"orchestrate.py: {empty}: no finished trial here, so there is nothing to report; run the sweep first"
+    )
+    assert refusal("report", "--results", str(gone)) == (
+        f"orchestrate.py: {gone}: no results yet, so there is nothing to report; `make demo` runs a first sweep"
+    )
+
+
+def test_report_of_the_web_pages_runs_needs_an_engine_and_says_so(tmp_path: Path) -> None:
+    line = refusal("report", "web", "--results", str(tmp_path), DOCKER_HOST="unix:///nonexistent/docker.sock")
+    assert line.startswith("orchestrate.py: Docker is not running; run: ")
+
+
+def test_report_writes_the_page_and_names_it(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "made")
+    done = orchestrate("report", str(run))
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"report: {run / 'report.html'}\n", "")
+    assert (run / "report.html").read_text().startswith("<!DOCTYPE html>")

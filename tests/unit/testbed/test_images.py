@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from servers.models import MODELS
+from servers.models import SERVERS
 from testbed import images
 from testbed.errors import UserError
 
@@ -46,16 +46,19 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_model_has_a_build_target_that_starts_it_and_a_service_with_its_own_port() -> None:
     dockerfile = (PROJECT / "images/server/Dockerfile").read_text()
     targets = re.findall(
-        r'^FROM server AS (\S+)\nL.*threadmill\.model="(\S+)"\nENTRYPOINT \["python3", "-m", "servers", "(\S+)"\]$',
+        r"^FROM (?:server|server-uvloop) AS (\S+)\n"
+        r'L.*threadmill\.model="(\S+)"\nENTRYPOINT \["python3", "-m", "servers", "(\S+)"\]$',
         dockerfile,
         re.MULTILINE,
     )
-    assert targets == [(model, model, model) for model in MODELS]
+    assert targets == [(model, model, model) for model in SERVERS]
     services = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
-    published = sorted(port for model in MODELS for port in services[model]["ports"])
-    assert published == [f"127.0.0.1:{8081 + nth}:8081" for nth in range(len(MODELS))]
-    assert {services[model]["build"]["target"] for model in MODELS} == set(MODELS)
-    assert services["locust"]["environment"]["TARGETS"].split(",") == list(MODELS)
+    published = sorted(port for model in SERVERS for port in services[model]["ports"])
+    # 8089 is Locust's page.
+    assert published == [f"127.0.0.1:{port}:8081" for port in (*range(8081, 8089), 8091, 8092)]
+    assert {services[model]["build"]["target"] for model in SERVERS} == set(SERVERS)
+    assert services["locust"]["environment"]["TARGETS"].split(",") == list(SERVERS)
+    assert {f"probe-{model}" for model in SERVERS} <= set(services)
 
 
 def test_only_steps_that_take_time_are_shown_and_each_once() -> None:
@@ -121,6 +124,6 @@ def test_the_file_the_user_names_wins_over_the_machines_own_certificates(tmp_pat
 
 def test_no_committed_lock_file_names_a_package_index() -> None:
     locked = [path.read_text() for path in (PROJECT / "requirements").glob("*.txt")]
-    assert len(locked) == 5
+    assert len(locked) == 6
     assert all("--hash=sha256:" in text for text in locked)
     assert not any(re.search(r"https?://|--index|--extra-index|--find-links|\w+@", text) for text in locked)

@@ -142,6 +142,13 @@ def test_starved_users_of_a_model_whose_slots_are_held_for_good_are_not_in_the_s
     assert status(**pool, users_starved=55) == "fail"
 
 
+def test_users_that_came_late_count_by_their_share_of_the_window() -> None:
+    users = EVIDENCE.users
+    assert status(users=users + 4) == "fail"
+    assert status(users=users + 4, users_absent=4.0) == "pass"
+    assert status(users_absent=4.0) == "fail"
+
+
 def test_starved_users_where_turns_change_hands_leave_too_few_cycles_to_tell() -> None:
     assert status(users=64, users_starved=56) == "unknown"
     assert (

@@ -88,3 +88,20 @@ def test_pool_sizes_are_axes_only_of_models_that_have_a_pool() -> None:
     ]
     wider = plan.cells(sweep("models: [spst, mpmt]\npools: {workers: [2, 4]}\n"))
     assert [(cell.model, cell.workers) for cell in wider] == [("spst", 0), ("mpmt", 2), ("mpmt", 4)]
+
+
+def test_the_engine_of_the_generator_is_an_axis_and_fast_unless_asked_otherwise() -> None:
+    assert [(cell.engine, cell.precise) for cell in plan.cells(sweep("models: spst\n"))] == [("fast", False)]
+    both = "models: spst\nload: {engine: [fast, plain]}\n"
+    assert [cell.engine for cell in plan.cells(sweep(both))] == ["fast", "plain"]
+    assert [cell.engine for cell in plan.cells(sweep(both + "exclude: [{engine: plain}]\n"))] == ["fast"]
+    precise = "models: spst\nload: {mode: open, rate: 100, precise: true}\n"
+    assert [cell.precise for cell in plan.cells(sweep(precise))] == [True]
+
+
+def test_the_network_path_is_an_axis_and_can_be_excluded() -> None:
+    both = "models: spst\nnetwork: [bridge, shared]\n"
+    assert [cell.network for cell in plan.cells(sweep(both))] == ["bridge", "shared"]
+    assert plan.varying_fields(plan.cells(sweep(both))) == ["model", "cpus", "network"]
+    assert [cell.network for cell in plan.cells(sweep(both + "exclude: [{network: shared}]\n"))] == ["bridge"]
+    assert [cell.network for cell in plan.cells(sweep("models: spst\n"))] == ["bridge"]

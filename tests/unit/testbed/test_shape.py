@@ -2,7 +2,7 @@
 
 import pytest
 
-from servers.models import MODELS
+from servers.models import MODELS, VARIANTS
 from testbed.shape import Shape, check, expected, interpreters, serving_slots
 
 # With 3 workers and 5 threads: what 1 and what 7 open connections make of it.
@@ -29,6 +29,13 @@ def test_each_model_has_its_shape_slots_and_interpreters(model: str) -> None:
 
 def test_every_model_that_can_be_run_has_a_shape() -> None:
     assert set(MODELS) <= set(TABLE)
+
+
+def test_a_variant_has_the_shape_of_its_model() -> None:
+    for variant, model in VARIANTS.items():
+        assert expected(variant, 7, 3, 5) == expected(model, 7, 3, 5)
+        assert serving_slots(variant, 3, 5) == serving_slots(model, 3, 5)
+        assert interpreters(variant, 3) == interpreters(model, 3)
 
 
 @pytest.mark.parametrize("function", [lambda m: expected(m, 1, 1, 1), lambda m: serving_slots(m, 1, 1)])

@@ -18,6 +18,7 @@ from testbed.statistics import (
     required_repeats,
     smallest_sample,
     supports,
+    unpaired_ratio_interval,
     warnings,
 )
 
@@ -217,3 +218,37 @@ def test_percentile_ranks_hold_the_percentile_with_95_percent_and_are_tight(coun
     assert below.sf(high - 1) <= 0.025 + 1e-12
     assert below.cdf(low) > 0.025 - 1e-12
     assert below.sf(high - 2) > 0.025 - 1e-12
+
+
+# --- ratios of two runs ---
+
+
+@pytest.mark.parametrize(("count", "other", "spread"), [(3, 3, 1.0), (5, 3, 1.0), (5, 5, 3.0)])
+def test_the_ratio_of_two_runs_covers_the_truth_as_often_as_it_claims(count: int, other: int, spread: float) -> None:
+    rng = np.random.default_rng(3)
+    covered = 0
+    for _ in range(400):
+        a = 2.0 * rng.lognormal(sigma=0.1, size=count)
+        b = rng.lognormal(sigma=0.1 * spread, size=other)
+        found = unpaired_ratio_interval(a.tolist(), b.tolist())
+        assert found.low is not None and found.high is not None
+        covered += found.low <= 2.0 <= found.high
+    assert 0.91 <= covered / 400 <= 0.99
+
+
+def test_two_runs_with_too_few_values_give_a_ratio_alone() -> None:
+    found = unpaired_ratio_interval([2.0, 2.0, 2.0], [1.0, 1.0])
+    assert (found.estimate, found.low, found.count) == (2.0, None, 2)
+    assert "no interval from 2 trials a side" in found.note
+
+
+def test_runs_that_agree_to_the_last_bit_give_an_interval_without_width() -> None:
+    found = unpaired_ratio_interval([4.0] * 3, [2.0] * 3)
+    assert (found.estimate, found.low, found.high) == (2.0, 2.0, 2.0)
+
+
+def test_values_without_a_logarithm_are_left_out_and_counted() -> None:
+    found = unpaired_ratio_interval([4.0, 4.0, 4.0, 0.0], [2.0, 2.0, 2.0])
+    assert (found.estimate, found.note) == (2.0, "1 values left out: they have no logarithm")
+    with pytest.raises(ValueError, match="one side has no value"):
+        unpaired_ratio_interval([0.0], [1.0])

@@ -78,6 +78,12 @@ def test_connection_takes_its_three_forms() -> None:
             "some.yaml:2: load.rate: found 0, allowed: requests per second, 0.1 to",
         ),
         ("name: a\nload: {arrivals: poisson}\n", "allowed: arrivals only with the open modes"),
+        ("name: a\nload: {engine: quick}\n", "load.engine: found 'quick', allowed: 'fast' or 'plain'"),
+        ("name: a\nload: {precise: true}\n", "allowed: precise only with the open modes and engine fast"),
+        (
+            "name: a\nload: {mode: open, rate: 100, engine: plain, precise: true}\n",
+            "allowed: precise only with the open modes and engine fast",
+        ),
         ("name: a\nload: {mode: relative, slo: {p99: 5ms}}\n", "allowed: at beside mode relative, which needs it"),
         ("name: a\nload: {mode: capacity, slo: {p90: 5ms}}\n", "load.slo.p90: unknown key, allowed: p99"),
         ("name: a\nlimits: {cpus: 0.5, limit: cpuset}\n", "allowed: whole cpus with limit cpuset"),

@@ -161,6 +161,12 @@ topologies = st.builds(
 ).filter(lambda topology: bool(topology.cores))
 
 
+def test_a_whole_core_that_is_left_over_goes_to_the_generator() -> None:
+    uneven = Topology((Core((0, 3), 0), Core((1, 4), 0), Core((2,), 0)))
+    found = partition(uneven, 4.0, 1)
+    assert (found.server, found.generator, found.isolated) == ("0-1,3-4", "2", True)
+
+
 @given(topologies, st.floats(0.05, 200), st.integers(1, 32))
 def test_sets_are_of_the_machine_never_empty_and_disjoint_by_cores_where_isolated(
     topology: Topology, cpus: float, workers: int

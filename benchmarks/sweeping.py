@@ -1,0 +1,32 @@
+"""Running a sweep from a benchmark: its rows, without what it prints."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+Row = dict[str, str]
+
+
+def rows(**fields: Any) -> list[Row]:
+    """The rows of trials.csv of a sweep with these fields, run to its end. RuntimeError if it could not be."""
+    with tempfile.TemporaryDirectory(prefix="threadmill-bench-") as place:
+        directory = Path(place)
+        file = directory / "sweep.yaml"
+        file.write_text(yaml.safe_dump(fields))
+        command = [sys.executable, str(PROJECT / "orchestrate.py"), "sweep", str(file)]
+        command += ["--results", str(directory / "results")]
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+        if done.returncode not in (0, 1):
+            raise RuntimeError(f"the sweep could not be run: {done.stderr.strip()[-500:]}")
+        (results,) = (directory / "results").iterdir()
+        with (results / "trials.csv").open() as text:
+            return list(csv.DictReader(text))

@@ -1,0 +1,129 @@
+"""What probes tell of the servers: the latest line of each, and those of the run under way.
+
+A probe beside a server started by hand POSTs a line of JSON a second to /threadmill/samples: the levels as they are,
+the counters as their growth since the line before (`cpu_used_us_since_last`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+SCHEMA_VERSION = 1
+MOST_LINES = 7_200
+"""Kept of each model: two hours at one line a second. The oldest go first."""
+MOST_BYTES = 65_536
+FRESH_S = 5.0
+"""A figure older than this is no live figure any more."""
+
+Line = Mapping[str, Any]
+
+
+class BadSampleError(ValueError):
+    """One line that says what is wrong with a posted sample."""
+
+
+class Samples:
+    """By model; `clock` gives Unix time in seconds."""
+
+    def __init__(self, models: Collection[str], clock: Callable[[], float] = time.time) -> None:
+        self._models = tuple(models)
+        self._clock = clock
+        self._lines: dict[str, deque[tuple[float, Line]]] = {}
+
+    def add(self, line: Any) -> None:
+        """Raises BadSampleError."""
+        if not isinstance(line, dict) or line.get("schema_version") != SCHEMA_VERSION:
+            raise BadSampleError(f"a sample is a JSON object with schema_version {SCHEMA_VERSION}")
+        model = line.get("model")
+        if model not in self._models:
+            raise BadSampleError(f"model: one of {', '.join(self._models)}, not {str(model)[:40]!r}")
+        self._lines.setdefault(model, deque(maxlen=MOST_LINES)).append((self._clock(), line))
+
+    def latest(self, model: str) -> tuple[float, Line] | None:
+        """Age in seconds and content of the last line; None where none is fresh."""
+        lines = self._lines.get(model)
+        if not lines:
+            return None
+        arrived, line = lines[-1]
+        age_s = self._clock() - arrived
+        return (age_s, line) if age_s <= FRESH_S else None
+
+    def recent(self, model: str, count: int) -> list[Line]:
+        """The last `count` lines."""
+        return [line for _, line in list(self._lines.get(model, ()))[-count:]]
+
+    def between(self, model: str, from_unix: float, to_unix: float) -> list[Line]:
+        """The lines that arrived in between."""
+        return [line for arrived, line in self._lines.get(model, ()) if from_unix <= arrived <= to_unix]
+
+
+Row = dict[str, str]
+
+COLUMNS = {"what": "Server", "now": "Now", "meaning": "What it is"}
+
+_ABSENT = "-"
+
+
+def table(model: str, latest: tuple[float, Line] | None, lines: list[Line]) -> list[Row]:
+    """The rows of the Server tab: what is known of the target, and what it means. `lines` are the last two."""
+    if latest is None:
+        help_text = f"no probe tells of it; to start one: docker compose up -d probe-{model}"
+        return [{"what": model, "now": _ABSENT, "meaning": help_text}]
+    age_s, line = latest
+    seconds = line["unix"] - lines[-2]["unix"] if len(lines) > 1 else None
+    limits = line.get("limits") or {}
+    rows = [
+        (model, f"{age_s:.0f} s ago", "the target of the run, and the age of these figures"),
+        ("CPU", _cpu(line, limits, seconds), "cores used, of its limit"),
+        ("throttled", _throttled(line), "share of the quota periods in which it was stopped"),
+        ("memory", _memory(line.get("memory_now_bytes"), limits), "charged to its control group, of its limit"),
+        ("PSS", _mib(line.get("pss_bytes")), "proportional set size of all its processes"),
+        ("processes", _count(line.get("processes")), "made by fork, and the first one"),
+        ("threads", _count(line.get("threads")), "of all processes together, main threads included"),
+        ("voluntary switches", _rate(line, "voluntary_switches", seconds), "gave up the CPU to wait; seen alive only"),
+        ("involuntary switches", _rate(line, "involuntary_switches", seconds), "was preempted; seen alive only"),
+        ("connections", _count(line.get("established")), "established, accepted or still queued"),
+        ("accept queue", _count(line.get("accept_queue")), "connections that wait for accept()"),
+        ("overflows", _rate(line, "listen_overflows", seconds), "connections dropped because that queue was full"),
+    ]
+    return [{"what": what, "now": now, "meaning": meaning} for what, now, meaning in rows]
+
+
+def _count(value: Any) -> str:
+    return _ABSENT if value is None else f"{value:,}"
+
+
+def _mib(value: Any) -> str:
+    return _ABSENT if value is None else f"{value / 2**20:.1f} MiB"
+
+
+def _memory(value: Any, limits: Mapping[str, Any]) -> str:
+    limit = limits.get("memory_bytes")
+    return _mib(value) + (f" of {limit / 2**20:.0f}" if limit and value is not None else "")
+
+
+def _grown(line: Line, name: str) -> Any:
+    return line.get(f"{name}_since_last")
+
+
+def _cpu(line: Line, limits: Mapping[str, Any], seconds: float | None) -> str:
+    used = _grown(line, "cpu_used_us")
+    if used is None or not seconds:
+        return _ABSENT
+    limit = limits.get("cpus")
+    return f"{used / 1e6 / seconds:.2f}" + (f" of {limit:g}" if limit else "")
+
+
+def _throttled(line: Line) -> str:
+    stopped, periods = _grown(line, "throttled_periods"), _grown(line, "periods")
+    if stopped is None or periods is None:
+        return _ABSENT
+    return f"{stopped / periods:.0%}" if periods else "0%"
+
+
+def _rate(line: Line, name: str, seconds: float | None) -> str:
+    grown = _grown(line, name)
+    return _ABSENT if grown is None or not seconds else f"{grown / seconds:,.0f} /s"

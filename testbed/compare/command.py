@@ -1,0 +1,143 @@
+"""`orchestrate.py compare A B [C...]`: the first run is the base, each other one is compared with it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from testbed import runs
+from testbed.compare import gate, view
+from testbed.compare.conditions import Conditions, canary_ratio, conditions, speed_ratio
+from testbed.compare.gate import Condition, Gate
+from testbed.compare.join import Join, as_json, join
+from testbed.errors import UserError
+from testbed.progress import plain
+from testbed.results import write_atomically
+from testbed.runs import Run
+
+SCHEMA_VERSION = 1
+
+# A table for each group, so that one has room on a terminal of 80.
+_GROUPS = (("throughput", "p50", "p99"), ("cpu", "memory"))
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One run against the base."""
+
+    base: Run
+    other: Run
+    conditions: Conditions
+    joined: Join
+    gates: list[Gate]
+    canary: float | None
+    """How much more the canaries of the second run served: the machine's own drift between the runs."""
+    speed: float | None
+    """How much faster the machine calibrated in the second run."""
+
+    def drift_line(self) -> str | None:
+        """The machine's drift in words; None where nothing tells it."""
+        known = [("the canary served", self.canary), ("the calibration gave", self.speed)]
+        parts = [f"{what} {ratio:.2f} times as much" for what, ratio in known if ratio is not None]
+        if not parts:
+            return None
+        return (
+            f"the machine itself between the runs: {', '.join(parts)} in the second; "
+            "no interval here covers that: believe only differences well beyond it, or run both sides again in turn"
+        )
+
+
+def compare(paths: Sequence[Path], conditions_to_fail: Sequence[Condition], force: bool) -> list[Pair]:
+    """Read and join. UserError where runs have no cell in common, or ran under other conditions without `force`."""
+    if len(paths) < 2:
+        raise UserError(f"compare: found {len(paths)} directory, allowed: two or more, the first is the base")
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise UserError(f"compare: found {paths[-1]} twice or more, allowed: different directories")
+    base = runs.read(paths[0])
+    return [_pair(base, runs.read(path), conditions_to_fail, force) for path in paths[1:]]
+
+
+def _pair(base: Run, other: Run, fail_if: Sequence[Condition], force: bool) -> Pair:
+    found = conditions(base.manifest, other.manifest, base.sweep, other.sweep)
+    if found.refused and not force:
+        raise UserError(
+            f"{other.path}: ran under other conditions than {base.path}: {'; '.join(found.refused)}; "
+            "--force compares them all the same"
+        )
+    joined = join(base.rows, other.rows, base.sweep.get("models") or ())
+    if not joined.cells:
+        raise UserError(
+            f"{other.path}: no cell in common with {base.path}; allowed: runs of which some cells are equal in model, "
+            "limits, workload and load"
+        )
+    return Pair(
+        base,
+        other,
+        found,
+        joined,
+        [gate.apply(one, joined) for one in fail_if],
+        canary_ratio(base.rows, other.rows),
+        speed_ratio(base.manifest, other.manifest),
+    )
+
+
+def show(pair: Pair, console: Console) -> None:
+    """Print one pair: conditions, tables, words, gates."""
+    say = plain(console)
+    say(f"first:  {pair.base.path} ({pair.base.manifest.get('started_utc', 'time not known')})")
+    say(f"second: {pair.other.path} ({pair.other.manifest.get('started_utc', 'time not known')})")
+    for line in view.condition_lines(pair.conditions):
+        say(line)
+    for measures in _GROUPS:
+        console.print(view.table("second / first", pair.joined, measures))
+    say(view.LEGEND)
+    for line in view.summary_words(pair.joined):
+        say(line)
+    for extra in (view.chance(pair.joined), pair.drift_line()):
+        if extra:
+            say(extra)
+    for line in view.one_sided(pair.joined, pair.base.name, pair.other.name):
+        say(line)
+    name = view.cell_name(pair.joined)
+    for one in pair.gates:
+        for line in one.lines(name):
+            say(line)
+
+
+def pair_json(pair: Pair) -> dict[str, Any]:
+    return {
+        "first": str(pair.base.path),
+        "second": str(pair.other.path),
+        "conditions": asdict(pair.conditions),
+        "drift": {"canary_throughput": pair.canary, "calibrated_speed": pair.speed},
+        **as_json(pair.joined),
+        "fail_if": [one.as_json() for one in pair.gates],
+    }
+
+
+def command(
+    paths: Sequence[Path], fail_if: Sequence[str], force: bool, as_json_text: bool, html: Path | None, console: Console
+) -> int:
+    """Compare, print, write. Exit code: 0, or of the gates: 1 failed, 3 cannot be judged."""
+    pairs = compare(paths, [gate.parse(text) for text in fail_if], force)
+    if as_json_text:
+        document = {"schema_version": SCHEMA_VERSION, "comparisons": [pair_json(pair) for pair in pairs]}
+        plain(console)(json.dumps(document, indent=2))
+    else:
+        for number, pair in enumerate(pairs):
+            if number:
+                plain(console)("")
+            show(pair, console)
+    if html is not None:
+        from testbed.compare.page import page
+
+        try:
+            write_atomically(html, page(pairs))
+        except OSError as error:
+            raise UserError(f"--html: {html}: cannot be written: {error.strerror}") from None
+        if not as_json_text:
+            plain(console)(f"page: {html}")
+    return gate.worst([one for pair in pairs for one in pair.gates])

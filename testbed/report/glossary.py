@@ -1,0 +1,39 @@
+"""The models and the terms, for who meets them first."""
+
+from markupsafe import Markup
+
+from servers.models import SERVERS, describe
+from testbed.report.html import swatch
+from testbed.report.view import View
+
+TERMS = {
+    "CPU limit": "0.5 CPU means half of one processor's time.",
+    "p50, p99": "half, or 99 %, of the requests were answered within this time; p99 tells of the slow ones.",
+    "latency": "from when a request was due to be sent until its reply; in a closed loop from sending, with the time "
+    "to connect where one is made.",
+    "throttled": "stopped because the CPU limit of the current tenth of a second was used up.",
+    "accept queue": "connections that the kernel has completed and the server has not yet taken.",
+    "PSS": "memory of a process, with what it shares divided among those that share it.",
+    "context switch": "a processor turning from one thread to another: voluntary when the thread waits, involuntary "
+    "when its turn is over.",
+    "block": "one repetition of the whole plan, in shuffled order.",
+    "no difference shown": "the interval of the ratio holds 1. It does not mean that the two are equal.",
+}
+
+
+def in_short(model: str) -> str:
+    """What a model is made of: its description up to the colon."""
+    told = describe(model).partition(":")[0] if model in SERVERS else ""
+    return told[:1].lower() + told[1:].rstrip(".") if told else "not described in this version"
+
+
+def glossary(view: View) -> Markup:
+    """The models and the terms, for who meets them first."""
+    entries = []
+    for model in view.models:
+        told = describe(model) if model in SERVERS else "a model of which this version has no description"
+        entries.append(Markup("<dt>{}{}</dt><dd>{}</dd>").format(swatch(model), model, told))
+    told_terms = Markup("").join(Markup("<dt>{}</dt><dd>{}</dd>").format(name, text) for name, text in TERMS.items())
+    return Markup('<div class="lead"><h3>Models</h3><dl>{}</dl><h3>Terms</h3><dl>{}</dl></div>').format(
+        Markup("").join(entries), told_terms
+    )

@@ -1,0 +1,106 @@
+"""The shell of our pages: one self-contained HTML file with sections of words, figures and tables.
+
+Nothing is fetched: style, scripts and Plotly lie in the file. Text comes first; figures are drawn as they are scrolled
+to, by `static/figures.js`, which also describes what it understands in a figure's `plotly` beyond data and layout.
+"""
+
+import base64
+import json
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from testbed.report.colours import DARK
+
+HERE = Path(__file__).resolve().parent
+STYLES = ("page.css", "table.css", "print.css")
+SCRIPTS = ("theme.js", "figures.js", "table.js")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page. `html` is inserted as it is; `title` is text."""
+
+    anchor: str
+    title: str
+    html: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plot with its title, caption (both text) and, under it, its numbers as HTML."""
+
+    id: str
+    title: str
+    caption: str
+    plotly: dict[str, Any]
+    """`data` and `layout` as Plotly has them, and what `static/figures.js` adds."""
+    numbers_html: str = ""
+
+
+def _environment() -> Environment:
+    return Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined)
+
+
+def embedded_json(value: object) -> Markup:
+    """`value` as JSON that may stand in a <script>: nothing in it can close the element. Not-a-number becomes null."""
+    text = json.dumps(_finite(value), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def figure_html(figure: Figure) -> str:
+    """A figure for a section's `html`."""
+    template = _environment().get_template("figure.html")
+    return template.render(figure=figure, data=embedded_json(figure.plotly))
+
+
+def render(
+    title: str, lead_html: str, sections: Sequence[Section], controls_html: str = "", controls_before: str = ""
+) -> str:
+    """The whole page. `lead_html` stands above all sections, `controls_html` above the one anchored `controls_before`
+    and stays in sight along it.
+    """
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=title,
+            lead=Markup(lead_html),
+            sections=[(one.anchor, one.title, Markup(one.html)) for one in sections],
+            controls=Markup(controls_html),
+            controls_before=controls_before,
+            style=Markup("\n".join(_static(name) for name in STYLES)),
+            script=Markup("\n".join(_static(name) for name in SCRIPTS)),
+            dark_colours=embedded_json(DARK),
+            plotly=_plotly(),
+        )
+    )
+
+
+def _static(name: str) -> str:
+    return (HERE / "static" / name).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def _plotly() -> str:
+    """Plotly's script, deflated, in base64: 2 MB instead of 5, and nothing that an HTML parser could stumble over."""
+    # It takes long to load, and only who writes a page needs it.
+    from plotly.offline import get_plotlyjs
+
+    packed = zlib.compress(get_plotlyjs().encode(), 9)
+    return base64.b64encode(packed).decode()

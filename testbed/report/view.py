@@ -1,0 +1,272 @@
+"""The rows of a report sorted into groups: one model under one condition. Pure.
+
+A condition is one value for each axis: each field of a cell that differs in these results, the model and the sizes of
+its pools left out. Where the results hold only a few of the combinations, whole combinations are the only axis.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+from typing import Any
+
+from testbed.report.source import Results, Row
+from testbed.statistics import Interval, median_interval
+from testbed.summary import CELL_FIELDS
+from testbed.units import format_bytes, format_us
+
+OF_MODEL = ("model", "workers", "threads")
+LOAD_AXES = ("users", "rate_rps", "share")
+_OF_TRIAL = ("trial_id", "block", "canary", "status", "verdict", "reasons")
+# More selectors than values to choose with them help nobody.
+SPARSE = 2
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def duration(us: float) -> str:
+    """Microseconds as people write them: `950 µs`, `5 ms`."""
+    text = format_us(us)
+    number, unit = (text[:-2], text[-2:]) if text.endswith(("us", "ms")) else (text[:-1], text[-1:])
+    return f"{number} {'µs' if unit == 'us' else unit}"
+
+
+def size(count: float) -> str:
+    """Bytes as people write them: `64 B`, `12.5 MiB`."""
+    text = format_bytes(count)
+    cut = next(index for index, letter in enumerate(text) if letter.isalpha())
+    return f"{text[:cut]} {text[cut:]}"
+
+
+def percent(share: float) -> str:
+    """A share as people write it, `95 %`; no line ends within it."""
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+
+
+def _connection(value: Any) -> str:
+    known = {"persistent": "one for all requests", "per-request": "new for each request"}
+    return known.get(str(value), f"new after {value} requests")
+
+
+# How an axis is headed and its values are written.
+AXES: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "cpus": ("CPU limit", lambda value: f"{value:g} CPU"),
+    "memory_bytes": ("memory limit", size),
+    "limit": ("limit enforced by", str),
+    "sleep_us": ("wait per request", duration),
+    "spin_us": ("CPU work per request, holding the interpreter's lock", duration),
+    "hash_us": ("CPU work per request, without the interpreter's lock", duration),
+    "payload_bytes": ("payload", size),
+    "connection": ("connection", _connection),
+    "think_us": ("pause of a user", duration),
+    "users": ("users", _plain),
+    "idle_holders": ("idle connections", _plain),
+    "rate_rps": ("requests/s sent", _plain),
+    "arrivals": ("arrivals", str),
+    "mode": ("load", lambda value: f"{value} loop"),
+    "engine": ("engine of the generator", str),
+    "precise": ("precise starts", lambda value: "yes" if value else "no"),
+    "network": ("network", str),
+    "share": ("share of the capacity found", lambda value: f"{100 * value:g} %"),
+    "condition": ("condition", str),
+}
+
+
+def axis_text(name: str, value: Any) -> str:
+    """One value of an axis as people read it."""
+    return "not known" if value is None else AXES.get(name, (name, _plain))[1](value)
+
+
+@dataclass(frozen=True)
+class Axis:
+    name: str
+    values: tuple[Any, ...]
+
+    @property
+    def title(self) -> str:
+        return AXES.get(self.name, (self.name.replace("_", " "), str))[0]
+
+    @property
+    def preferred(self) -> Any:
+        """What a selector shows first: half a CPU where it was measured, else the middle."""
+        if self.name == "cpus" and 0.5 in self.values:
+            return 0.5
+        return self.values[(len(self.values) - 1) // 2]
+
+
+@dataclass
+class Group:
+    """The repeats of one model under one condition."""
+
+    model: str
+    series: str
+    """The model; with its pools where several sizes were measured."""
+    when: dict[str, Any]
+    """A value for each axis."""
+    rows: list[Row] = field(default_factory=list)
+    seed: int = 0
+
+    @property
+    def good(self) -> list[Row]:
+        """The trials whose numbers mean what they say."""
+        return [row for row in self.rows if row["verdict"] != "invalid"]
+
+    @property
+    def client_bound(self) -> bool:
+        """Whether any trial measured the load generator instead of the server."""
+        return any(row["verdict"] == "client-bound" for row in self.good)
+
+    def values(self, name: str) -> list[float]:
+        return [float(row[name]) for row in self.good if row.get(name) is not None]
+
+    def by_block(self, name: str) -> dict[int, float]:
+        """For ratios within blocks; without zeros, which have none."""
+        return {row["block"]: float(row[name]) for row in self.good if row.get(name)}
+
+    def interval(self, name: str) -> Interval | None:
+        """The median of a column with its interval; None where no valid trial has a value."""
+        if name not in self._intervals:
+            values = self.values(name)
+            self._intervals[name] = median_interval(values, seed=self.seed) if values else None
+        return self._intervals[name]
+
+    def median(self, name: str) -> float | None:
+        found = self.interval(name)
+        return None if found is None else found.estimate
+
+    @cached_property
+    def _intervals(self) -> dict[str, Interval | None]:
+        return {}
+
+
+@dataclass
+class View:
+    """What the figures and words are made of."""
+
+    results: Results
+    axes: list[Axis]
+    groups: list[Group]
+    fixed: dict[str, Any]
+    """The fields that are the same in all rows."""
+    left_out: int = 0
+    """Trials of a search at rates other than the one it found."""
+
+    @property
+    def series(self) -> list[str]:
+        """In the order of the sweep, so that a model has its place in every table."""
+        return list(dict.fromkeys(group.series for group in self.groups))
+
+    @property
+    def models(self) -> list[str]:
+        return list(dict.fromkeys(group.model for group in self.groups))
+
+    def axis(self, name: str) -> Axis | None:
+        return next((axis for axis in self.axes if axis.name == name), None)
+
+    def conditions(self) -> list[dict[str, Any]]:
+        """Every condition that was measured, in the order of the axes' values."""
+        found = {tuple(group.when.items()): group.when for group in self.groups}
+        order = {axis.name: {value: index for index, value in enumerate(axis.values)} for axis in self.axes}
+        return sorted(found.values(), key=lambda when: [order[name][when[name]] for name in order])
+
+    def under(self, when: dict[str, Any]) -> list[Group]:
+        """The groups of a condition, or of all that agree with a part of one."""
+        return [group for group in self.groups if all(group.when.get(name) == value for name, value in when.items())]
+
+
+def view(results: Results) -> View:
+    """Sort the rows. Canaries are extra trials of a cell and stay out; of a search the trials at what it found "
+    "count."""
+    rows = [dict(row) for row in results.rows if not row.get("canary")]
+    used = _found_rates(rows, results.capacity) if results.is_search else rows
+    names = [name for name in dict.fromkeys((*CELL_FIELDS, "network", "share")) if name not in OF_MODEL]
+    varying = [name for name in names if len({row.get(name) for row in used}) > 1]
+    fixed = {name: used[0].get(name) for name in names if name not in varying} if used else {}
+    combinations = {tuple(row.get(name) for name in varying) for row in used}
+    values = {name: _ordered({row.get(name) for row in used}, name, results) for name in varying}
+    if len(varying) > 1 and prod(len(one) for one in values.values()) > SPARSE * len(combinations):
+        for row in used:
+            row["condition"] = "; ".join(f"{AXES.get(n, (n,))[0]} {axis_text(n, row.get(n))}" for n in varying)
+        varying = ["condition"]
+        values = {"condition": tuple(dict.fromkeys(row["condition"] for row in used))}
+    axes = [Axis(name, values[name]) for name in varying]
+    groups = _groups(used, axes, results)
+    return View(results, axes, groups, fixed, len(rows) - len(used))
+
+
+def _groups(rows: list[Row], axes: list[Axis], results: Results) -> list[Group]:
+    names = [axis.name for axis in axes]
+    pools: dict[Any, set[Any]] = {}
+    for row in rows:
+        pools.setdefault((row["model"], row["cpus"]), set()).add((row["workers"], row["threads"]))
+    sized = {model for (model, _), sizes in pools.items() if len(sizes) > 1}
+    seed = results.manifest.get("seed")
+    found: dict[Any, Group] = {}
+    for row in rows:
+        series = str(row["model"]) + (_pool(row) if row["model"] in sized else "")
+        when = {name: row.get(name) for name in names}
+        key = (series, *when.values())
+        if key not in found:
+            found[key] = Group(str(row["model"]), series, when, seed=seed if isinstance(seed, int) else 0)
+        found[key].rows.append(row)
+    listed = [str(model) for model in results.sweep.get("models") or ()]
+    place = {model: index for index, model in enumerate(listed)}
+
+    def order(group: Group) -> tuple[int, str, int, int]:
+        first = group.rows[0]
+        return place.get(group.model, len(place)), group.model, first["workers"] or 0, first["threads"] or 0
+
+    return sorted(found.values(), key=order)
+
+
+def _pool(row: Row) -> str:
+    parts = [f"{row[name]} {name}" for name in ("workers", "threads") if row[name]]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _ordered(values: set[Any], name: str, results: Results) -> tuple[Any, ...]:
+    """Numbers by size, words as the sweep lists them; what is not known last."""
+    listed = [
+        str(value) for section in ("limits", "workload", "load") for value in _listed(results.sweep, section, name)
+    ]
+    known = [value for value in values if value is not None]
+    if all(isinstance(value, int | float) for value in known):
+        ordered = sorted(known)
+    else:
+        ordered = sorted(known, key=lambda v: (listed.index(str(v)) if str(v) in listed else len(listed), str(v)))
+    return (*ordered, *([None] if None in values else []))
+
+
+def _listed(sweep: dict[str, Any], section: str, name: str) -> list[Any]:
+    part = sweep.get(section)
+    value = part.get(name) if isinstance(part, dict) else None
+    return value if isinstance(value, list) else []
+
+
+def _found_rates(rows: list[Row], capacity: list[Row]) -> list[Row]:
+    """Of each search the last trial at the rate it found, and those at shares of it; rates become shares."""
+    found = {answer["trial_id"]: answer["rate_rps"] for answer in capacity}
+    used: dict[tuple[str, float], Row] = {}
+    for row in rows:
+        head = str(row["trial_id"]).rpartition("-")[0]
+        if found.get(head) == 0:
+            # Not even the least rate held: that is an answer, what the last trial measured is none.
+            kept = {name: row.get(name) for name in (*CELL_FIELDS, *_OF_TRIAL)}
+            used[(head, 1.0)] = dict.fromkeys(row) | kept | {"capacity_rps": 0.0}
+    for row in rows:
+        head, _, tail = str(row["trial_id"]).rpartition("-")
+        if tail.startswith("at") and _is_number(tail[2:]):
+            used[(head, float(tail[2:]) / 100)] = row
+        elif head in found and row["rate_rps"] is not None and row["rate_rps"] == found[head]:
+            used[(head, 1.0)] = row | {"capacity_rps": found[head]}
+    return [row | {"share": share, "rate_rps": None} for (_, share), row in used.items()]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,97 @@
+"""What a request asks of the server and who asks, in words for who has not seen a sweep file. Pure."""
+
+from testbed.report.source import Row
+from testbed.report.view import duration, size
+
+# From this many times as long the one hides the other.
+MOSTLY = 3
+
+
+def kind(row: Row) -> str:
+    """The kind of work, in a few words."""
+    wait, held, free = (row.get(name) for name in ("sleep_us", "spin_us", "hash_us"))
+    if held is None or free is None:
+        return "work of a length that is not known"
+    compute = held + free
+    wait = wait or 0
+    if not wait and not compute:
+        return "no work but the echo"
+    if wait >= MOSTLY * compute:
+        return "work that mostly waits"
+    if compute >= MOSTLY * wait:
+        return "work that mostly computes"
+    return "work that waits and computes"
+
+
+def brief(row: Row) -> str:
+    """What a request asks for in numbers, such as `waits 5 ms, computes 500 µs`; empty for a bare echo."""
+    names = (("sleep_us", "waits {}"), ("spin_us", "computes {}"), ("hash_us", "computes {} without the lock"))
+    return ", ".join(shape.format(duration(row[name])) for name, shape in names if row.get(name))
+
+
+def request(row: Row) -> str:
+    """What the server does for one request."""
+    wait, held, free = (row.get(name) for name in ("sleep_us", "spin_us", "hash_us"))
+    parts = []
+    if wait:
+        parts.append(f"waits {duration(wait)} without using a CPU, as for a database or another service")
+    if held:
+        parts.append(
+            f"computes for {duration(held)} of CPU time holding Python's interpreter lock, so that of the threads of "
+            "one process only one computes at a time"
+        )
+    if free:
+        parts.append(
+            f"computes for {duration(free)} of CPU time without that lock, so that threads of one process can compute "
+            "side by side"
+        )
+    if held is None or free is None:
+        parts.append("computes for a time that was not calibrated")
+    work = ", and ".join(parts) if parts else "sends the line back at once: what is measured is the cost of the model"
+    payload = row.get("payload_bytes")
+    return f"The server {work}. {'' if payload is None else f'A request carries {size(payload)}. '}".strip()
+
+
+def connection(row: Row) -> str:
+    """How long a connection lasts, and what that brings to light."""
+    value = str(row.get("connection"))
+    if value == "persistent":
+        return "Each user keeps one connection, so what a model pays for a new connection does not show."
+    if value == "per-request":
+        return (
+            "Every request comes on a new connection, so making a thread or a process for each connection is paid "
+            "with every request."
+        )
+    if value.isdigit():
+        return (
+            f"A user makes a new connection after every {value} requests: a model that serves one connection at a time "
+            "makes the others wait for that long, and making a thread or a process is paid once in that many requests."
+        )
+    return ""
+
+
+def load(row: Row) -> str:
+    """Who asks, and when."""
+    users, idle = row.get("users"), row.get("idle_holders")
+    rest = f" Besides, {idle:,} connections stay open and silent." if idle else ""
+    if row.get("mode") == "open":
+        rate, arrivals = row.get("rate_rps"), row.get("arrivals")
+        spread = "at random moments (Poisson)" if arrivals == "poisson" else "at even intervals"
+        known = "a fixed number of" if rate is None else f"{rate:,.6g}"
+        return f"Open loop: {known} requests/s come {spread}, whether or not earlier ones are answered.{rest}"
+    if row.get("mode") in ("capacity", "relative"):
+        return f"Open loop: the rate of requests was searched for.{rest}"
+    think = row.get("think_us") or 0
+    pause = f"after a pause of {duration(think)}" if think else "at once"
+    number = "users" if users is None else f"{users} user{'s' if users != 1 else ''}"
+    return f"Closed loop: {number}, each of which asks again {pause} when it is answered.{rest}"
+
+
+def asked(row: Row) -> str:
+    """What a request asks and how it comes, without who asks when."""
+    return " ".join(part for part in (request(row), connection(row)) if part)
+
+
+def describe(row: Row) -> str:
+    """All of it, in whole sentences."""
+    return f"{asked(row)} {load(row)}"

@@ -1,0 +1,195 @@
+"""Runs made from Locust's web page, brought from the results volume into results/web/, laid out like a sweep's.
+
+They are judged by the same code on what there is. No verification precedes them and no server's exit report follows,
+so those gates stay unknown, and what nobody recorded is empty, never zero. Limits and server figures come from the
+probe beside the server, where there was one.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from testbed.compose import UNPINNED
+from testbed.engine import Engine
+from testbed.errors import UserError
+from testbed.images import image_name
+from testbed.manifest import host, project
+from testbed.plan import WITH_THREADS, WITH_WORKERS, Cell
+from testbed.record import Findings, evidence, metrics
+from testbed.results import EARLIER, SCHEMA_VERSION, csv_text, write_atomically, write_json
+from testbed.runs import read_rows
+from testbed.summary import summary
+from testbed.verdict import judge
+
+VOLUME = "threadmill_results"
+DIRECTORY = "web"
+_NAME = re.compile(r"load/(web-[A-Za-z0-9._-]+?)\.(json|probe\.ndjson)")
+_PLACES = {"json": "load.json", "probe.ndjson": "probe.ndjson"}
+
+Record = dict[str, Any]
+
+
+def collect(results: Path, say: Callable[[str], None]) -> Path:
+    """Bring over what is new and return results/web/. UserError where no run was ever made from the page."""
+    engine = Engine()
+    directory = results / DIRECTORY
+    found = _files(engine)
+    fresh = sorted(trial_id for trial_id in found if not (directory / "trials" / trial_id / "trial.json").exists())
+    for trial_id in fresh:
+        store(directory, trial_id, found[trial_id], engine.cpus)
+    if fresh:
+        say(f"{len(fresh)} run{'s' if len(fresh) > 1 else ''} from the web page brought to {directory}")
+    if not (directory / "trials").is_dir():
+        raise UserError(
+            "no run was made from the web page yet: `.venv/bin/python orchestrate.py up MODEL`, then open the page it "
+            "names; a run is recorded when it stops"
+        )
+    _describe(directory, engine)
+    return directory
+
+
+def _files(engine: Engine) -> dict[str, dict[str, str]]:
+    """Of each run whose result is whole, the text of its files by the name that a trial's directory gives them."""
+    found: dict[str, dict[str, str]] = {}
+    for name, text in engine.volume_files(VOLUME, "load", image_name("locust")):
+        if match := _NAME.fullmatch(name):
+            found.setdefault(match[1], {})[_PLACES[match[2]]] = text
+    return {trial_id: files for trial_id, files in found.items() if "load.json" in files}
+
+
+def store(directory: Path, trial_id: str, files: dict[str, str], machine_cpus: int) -> None:
+    """Write one run as a trial. Its record comes last: a trial with a record is whole."""
+    place = directory / "trials" / trial_id
+    place.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        write_atomically(place / name, text)
+    load = json.loads(files["load.json"])
+    lines = [json.loads(line) for line in files.get("probe.ndjson", "").splitlines()]
+    write_json(place / "trial.json", record(trial_id, load, lines, machine_cpus))
+
+
+def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) -> Record:
+    """The content of trial.json, out of the load's result and the probe's lines. Pure."""
+    limits: Record = next((line["limits"] for line in reversed(lines) if line.get("limits")), {})
+    cell = _cell(load, lines, limits, machine_cpus)
+    found = Findings(load=load, probe=probe_summary(load["window"], lines), other_echoes=None)
+    found.workers_expected = load["workers_present"]["expected"]
+    verdict = judge(evidence(cell, found, UNPINNED, machine_cpus))
+    options = load["options"]
+    computes = bool(options["spin_units"] or options["hash_rounds"])
+    unknown: Record = {name: limits.get(name) for name in ("cpus", "memory_bytes")}
+    unknown |= {"limit": "quota" if limits.get("cpus") else None}
+    # Nothing was calibrated: the units are what was asked for, what time they take is not known.
+    unknown |= {"spin_us": None, "hash_us": None} if computes else {}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "trial_id": trial_id,
+        "block": 1,
+        "canary": False,
+        **asdict(cell),
+        **unknown,
+        "status": "failed" if verdict.kind == "invalid" else "ok",
+        "verdict": verdict.kind,
+        "unsteady": verdict.unsteady,
+        "reasons": list(verdict.reasons),
+        **metrics(cell, found),
+        "overhead_s": None,
+        "gates": [asdict(gate) for gate in verdict.gates],
+        "verification": None,
+        "by_hand": True,
+        "started_unix": load["started_unix"],
+        "options": options,
+    }
+
+
+def _cell(load: Record, lines: list[Record], limits: Record, machine_cpus: int) -> Cell:
+    """What was measured. Where no limit is known the machine's processors are one: nothing more could be used."""
+    options, last = load["options"], (lines[-1] if lines else {})
+    model = options["target"]
+    is_open = options["mode"] == "open"
+    return Cell(
+        model=model,
+        cpus=limits.get("cpus") or float(machine_cpus),
+        memory_bytes=limits.get("memory_bytes") or 0,
+        limit="quota",
+        # As counted from outside: a pool is its first process, or thread, and its workers.
+        workers=max(1, (last.get("processes") or 2) - 1) if model in WITH_WORKERS else 0,
+        threads=max(1, (last.get("threads") or 2) - 1) if model in WITH_THREADS else 0,
+        sleep_us=options["sleep_us"],
+        spin_us=0,
+        hash_us=0,
+        payload_bytes=options["payload_bytes"],
+        connection=options["connection"],
+        think_us=round(options["think_ms"] * 1000),
+        users=load["users"],
+        idle_holders=options["idle_holders"],
+        mode=options["mode"],
+        rate_rps=options["rate"] if is_open else None,
+        arrivals=options["arrivals"],
+        engine=options.get("engine", EARLIER["engine"]),
+        precise=options.get("precise", EARLIER["precise"]),
+        network="bridge",
+    )
+
+
+_COUNTERS = (
+    *("cpu_used_us", "periods", "throttled_periods", "throttled_us", "listen_overflows", "oom_kills"),
+    *("voluntary_switches", "involuntary_switches"),
+)
+_LEVELS = ("memory_now_bytes", "accept_queue", "processes", "threads", "established", "pss_bytes", "memory_peak_bytes")
+# Less of the window than this the lines of a second each must not stand for.
+_LEAST_COVERED = 0.5
+
+
+def probe_summary(window: Record, lines: list[Record]) -> Record | None:
+    """What the probe's lines say of the window, in the form of a sweep's probe.json. None without lines enough. Pure.
+
+    Lines come once a second whenever the window opens, so what they cover is scaled to it: off by a second's use at
+    most. Growth is that since the line before; the first line in the window has part of its growth from before it.
+    """
+    places = [n for n, one in enumerate(lines) if n and window["opens_unix"] <= one["unix"] <= window["closes_unix"]]
+    if not places:
+        return None
+    inside = [lines[n] for n in places]
+    covered_s = inside[-1]["unix"] - lines[places[0] - 1]["unix"]
+    if covered_s <= 0 or covered_s < _LEAST_COVERED * window["duration_s"]:
+        return None
+    scale = window["duration_s"] / covered_s
+    grown: Record = {}
+    for name in _COUNTERS:
+        values = [one[f"{name}_since_last"] for one in inside if f"{name}_since_last" in one]
+        grown[name] = round(sum(values) * scale) if values else None
+    levels = {name: [one[name] for one in inside if one.get(name) is not None] for name in _LEVELS}
+    last = {name: values[-1] if values else None for name, values in levels.items()}
+    # Kills are counted one by one, and never estimated.
+    last["oom_kills"] = grown["oom_kills"] and sum(one.get("oom_kills_since_last", 0) for one in lines)
+    return {
+        "schema_version": 1,
+        "by_hand": True,
+        "difference": {"duration_s": window["duration_s"], **grown},
+        "closed": last,
+        "max": {name: max(values) if values else None for name, values in levels.items()},
+    }
+
+
+def _describe(directory: Path, engine: Engine) -> None:
+    """What a sweep's directory has besides its trials."""
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": DIRECTORY,
+        "by_hand": True,
+        "started_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "host": host(),
+        "engine": engine.facts(),
+        "threadmill": project(),
+        "calibration": None,
+    }
+    rows = read_rows(directory)
+    write_json(directory / "manifest.json", manifest)
+    write_atomically(directory / "sweep.yaml", "# Runs from the web page: each has its own settings.\nname: web\n")
+    write_atomically(directory / "trials.csv", csv_text(rows))
+    write_json(directory / "summary.json", summary(rows, seed=0))

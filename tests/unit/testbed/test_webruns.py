@@ -1,0 +1,122 @@
+"""A run from the web page becomes a trial: judged on what there is, and empty where nobody knows."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from testbed import webruns
+from testbed.runs import read_rows
+from testbed.summary import summary
+
+OPENS = 1_000.0
+
+
+def load(**options: Any) -> dict[str, Any]:
+    chosen = {
+        "target": "spmt",
+        "mode": "closed",
+        "connection": "persistent",
+        "payload_bytes": 64,
+        "think_ms": 0.5,
+        "rate": 0.0,
+        "arrivals": "constant",
+        "idle_holders": 0,
+        "sleep_us": 0,
+        "spin_units": 0,
+        "hash_rounds": 0,
+        **options,
+    }
+    counts = {"sent": 5004, "ok": 5000, "failed": 0, "failures": {"bad_echo": 0}, "in_flight": 4}
+    return {
+        "options": chosen,
+        "started_unix": OPENS - 1,
+        "window": {"opens_unix": OPENS, "closes_unix": OPENS + 5, "duration_s": 5.0},
+        "workers_present": {"expected": 1, "throughout": True},
+        "users": 4,
+        "users_starved": 0,
+        "ok": 5000,
+        "failed": 0,
+        "in_flight": 4,
+        "offered": None,
+        "missed": None,
+        "achieved_over_offered": None,
+        "throughput_rps": 1000.0,
+        "latency_us": {"p50": 3000, "p90": 4000, "p99": 5000, "mean": 3400.0, "max": 9000},
+        "service_time_us": {"p50": 3000, "p99": 5000, "mean": 3400.0, "max": 9000},
+        "send_lag_us": {"p99": None},
+        "dispatch_lag_us": {"p99": None},
+        "slices": [],
+        "generator": [{"worker": "w", "cpu_used_s": 0.5, "window_s": 5.0}],
+        "replies_to_checks": 1,
+        "totals": counts,
+    }
+
+
+def lines(**values: Any) -> list[dict[str, Any]]:
+    """One a second from before the window until after it."""
+    limits = {"cpus": 0.5, "memory_bytes": 2**27}
+    grown = {"cpu_used_us_since_last": 500_000, "periods_since_last": 10, "throttled_periods_since_last": 9}
+    return [
+        {"unix": OPENS - 1.5 + second, "limits": limits, **grown, "threads": 5, "processes": 1, **values}
+        for second in range(9)
+    ]
+
+
+def test_a_run_beside_a_probe_is_judged_like_a_trial_of_a_sweep() -> None:
+    record = webruns.record("web-1", load(), lines(), 2)
+    assert (record["verdict"], record["status"]) == ("server-bound", "ok")
+    assert (record["model"], record["cpus"], record["memory_bytes"]) == ("spmt", 0.5, 2**27)
+    assert (record["users"], record["think_us"], record["payload_bytes"]) == (4, 500, 64)
+    assert record["cpu_used_s"] == 2.5
+    assert record["cpu_us_per_request"] == 500.0
+    assert (record["throughput_rps"], record["latency_p99_us"]) == (1000.0, 5000)
+    unknown = {gate["name"] for gate in record["gates"] if gate["status"] == "unknown"}
+    assert {"verification", "conservation", "model_shape", "server_survived"} <= unknown
+
+
+def test_without_a_probe_nothing_of_the_server_is_known_and_nothing_is_claimed() -> None:
+    record = webruns.record("web-1", load(), [], 2)
+    assert record["verdict"] == "not-saturated"
+    for name in ("cpus", "memory_bytes", "limit", "cpu_used_s", "pss_bytes", "throttled_periods", "oom_kills"):
+        assert record[name] is None, name
+    assert record["throughput_rps"] == 1000.0
+
+
+def test_a_wrong_echo_makes_it_invalid_as_everywhere() -> None:
+    wrong = load()
+    wrong["totals"] |= {"failures": {"bad_echo": 1}, "failed": 1, "ok": 4999}
+    assert webruns.record("web-1", wrong, lines(), 2)["verdict"] == "invalid"
+
+
+def test_uncalibrated_work_has_no_time() -> None:
+    record = webruns.record("web-1", load(spin_units=500), lines(), 2)
+    assert (record["spin_us"], record["options"]["spin_units"]) == (None, 500)
+    assert webruns.record("web-1", load(), lines(), 2)["spin_us"] == 0
+
+
+def test_pools_are_counted_from_outside() -> None:
+    assert webruns.record("w", load(target="prefork"), lines(processes=5), 2)["workers"] == 4
+    assert webruns.record("w", load(target="thread-pool"), lines(threads=17), 2)["threads"] == 16
+
+
+def test_the_probes_lines_stand_for_the_window_only_where_they_cover_it() -> None:
+    window = load()["window"]
+    found = webruns.probe_summary(window, lines(accept_queue=3))
+    assert found is not None
+    assert found["difference"]["cpu_used_us"] == 2_500_000
+    assert found["difference"]["listen_overflows"] is None
+    assert found["max"]["accept_queue"] == 3
+    assert webruns.probe_summary(window, lines()[:3]) is None
+    assert webruns.probe_summary(window, []) is None
+
+
+def test_a_stored_run_reads_back_as_a_trial_and_as_a_summary(tmp_path: Path) -> None:
+    text = {"load.json": json.dumps(load()), "probe.ndjson": "".join(json.dumps(one) + "\n" for one in lines())}
+    webruns.store(tmp_path, "web-1", text, 2)
+    for number in (2, 3, 4):
+        webruns.store(tmp_path, f"web-{number}", {"load.json": text["load.json"]}, 2)
+    rows = read_rows(tmp_path)
+    assert [row["trial_id"] for row in rows] == ["web-1", "web-2", "web-3", "web-4"]
+    assert (tmp_path / "trials/web-1/probe.ndjson").is_file()
+    found = summary(rows, seed=0)
+    assert [cell["trials"] for cell in found["cells"]] == [1, 3]
