@@ -5,6 +5,7 @@ import os
 
 # A line of up to PIPE_BUF bytes (4096 on Linux) is written to a pipe in one piece; the hex form needs three per byte.
 SHOWN_BYTES = 512
+_STANDARD_OUTPUT = 1
 
 _PRINTABLE = bytes(byte if 32 <= byte < 127 else ord(".") for byte in range(256))
 
@@ -13,9 +14,14 @@ def info(message: str) -> None:
     _write(f"[INFO] {message}\n")
 
 
-def report(line: str) -> None:
-    """Log the exit report, one line of JSON."""
-    _write(f"[REPORT] {line}\n")
+def last(report: str, message: str) -> None:
+    """Log the exit report, one line of JSON, and a message: the last two lines, whatever other threads still do."""
+    with contextlib.suppress(OSError):  # no descriptor left for it: then as good as can be
+        kept, nowhere = os.dup(_STANDARD_OUTPUT), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, _STANDARD_OUTPUT)
+        _write(f"[REPORT] {report}\n[INFO] {message}\n", kept)
+        return
+    _write(f"[REPORT] {report}\n[INFO] {message}\n")
 
 
 def failure(what: str) -> None:
@@ -38,8 +44,8 @@ def packet_lines(direction: str, data: bytes) -> tuple[str, str]:
     return f"{direction}: {shown.hex(' ')}{cut}", f"{direction} (ASCII): {text}{cut}"
 
 
-def _write(text: str) -> None:
+def _write(text: str, descriptor: int = _STANDARD_OUTPUT) -> None:
     with contextlib.suppress(OSError):  # nobody reads the log any more: serving goes on
         left = text.encode("utf-8", "backslashreplace")
         while left:  # a signal can cut a write that is longer than the pipe has room for
-            left = left[os.write(1, left) :]
+            left = left[os.write(descriptor, left) :]

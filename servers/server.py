@@ -185,7 +185,9 @@ class Server:
             self.counters.add(connection.row, errors=1)
 
     def fault(self, connection: Connection, message: str) -> None:
-        """Count and log that the connection ended badly."""
+        """Count and log that the connection ended badly, unless it was this server that cut it."""
+        if self._cut_at is not None:
+            return
         self.count_error(connection)
         logs.info(f"{connection.peer} {message}")
 
@@ -246,10 +248,10 @@ class Server:
         if totals.replaced:
             logs.info(f"Workers replaced: {totals.replaced}")
         workers = [worker.counts() for worker in self.workers]
-        logs.report(report_line(self.model, totals, workers, time.monotonic() - self._started_at))
-        logs.info(
+        logs.last(
+            report_line(self.model, totals, workers, time.monotonic() - self._started_at),
             f"Server stopped: accepted {totals.accepted}, served {totals.served}, "
-            f"refused {totals.refused}, errors {totals.errors}"
+            f"refused {totals.refused}, errors {totals.errors}",
         )
 
     def _shut_listener(self) -> None:

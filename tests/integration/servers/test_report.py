@@ -88,6 +88,16 @@ def test_replies_are_counted_to_the_last_one_when_the_drain_is_cut(model: str) -
             assert running.report()["served"] == replies
 
 
+@pytest.mark.parametrize("model", ["spmt", "thread-pool", "prefork", "event-loop", "event-loop-uvloop"])
+def test_the_report_is_last_and_what_the_server_cuts_is_no_fault(model: str) -> None:
+    with server(model, DRAIN_TIMEOUT="0", THREADS="100") as running, ExitStack() as clients:
+        for _ in range(100):
+            clients.enter_context(running.connect()).send(b"!sleep=500 x\n" * 1000)
+        running.stop()
+        assert running.report()["errors"] == 0
+        assert not [line for line in running.lines if "broke off" in line]
+
+
 def test_descriptors_are_bounded_by_the_hard_limit_only() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, hard - 1), hard))  # inherited by the server

@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -38,8 +40,36 @@ def test_a_line_that_is_written_in_parts_is_whole(monkeypatch: pytest.MonkeyPatc
         return len(data[:10])
 
     monkeypatch.setattr(os, "write", write)
-    logs.report('{"workers": [1, 2, 3]}')
-    assert written == b'[REPORT] {"workers": [1, 2, 3]}\n'
+    logs.info("accepted 1, served 2")
+    assert written == b"[INFO] accepted 1, served 2\n"
+
+
+_LAST_LINES = """
+import resource
+from servers import logs
+logs.info("first")
+if {full}:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+logs.last('{{"served": 1}}', "Server stopped")
+logs.info("a thread that is still ending")
+"""
+
+
+def log_of(program: str) -> list[str]:
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return ended.stdout.splitlines()
+
+
+def test_nothing_is_logged_after_the_last_lines() -> None:
+    assert log_of(_LAST_LINES.format(full=False)) == ["[INFO] first", '[REPORT] {"served": 1}', "[INFO] Server stopped"]
+
+
+def test_the_last_lines_are_logged_without_a_descriptor_to_spare() -> None:
+    assert log_of(_LAST_LINES.format(full=True))[:3] == [
+        "[INFO] first",
+        '[REPORT] {"served": 1}',
+        "[INFO] Server stopped",
+    ]
 
 
 def test_a_broken_output_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
