@@ -20,6 +20,7 @@ from servers.work import spin
 FAULT = sys.argv[1]
 STARTED = time.monotonic()
 served = 0
+hoard: list[bytes] = []
 lock = threading.Lock()
 
 
@@ -50,6 +51,9 @@ def serve(connection: socket.socket) -> None:
                     reply = b"?" + line[1:]
                 if FAULT == "deaf" and number > 200:
                     time.sleep(3600)
+                if FAULT == "hungry" and number > 200:
+                    # At once: short of a little, the kernel would throw out the program's own pages again and again.
+                    hoard.append(b"x" * (1 << 30))
                 if FAULT == "slower" and time.monotonic() - STARTED > float(sys.argv[2]):
                     time.sleep(0.02)
             connection.sendall(reply)

@@ -1,6 +1,7 @@
 """Sweeps on real Docker: what they leave, what they survive, and that nothing of theirs is left running."""
 
 import csv
+import io
 import json
 import os
 import secrets
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from testbed.images import image_name
 from testbed.lock import PATIENCE_S
 from tests.e2e.stack import CLIENT, containers_of, networks_of, orchestrate, terminal, wait_for_container
 
@@ -121,15 +123,6 @@ def test_a_server_that_dies_in_the_window_fails_its_trial_and_no_other(tmp_path:
     assert "server ended during the window: exit code 137" in rows[0]["reasons"]
 
 
-def test_a_server_out_of_memory_is_named_so(tmp_path: Path, name: str) -> None:
-    path = write_sweep(tmp_path, name, models=["mpst"], limits={"cpus": 1, "memory": "16MiB"}, load={"users": 200})
-    done = orchestrate("sweep", path, "--results", tmp_path / "results")
-    assert done.returncode == 1, done.stdout + done.stderr
-    _, (row,) = results_of(tmp_path / "results")
-    assert row["status"] == "failed"
-    assert "memory" in row["reasons"]
-
-
 def test_a_worker_that_vanishes_fails_its_trial_and_is_replaced(tmp_path: Path, name: str) -> None:
     path = write_sweep(tmp_path, name, repeat=2, duration="6s", load={"users": 4, "workers": 2})
     with terminal("sweep", path, "--results", tmp_path / "results") as shown:
@@ -223,12 +216,25 @@ def test_a_second_sweep_on_the_machine_is_refused(tmp_path: Path, name: str) -> 
         assert shown.end() == 130, shown.output
 
 
-def test_ctrl_c_in_the_build_ends_it_at_once() -> None:
+@pytest.fixture
+def another_base() -> Iterator[str]:
+    """A base image on which nothing has been built: a build on it takes its time."""
+    name = f"threadmill-test/base-{secrets.token_hex(4)}"
+    recipe = f"FROM {image_name('spst')}\nUSER 0\nRUN echo {name} > /another\n"
+    CLIENT.images.build(fileobj=io.BytesIO(recipe.encode()), tag=name, rm=True)
+    yield name
+    CLIENT.images.remove(name, force=True)
+
+
+def test_ctrl_c_in_the_build_ends_it_at_once(another_base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = CLIENT.images.get(image_name("spst")).id
+    monkeypatch.setenv("THREADMILL_BASE", another_base)
     with terminal("build") as shown:
         shown.wait_for("[images] building")
         shown.interrupt()
         assert shown.end() == 130, shown.output
     assert "Traceback" not in shown.output
+    assert CLIENT.images.get(image_name("spst")).id == before
 
 
 def test_a_generator_that_does_not_come_up_is_said_and_removed(tmp_path: Path, name: str) -> None:

@@ -123,6 +123,13 @@ def test_a_server_that_goes_deaf_has_no_replies(tmp_path: Path, rigged: Callable
     assert "replies" in failed(record)
 
 
+def test_a_server_out_of_memory_is_named_so(tmp_path: Path, rigged: Callable[..., str]) -> None:
+    record = run(tmp_path, images={"spmt": rigged("hungry")}, workload={"sleep": "2ms"})
+    assert (record["status"], record["verdict"]) == ("failed", "invalid")
+    assert {"completed", "server_survived"} <= failed(record)
+    assert "exit code 137, out of memory" in " ".join(record["reasons"])
+
+
 def test_another_model_under_a_models_name_is_found_out_by_its_shape(tmp_path: Path) -> None:
     record = run(tmp_path, images={"spmt": "threadmill/event-loop"})
     assert record["verdict"] == "invalid"

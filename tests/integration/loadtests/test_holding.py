@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.integration.loadtests import rigged
-from tests.integration.loadtests.locust_stack import free_port, locust_stack
+from tests.integration.loadtests.locust_stack import LocustApi, free_port, locust_stack
 from tests.integration.servers.running import server
 from tests.waiting import wait_until
 
@@ -152,9 +152,14 @@ def test_a_bad_question_is_answered_in_one_line(stack, route, form, message):
 
 def test_answers_do_not_wait_for_delayed_acknowledgements(stack):
     spent = []
-    for _ in range(7):
-        began = time.monotonic()
-        stack.post("/threadmill/release")
-        spent.append(time.monotonic() - began)
+    # Connections of their own: one on which a frozen machine has once made the kernel send again may send one segment
+    # at a time from then on, and the second has to wait for the first one's acknowledgement all the same.
+    for _ in range(3):
+        asker = LocustApi(stack.base_url, stack.results)
+        for number in range(30):
+            began = time.monotonic()
+            asker.post("/threadmill/release")
+            if number >= 25:  # a new connection's first segments are acknowledged at once
+                spent.append(time.monotonic() - began)
     # The kernel would delay every one of them by 40 ms; a busy machine delays some.
     assert min(spent) < 0.03
