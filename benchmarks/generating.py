@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from testbed.conntrack import Tracking
+
 PROJECT = Path(__file__).resolve().parent.parent
 BYTES = 64
 _TIMEOUT_S = 60
@@ -22,6 +24,15 @@ def two_cores() -> tuple[int, int]:
     if len(cores) < 2:
         raise RuntimeError(f"found {len(cores)} processor, needed: 2, one for the server and one for the generator")
     return cores[1], cores[0]
+
+
+def wait_for_room(connections: int) -> None:
+    """Return once the kernel has room for so many more tracked connections. RuntimeError if it does not get any."""
+    tracking = Tracking()
+    if not tracking.wait_for_room(connections, lambda _: None):
+        raise RuntimeError(
+            f"connection tracking is full: {tracking.look()} of {tracking.limit}; sysctl net.netfilter.nf_conntrack_max"
+        )
 
 
 def on_core(core: int) -> Callable[[], None]:

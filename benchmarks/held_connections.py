@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.common import Cell, Table, as_json, from_json, print_table
-from benchmarks.conntrack import wait_for_room
+from benchmarks.generating import wait_for_room
 from benchmarks.probe_cost import container, docker
 from servers.models import SERVERS, base
 from testbed.compose import PIDS_LIMIT, SERVER_PORT

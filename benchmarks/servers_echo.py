@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import Cell, Spread, Table, as_json, from_json, print_table, ratios
-from benchmarks.conntrack import wait_for_room
-from benchmarks.generating import BYTES, PROJECT, on_core, output_of, two_cores
+from benchmarks.generating import BYTES, PROJECT, on_core, output_of, two_cores, wait_for_room
 from benchmarks.native import compiled
 from servers.models import SERVERS
 from testbed.shape import serving_slots

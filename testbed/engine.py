@@ -72,6 +72,11 @@ class Server:
             return 0, 0
         return len({pid for pid, _ in top["Processes"]}), len(top["Processes"])
 
+    @property
+    def pid(self) -> int:
+        """The process id of its first process on the engine's machine, as of the last look at it."""
+        return int(self.container.attrs["State"]["Pid"])
+
     def exit(self) -> Exit | None:
         """How it ended, or None while it runs."""
         try:
@@ -117,6 +122,11 @@ class Engine:
     @property
     def memory_bytes(self) -> int:
         return int(self._info["MemTotal"])
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the engine runs on this very kernel, and not on another machine or in a virtual one."""
+        return bool(self._info["KernelVersion"] == os.uname().release)
 
     def facts(self) -> dict[str, Any]:
         """What the manifest records of the engine."""
@@ -240,6 +250,11 @@ class Engine:
         if not found:
             raise ContainerGone(service)
         return Server(found[0])
+
+    def pids(self, run_id: str) -> list[int]:
+        """The first process of each of the run's containers that run, if they run on this machine."""
+        running = self._containers(run_id, stopped=False) if self.is_here else []
+        return [int(container.attrs["State"]["Pid"]) for container in running]
 
     def published_port(self, run_id: str, service: str, port: int) -> int:
         """The port of this machine at which a service's port is published. ContainerGone if it does not run."""

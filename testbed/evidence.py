@@ -102,6 +102,10 @@ class Evidence:
     workers_throughout: bool | None = None
     """Whether every expected load worker was there from start to end."""
 
+    packets_dropped: int | None = None
+    """Packets this machine's kernel dropped because its table of tracked connections was full. None: it has none."""
+    tracked_limit: int | None = None
+
     # The load's result.
     window_s: float | None = None
     ok: int | None = None

@@ -77,6 +77,17 @@ def oom(e: Evidence) -> Gate:
     return decide("oom", e.oom_kills == 0, f"{e.oom_kills} killed", allowed)
 
 
+def connection_tracking(e: Evidence) -> Gate | None:
+    """None where no table is to be seen: the kernel tracks nothing, or it is another machine's."""
+    if e.packets_dropped is None:
+        return None
+    found = f"{e.packets_dropped} packets dropped"
+    if e.packets_dropped:
+        found += f", the kernel's table of {e.tracked_limit} tracked connections was full"
+    allowed = "0 dropped; make `warmup` and `duration` shorter or net.netfilter.nf_conntrack_max larger"
+    return decide("connection_tracking", e.packets_dropped == 0, found, allowed)
+
+
 def workers_present(e: Evidence) -> Gate:
     allowed = "every load worker, from start to end"
     if e.workers_throughout is None:

@@ -27,6 +27,8 @@ class Findings:
     load: dict[str, Any] | None = None
     probe: dict[str, Any] | None = None
     report: dict[str, Any] | None = None
+    packets_dropped: int | None = None
+    tracked_limit: int | None = None
     phases_s: dict[str, float] = field(default_factory=dict)
     overhead_s: float = 0.0
     total_s: float = 0.0
@@ -78,6 +80,8 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         shape_mismatch=found.shape_mismatch,
         workers_expected=found.workers_expected,
         workers_throughout=_at(load, "workers_present", "throughout"),
+        packets_dropped=found.packets_dropped,
+        tracked_limit=found.tracked_limit,
         window_s=_at(load, "window", "duration_s"),
         ok=_at(load, "ok"),
         failed=_at(load, "failed"),

@@ -10,6 +10,7 @@ import yaml
 
 from servers.models import SERVERS
 from testbed import compose, shape
+from testbed.conntrack import Tracking
 from testbed.engine import ContainerGone, Engine, Server
 from testbed.errors import UserError
 from testbed.load import Load, LoadError, Status, Work
@@ -77,6 +78,7 @@ class _TrialRun:
         self.found = Findings(workers_expected=setting.run.workers)
         self.directory: Path = setting.directory.trial(trial.trial_id)
         self.server: Server | None = None
+        self._tracking: Tracking | None = None
         self._say = say
         self._began = time.monotonic()
 
@@ -85,6 +87,7 @@ class _TrialRun:
         project = compose.project(self.setting.run, "../../load", SERVERS, self.trial)
         write_atomically(self.directory / "compose.yaml", compose_text(project))
         try:
+            self._wait_for_room()
             self._start()
             self._wait_until_ready()
             self._verify()
@@ -105,6 +108,16 @@ class _TrialRun:
         self.found.phases_s[name] = time.monotonic() - self._began
         self._say(name)
 
+    def _wait_for_room(self) -> None:
+        """A load of short connections leaves each of them in the kernel's table for two minutes."""
+        if self.cell.connection != "per-request" or not self.setting.engine.is_here:
+            return
+        tracking = Tracking(self.setting.engine.pids(self.setting.run.run_id))
+        seconds = self.setting.warmup_s + self.setting.window_s
+        # How many a closed loop will make is not known before: half a table is more than most do.
+        rate = self.cell.rate_rps if self.cell.mode != "closed" else None
+        tracking.wait_for_room(rate * seconds if rate else (tracking.limit or 0) / 2, self._say)
+
     def _start(self) -> None:
         self._phase("start")
         setting = self.setting
@@ -113,6 +126,8 @@ class _TrialRun:
             self.server = setting.engine.server(setting.run.run_id, self.cell.model)
         except ContainerGone:
             raise TrialFailed("server's container is gone right after its start") from None
+        if setting.engine.is_here:
+            self._tracking = Tracking([self.server.pid])
 
     def _running_server(self) -> Server:
         assert self.server is not None, "started before"
@@ -199,6 +214,10 @@ class _TrialRun:
             time.sleep(READY_INTERVAL_S)
         raise TrialFailed("Locust accepted the run but did not begin it")
 
+    def _look_at_tracking(self) -> None:
+        if self._tracking is not None:
+            self._tracking.look()
+
     def _checked_status(self) -> Status:
         status = self.load.status()
         if status.workers < status.workers_expected:
@@ -211,6 +230,7 @@ class _TrialRun:
             if left > WATCH_INTERVAL_S / 2:
                 self._fail_if_ended(when)
                 self._checked_status()
+                self._look_at_tracking()
             time.sleep(max(0.0, min(WATCH_INTERVAL_S, moment - time.monotonic())))
 
     def _collect(self) -> None:
@@ -226,6 +246,8 @@ class _TrialRun:
         if "window" in self.found.phases_s:
             self._wait_for_probe()
         self.found.probe = directory.take_json(trial_id, f"{trial_id}.probe.json", "probe.json")
+        if self._tracking is not None:
+            self.found.packets_dropped, self.found.tracked_limit = self._tracking.dropped(), self._tracking.limit
         if self.server is not None:
             log = self.server.stop()
             write_atomically(self.directory / "server.log", log)

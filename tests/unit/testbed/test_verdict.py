@@ -48,6 +48,8 @@ GOOD = Evidence(
     oom_kills=0,
     server_ended="",
     workers_replaced=0,
+    packets_dropped=0,
+    tracked_limit=262_144,
 )
 OPEN = replace(GOOD, mode="open", users=50, send_lag_p99_us=900.0, achieved_over_offered=0.999)
 # The same server with a limit it does not come near.
@@ -79,6 +81,7 @@ FAILING: list[tuple[str, dict[str, Any], str]] = [
     ("server_survived", {"server_ended": "exit code 139"}, "139"),
     ("server_survived", {"workers_replaced": 2}, "2 of its workers died"),
     ("oom", {"oom_kills": 1}, "1 killed"),
+    ("connection_tracking", {"packets_dropped": 7}, "7 packets dropped, the kernel's table of 262144"),
     ("workers_present", {"workers_throughout": False}, "not all of 1"),
     ("replies", {"ok": 0, "service_time_mean_us": None, "service_time_max_us": None}, "0 verified replies"),
     ("wrong_echo", {"total_failures": {"bad_echo": 3}, "total_in_flight": 2}, "3 wrong"),
