@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 SCHEMA_VERSION = 1
@@ -17,6 +17,8 @@ MOST_LINES = 7_200
 MOST_BYTES = 65_536
 FRESH_S = 5.0
 """A figure older than this is no live figure any more."""
+SHOWN_LINES = 10
+"""What is not in the newest line is looked for in so many."""
 
 Line = Mapping[str, Any]
 
@@ -68,26 +70,29 @@ _ABSENT = "-"
 
 
 def table(model: str, latest: tuple[float, Line] | None, lines: list[Line]) -> list[Row]:
-    """The rows of the Server tab: what is known of the target, and what it means. `lines` are the last two."""
+    """The rows of the Server tab: what is known of the target, and what it means. `lines`: the last few, oldest first.
+
+    What is dear to read is not in every line, and shown as it was last read.
+    """
     if latest is None:
         help_text = f"no probe tells of it; to start one: docker compose up -d probe-{model}"
         return [{"what": model, "now": _ABSENT, "meaning": help_text}]
     age_s, line = latest
-    seconds = line["unix"] - lines[-2]["unix"] if len(lines) > 1 else None
+    level = {name: value for one in lines for name, value in one.items()}
     limits = line.get("limits") or {}
     rows = [
         (model, f"{age_s:.0f} s ago", "the target of the run, and the age of these figures"),
-        ("CPU", _cpu(line, limits, seconds), "cores used, of its limit"),
+        ("CPU", _cpu(lines, limits), "cores used, of its limit"),
         ("throttled", _throttled(line), "share of the quota periods in which it was stopped"),
         ("memory", _memory(line.get("memory_now_bytes"), limits), "charged to its control group, of its limit"),
-        ("PSS", _mib(line.get("pss_bytes")), "proportional set size of all its processes"),
-        ("processes", _count(line.get("processes")), "made by fork, and the first one"),
-        ("threads", _count(line.get("threads")), "of all processes together, main threads included"),
-        ("voluntary switches", _rate(line, "voluntary_switches", seconds), "gave up the CPU to wait; seen alive only"),
-        ("involuntary switches", _rate(line, "involuntary_switches", seconds), "was preempted; seen alive only"),
+        ("PSS", _mib(level.get("pss_bytes")), "proportional set size of all its processes"),
+        ("processes", _count(level.get("processes")), "made by fork, and the first one"),
+        ("threads", _count(level.get("threads")), "of all processes together, main threads included"),
+        ("voluntary switches", _rate(lines, "voluntary_switches", "threads"), "gave up the CPU; seen alive only"),
+        ("involuntary switches", _rate(lines, "involuntary_switches", "threads"), "was preempted; seen alive only"),
         ("connections", _count(line.get("established")), "established, accepted or still queued"),
-        ("accept queue", _count(line.get("accept_queue")), "connections that wait for accept()"),
-        ("overflows", _rate(line, "listen_overflows", seconds), "connections dropped because that queue was full"),
+        ("accept queue", _count(level.get("accept_queue")), "connections that wait for accept()"),
+        ("overflows", _rate(lines, "listen_overflows"), "connections dropped because that queue was full"),
     ]
     return [{"what": what, "now": now, "meaning": meaning} for what, now, meaning in rows]
 
@@ -109,12 +114,21 @@ def _grown(line: Line, name: str) -> Any:
     return line.get(f"{name}_since_last")
 
 
-def _cpu(line: Line, limits: Mapping[str, Any], seconds: float | None) -> str:
-    used = _grown(line, "cpu_used_us")
-    if used is None or not seconds:
+def _per_second(lines: Sequence[Line], name: str, read_with: str = "unix") -> float | None:
+    """What a counter last grew by in a second: it is read with another figure, in every line that has that one."""
+    having = [line for line in lines if read_with in line][-2:]
+    if len(having) < 2 or (grown := _grown(having[-1], name)) is None:
+        return None
+    seconds = having[-1]["unix"] - having[-2]["unix"]
+    return float(grown / seconds) if seconds > 0 else None
+
+
+def _cpu(lines: Sequence[Line], limits: Mapping[str, Any]) -> str:
+    used_us = _per_second(lines, "cpu_used_us")
+    if used_us is None:
         return _ABSENT
     limit = limits.get("cpus")
-    return f"{used / 1e6 / seconds:.2f}" + (f" of {limit:g}" if limit else "")
+    return f"{used_us / 1e6:.2f}" + (f" of {limit:g}" if limit else "")
 
 
 def _throttled(line: Line) -> str:
@@ -124,6 +138,6 @@ def _throttled(line: Line) -> str:
     return f"{stopped / periods:.0%}" if periods else "0%"
 
 
-def _rate(line: Line, name: str, seconds: float | None) -> str:
-    grown = _grown(line, name)
-    return _ABSENT if grown is None or not seconds else f"{grown / seconds:,.0f} /s"
+def _rate(lines: Sequence[Line], name: str, read_with: str = "unix") -> str:
+    rate = _per_second(lines, name, read_with)
+    return _ABSENT if rate is None else f"{rate:,.0f} /s"

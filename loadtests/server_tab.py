@@ -69,7 +69,7 @@ class ServerTab:
             return response
         model = run.options.target
         store = self._control.samples
-        rows = samples.table(model, store.latest(model), store.recent(model, 2))
+        rows = samples.table(model, store.latest(model), store.recent(model, samples.SHOWN_LINES))
         content: dict[str, Any] = response.get_json()
         content["extended_stats"] = [{"key": KEY, "data": rows}]
         response.set_data(json.dumps(content))

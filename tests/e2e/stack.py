@@ -73,7 +73,16 @@ def terminal(*arguments: str | Path) -> Iterator[Terminal]:
     master, slave = pty.openpty()
     command = [sys.executable, str(PROJECT / "orchestrate.py"), *map(str, arguments)]
     environment = {**os.environ, "COLUMNS": "100", "LINES": "40", "TERM": "xterm"}
-    with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment, cwd=PROJECT) as process:
+    with subprocess.Popen(
+        command,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=environment,
+        cwd=PROJECT,
+        # Whoever runs the tests in the background may have it ignored, and what is ignored is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         os.close(slave)
         try:
             yield Terminal(process, master)

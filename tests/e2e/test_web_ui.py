@@ -197,8 +197,8 @@ def test_the_server_tab_shows_the_probes_live_figures_of_the_target(page, stack)
 
     def shown():
         figures = server_figures(page)
-        # A thread for each user, one that accepts.
-        return figures if figures.get("threads") == "7" and figures.get("voluntary switches", "-") != "-" else None
+        # A thread for each user, one that accepts. A busy machine reads some figures later than others.
+        return figures if figures.get("threads") == "7" and "-" not in figures.values() else None
 
     figures = wait_until(shown, "the figures of the server", 30)
     assert re.fullmatch(r"[01]\.\d\d of 1", figures["CPU"]), figures

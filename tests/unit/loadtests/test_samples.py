@@ -78,6 +78,18 @@ def test_counters_become_rates_over_the_time_between_two_lines() -> None:
     assert rows["processes"] == "-"
 
 
+def test_what_is_not_in_every_line_is_shown_as_last_read_and_its_rate_is_over_the_time_between_readings() -> None:
+    rows = shown(
+        line(100.0, threads=4, accept_queue=3),
+        line(101.0),
+        line(103.0, threads=9, voluntary_switches_since_last=300, listen_overflows_since_last=4),
+        line(104.0, listen_overflows_since_last=2),
+    )
+    assert (rows["threads"], rows["accept queue"]) == ("9", "3")
+    assert rows["voluntary switches"] == "100 /s"
+    assert rows["overflows"] == "2 /s"
+
+
 def test_what_is_not_known_is_a_dash_and_never_a_zero() -> None:
     rows = shown(line(100.0))
     assert set(rows) >= {"CPU", "throttled", "memory", "PSS", "overflows"}
