@@ -26,8 +26,8 @@ MOST_SLICES = 3600
 
 @dataclass(slots=True, eq=False)
 class UserClock:
-    """When a user came, when its last request was due and begun, when it completed (in whatever way), and the last
-    answer."""
+    """When a user came, when its last request was due and begun, when it completed (in whatever way; -inf before that),
+    and the last answer."""
 
     joined_at: float = -math.inf
     due_at: float = -math.inf
@@ -155,12 +155,14 @@ class Recorder:
         """A user of a closed loop begins a request."""
         self._sent += 1
         clock.due_at = clock.sent_at = now
+        clock.done_at = -math.inf  # also where it begins at the very moment the last one was done
 
     def begin_slot(self, clock: UserClock, due: float, now: float, was_idle: bool) -> None:
         """A user of an open loop begins the request that was due at `due`; `was_idle` when it had waited for it."""
         self._sent += 1
         clock.due_at = due
         clock.sent_at = now
+        clock.done_at = -math.inf
         self._slots.sent(due, now)
         if was_idle and self._opens_at <= now < self._closes_at:
             self._times.dispatch_lag_us.record(int((now - due) * 1e6))

@@ -2,7 +2,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from loadtests import recorder as module
@@ -271,9 +271,12 @@ def test_slices_neither_overlap_nor_leave_gaps_and_lose_no_request(gaps, warmup_
 # --- a batch at a time ---
 
 lags = st.floats(0, 0.05)
+AT_ONCE = [(0.25, 0.0, 0.0)] * 12  # the last one is in flight when the window closes
 
 
 @given(st.lists(st.tuples(st.floats(0.001, 0.3), lags, lags), max_size=60), st.booleans())
+@example(requests=AT_ONCE, open_loop=False)
+@example(requests=AT_ONCE, open_loop=True)
 def test_a_batch_at_a_time_counts_the_same_as_each_request_at_once(requests, open_loop):
     """Of one user, whose requests each have a time to be answered in, a lag, and a pause before the next."""
     each, batched = (Recorder(0.0, 1.0, 3.0, open_loop=open_loop) for _ in range(2))
