@@ -7,6 +7,7 @@ from contextlib import suppress
 from servers.models import SERVERS
 from testbed import compose
 from testbed.compose import Run
+from testbed.conntrack import Tracking
 from testbed.engine import ContainerGone, Engine
 from testbed.errors import UserError
 from testbed.load import Load
@@ -34,6 +35,7 @@ class LoadStack:
         compose_file = self._directory.path / "compose.yaml"
         write_atomically(compose_file, compose_text(compose.project(self._run, "./load", SERVERS, None)))
         self._say("starting Locust ...")
+        tracking = Tracking() if self._engine.is_here else None
         self._engine.up(compose_file, self._run.project, self._run.load_services)
         with suppress(ContainerGone):
             port = self._engine.published_port(self._run.run_id, self._run.web_service, compose.WEB_PORT)
@@ -45,6 +47,8 @@ class LoadStack:
                 return
         ended = self._engine.ended(self._run.run_id)
         found = f"{', '.join(ended)} ended" if ended else f"not all workers connected within {WORKERS_TIMEOUT_S:g} s"
+        if tracking is not None and (dropped := tracking.dropped()):
+            found += f"; the kernel's table of {tracking.limit} tracked connections is full, {dropped} packets dropped"
         raise UserError(f"Locust did not come up: {found}; logs are in {self._directory.path}/logs")
 
     def mend(self) -> None:
