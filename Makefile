@@ -34,7 +34,7 @@ lint: setup-venv ## Check style and types
 	@$(VENV) -m ruff format --check .
 	@$(VENV) -m mypy
 
-bench: images ## Measure generator, servers, network path and overheads; BENCH="NAME ..." chooses (about 30 minutes)
+bench: images ## Measure generator, servers, network path and overheads; BENCH="NAME ..." chooses (17 minutes)
 	@$(VENV) -m benchmarks $(BENCH)
 
 proof: images ## Try what the README claims of the numbers, on this machine (about 20 minutes)
