@@ -1,5 +1,6 @@
 """The gates that hold a trial against arithmetic: Little's law, the utilisation law. Pure."""
 
+from servers.models import base
 from testbed import shape
 from testbed.evidence import Evidence, Thresholds
 from testbed.gates import Gate, decide, generator_cpu, generator_throttling, unknown
@@ -93,7 +94,7 @@ def _generator_short(e: Evidence, t: Thresholds) -> bool:
 def usable_cpus(e: Evidence) -> float:
     """CPUs the server can use: its limit, or one for each interpreter lock where there are fewer."""
     locks = shape.interpreters(e.model, e.workers)
-    if locks is None or (e.hash_us and e.model in _THREADED):
+    if locks is None or (e.hash_us and base(e.model) in _THREADED):
         return e.cpus
     return min(e.cpus, float(locks))
 

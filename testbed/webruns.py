@@ -18,7 +18,7 @@ from testbed.engine import Engine
 from testbed.errors import UserError
 from testbed.images import image_name
 from testbed.manifest import host, project
-from testbed.plan import WITH_THREADS, WITH_WORKERS, Cell
+from testbed.plan import Cell, has_threads, has_workers
 from testbed.record import Findings, evidence, metrics
 from testbed.results import EARLIER, SCHEMA_VERSION, csv_text, write_atomically, write_json
 from testbed.runs import read_rows
@@ -117,8 +117,8 @@ def _cell(load: Record, lines: list[Record], limits: Record, machine_cpus: int) 
         memory_bytes=limits.get("memory_bytes") or 0,
         limit="quota",
         # As counted from outside: a pool is its first process, or thread, and its workers.
-        workers=max(1, (last.get("processes") or 2) - 1) if model in WITH_WORKERS else 0,
-        threads=max(1, (last.get("threads") or 2) - 1) if model in WITH_THREADS else 0,
+        workers=max(1, (last.get("processes") or 2) - 1) if has_workers(model) else 0,
+        threads=max(1, (last.get("threads") or 2) - 1) if has_threads(model) else 0,
         sleep_us=options["sleep_us"],
         spin_us=0,
         hash_us=0,
