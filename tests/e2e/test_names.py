@@ -3,6 +3,7 @@
 import csv
 import json
 import secrets
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ def listed_names() -> list[str]:
     """What the command shows, which is what people type."""
     done = orchestrate("models")
     assert done.returncode == 0, done.stderr
-    return [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
+    return [line.split()[0] for line in takewhile(str.strip, done.stdout.splitlines())]
 
 
 def test_every_listed_name_is_measured_with_its_pool_sizes_and_has_its_shape(tmp_path: Path) -> None:
