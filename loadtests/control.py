@@ -117,10 +117,8 @@ class Control:
             self._make_room(wanted)
             self._wait_for_workers()
             workers = len(self.runner.clients.ready)
-            if wanted.open_loop and users < workers:
-                raise StartRefusedError(
-                    f"{users} users for {workers} workers: mode open shares the rate equally, so each worker needs one"
-                )
+            if refusal := options.too_few_users(wanted, users, workers):
+                raise StartRefusedError(refusal)
         except BaseException:
             self._next = None
             raise

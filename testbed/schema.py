@@ -28,6 +28,7 @@ from testbed.fields import (
     WorkerCpus,
     WorkUs,
     not_allowed,
+    not_allowed_at,
     whole,
 )
 
@@ -175,3 +176,32 @@ class Sweep(Strict):
     isolate: bool = True
     images: dict[Imaged, Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$")]] = {}
     exclude: tuple[Exclude, ...] = ()
+
+    @model_validator(mode="after")
+    def _what_the_load_can_do(self) -> Self:
+        """What the load generator would refuse, trial by trial, is refused here."""
+        load = self.load
+        if load.mode == "closed":
+            return self
+        for place, think_us in enumerate(self.workload.think):
+            if think_us:
+                raise not_allowed_at(
+                    ("workload", "think", place),
+                    f"0 with mode {load.mode}: requests start on a schedule, nobody pauses between them",
+                )
+        for place, users in enumerate(load.users):
+            if users < load.workers:
+                raise not_allowed_at(
+                    ("load", "users", place),
+                    f"at least {load.workers} with mode {load.mode} and {load.workers} workers: they share the rate "
+                    "equally, so each needs a user",
+                )
+        if load.slo and self.order.canary:
+            raise not_allowed_at(
+                ("order", "canary"), f"false with mode {load.mode}: a search has no cell of a given rate to repeat"
+            )
+        names = [f"{share * 100:g}" for share in load.at or ()]
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                raise not_allowed_at(("load", "at", place), f"shares that differ: {name} % is there already")
+        return self

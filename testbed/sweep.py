@@ -19,6 +19,7 @@ from testbed.compose import UNPINNED, Run
 from testbed.engine import Engine
 from testbed.errors import UserError
 from testbed.interrupt import deferred, interruptible, undisturbed
+from testbed.load import check_work
 from testbed.lock import only_sweep
 from testbed.manifest import calibrate, differences, manifest
 from testbed.plan import Trial
@@ -174,6 +175,7 @@ class _Campaign:
         if any(self.sweep.workload.spin) or any(self.sweep.workload.hash):
             self._say("calibrating the work unit on an unlimited container ...")
             calibration = calibrate(self.engine, self.shared, self._calibrator)
+            check_work(self.sweep, calibration)
         facts = manifest(self.engine, self.shared, self.sweep, calibration, started.isoformat(timespec="seconds"))
         write_json(self.directory.path / "manifest.json", facts)
         self._calibration = calibration
