@@ -57,7 +57,8 @@ def littles_law(e: Evidence, t: Thresholds) -> Gate | None:
     served = round(e.users - e.users_starved - e.users_absent, 3)
     if served <= 0:
         return unknown(name, "no user was served throughout", law)
-    held_for_good = e.connection == "persistent" and shape.serving_slots(e.model, e.workers, e.threads) is not None
+    slots = shape.serving_slots(e.model, e.workers, e.threads) if shape.is_known(e.model) else None
+    held_for_good = e.connection == "persistent" and slots is not None
     if e.users_starved and not held_for_good:
         return unknown(name, f"{e.users_starved} starved users show cycles that are longer than the window", law)
 
@@ -92,8 +93,8 @@ def _generator_short(e: Evidence, t: Thresholds) -> bool:
 
 
 def usable_cpus(e: Evidence) -> float:
-    """CPUs the server can use: its limit, or one for each interpreter lock where there are fewer."""
-    locks = shape.interpreters(e.model, e.workers)
+    """At most how many CPUs the server can use: its limit, or one for each interpreter lock where there are fewer."""
+    locks = shape.interpreters(e.model, e.workers) if shape.is_known(e.model) else None
     if locks is None or (e.hash_us and base(e.model) in _THREADED):
         return e.cpus
     return min(e.cpus, float(locks))
