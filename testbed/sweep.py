@@ -48,11 +48,12 @@ def load_user() -> tuple[int, int]:
     return (os.getuid(), os.getgid()) if os.getuid() != 0 else UNPRIVILEGED
 
 
-def cpu_sets(sweep: Sweep) -> CpuSets:
+def cpu_sets(sweep: Sweep, engine: Engine) -> CpuSets:
     """Who runs on which processors during the whole sweep: the generator must not move between trials."""
     if not sweep.isolate:
         return UNPINNED
-    return topology.partition(topology.read(), max(sweep.limits.cpus), sweep.load.workers)
+    there = topology.read() if engine.is_here else topology.elsewhere(engine.cpus)
+    return topology.partition(there, max(sweep.limits.cpus), sweep.load.workers)
 
 
 def print_plan(sweep: Sweep, console: Console) -> None:
@@ -118,7 +119,7 @@ class _Campaign:
             project=f"threadmill-{run_id.lower()}",
             user=f"{uid}:{gid}",
             workers=sweep.load.workers,
-            cpu_sets=cpu_sets(sweep),
+            cpu_sets=cpu_sets(sweep, self.engine),
             worker_cpus=sweep.load.worker_cpus,
             images=sweep.images,
             shared="shared" in sweep.network,

@@ -53,11 +53,6 @@ class Verdict:
     gates: tuple[Gate, ...]
 
     @property
-    def is_capacity(self) -> bool:
-        """Whether the trial's throughput may count as the server's capacity."""
-        return self.kind == "server-bound"
-
-    @property
     def unsteady(self) -> bool:
         return "steady_state" in self.failed
 

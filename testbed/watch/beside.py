@@ -74,6 +74,8 @@ class Beside(Engine):
         for container in self._companions(target) if target.run_id else ():
             if container.labels.get(_SERVICE_LABEL) in ("locust", HOLDER):
                 return container.attrs["HostConfig"]["CpusetCpus"] or None
+        if not self.is_here:
+            return None
         return topology.partition(topology.read(), target.cpus or 1.0, 1).rest
 
     def _companions(self, target: Target) -> list[Container]:

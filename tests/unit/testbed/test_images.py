@@ -13,7 +13,7 @@ from testbed.errors import UserError
 PROJECT = Path(__file__).parents[3]
 
 BUILD = """\
-#5 [spst server 1/5] FROM docker.io/threadmill/base
+#5 [spst server 1/5] FROM threadmill/base
 #9 [locust internal] load build context
 #22 [locust packages 3/3] RUN --mount=type=secret,id=ca_bundle     python3 -m venv /opt/venv  && pip install
 #22 0.312 Collecting locust
