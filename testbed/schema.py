@@ -178,6 +178,29 @@ class Sweep(Strict):
     exclude: tuple[Exclude, ...] = ()
 
     @model_validator(mode="after")
+    def _a_window_can_hold_a_reply(self) -> Self:
+        """A trial whose window is over before a reply can come is invalid by its plan."""
+        work = self.workload
+        parts = {"sleep": work.sleep, "spin": work.spin, "hash": work.hash}
+        parts |= {"think": work.think} if self.load.mode == "closed" else {}
+        longest = {name: max(values) for name, values in parts.items()}
+        if sum(longest.values()) > self.duration:
+            name = max(longest, key=lambda one: longest[one])
+            raise not_allowed_at(
+                ("workload", name, parts[name].index(longest[name])),
+                f"a request and its pause of at most the duration, {self.duration / 1e6:g} s; here they take "
+                f"{sum(longest.values()) / 1e6:g} s, so that a window may hold no reply",
+            )
+        for place, rate in enumerate(self.load.rate or ()):
+            if rate * self.duration / 1e6 < 1:
+                raise not_allowed_at(
+                    ("load", "rate", place),
+                    f"at least {1e6 / self.duration:g} with a duration of {self.duration / 1e6:g} s, so that a window "
+                    "holds a request",
+                )
+        return self
+
+    @model_validator(mode="after")
     def _what_the_load_can_do(self) -> Self:
         """What the load generator would refuse, trial by trial, is refused here."""
         load = self.load

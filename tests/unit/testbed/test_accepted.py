@@ -143,6 +143,18 @@ def read(text: str) -> Sweep:
             "some.yaml:2: load.at: found 0.50000000001, allowed: shares that differ: ",
         ),
         (
+            "workload:\n  sleep: 1ms\n  think: [0, 60s]\n",
+            "some.yaml:4: workload.think: found '60s', allowed: a request and its pause of at most the duration, ",
+        ),
+        (
+            "duration: 1s\nload: {mode: open, rate: 5}\nworkload:\n  sleep: 600ms\n  spin: 500ms\n",
+            "some.yaml:5: workload.sleep: found '600ms', allowed: a request and its pause of at most the duration, 1 s",
+        ),
+        (
+            "duration: 2s\nload:\n  mode: open\n  rate: [0.5, 0.4]\n",
+            "some.yaml:5: load.rate: found 0.4, allowed: at least 0.5 with a duration of 2 s",
+        ),
+        (
             "load: {mode: capacity, slo: {p99: 5ms}}\norder:\n  canary: true\n",
             "some.yaml:4: order.canary: found True, allowed: false with mode capacity: ",
         ),
@@ -161,7 +173,7 @@ def test_fewer_users_than_workers_are_a_load_where_nobody_shares_a_rate() -> Non
 
 
 def test_the_most_cpu_work_that_may_be_asked_for_is_within_what_servers_do() -> None:
-    sweep = read("workload: {spin: 10s, hash: 10s}\n")
+    sweep = read("workload: {spin: 10s, hash: 10s}\nduration: 20s\n")
     load.check_work(sweep, CALIBRATION)
     assert [refusal(trial, sweep, CALIBRATION) for trial in every_trial(sweep)] == [""] * len(trials(sweep))
 
