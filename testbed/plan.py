@@ -16,8 +16,12 @@ EXPECTED_OVERHEAD_S = 2.5
 # Trials of a search for a capacity between 10 and 10,000 requests/s, confirmations included.
 EXPECTED_SEARCH_STEPS = 12
 
-_WITH_WORKERS = ("mpmt", "prefork", "prefork-event-loop")
-_WITH_THREADS = ("thread-pool",)
+SEARCHES = ("capacity", "relative")
+# What `users` is by default in a closed loop; in a search it bounds the requests in flight and is far more.
+CANARY_USERS = 8
+
+WITH_WORKERS = ("mpmt", "prefork", "prefork-event-loop")
+WITH_THREADS = ("thread-pool",)
 # As the servers' own default: with one worker a pool of processes would be another model.
 LEAST_WORKERS = 2
 
@@ -114,12 +118,12 @@ def cells(sweep: Sweep) -> list[Cell]:
 
 def has_workers(model: str) -> bool:
     """Whether the model, or what a variant is of, has a pool of processes."""
-    return base(model) in _WITH_WORKERS
+    return base(model) in WITH_WORKERS
 
 
 def has_threads(model: str) -> bool:
     """Whether the model, or what a variant is of, has a pool of threads."""
-    return base(model) in _WITH_THREADS
+    return base(model) in WITH_THREADS
 
 
 def _with_pools(cell: Cell) -> Cell:
@@ -147,10 +151,18 @@ def _numbered(sweep: Sweep, generator: random.Random) -> Iterator[Trial]:
         if sweep.order.shuffle:
             generator.shuffle(order)
         if sweep.order.canary:
-            yield Trial(f"{number:03d}-b{block}-canary", block, cells(sweep)[0], canary=True)
+            yield Trial(f"{number:03d}-b{block}-canary", block, _canary(cells(sweep)[0]), canary=True)
         for cell in order:
             number += 1
             yield Trial(f"{number:03d}-b{block}-{cell.model}-{cell.cpus:g}cpu", block, cell)
+
+
+def _canary(cell: Cell) -> Cell:
+    """What opens a block. Of a search a closed loop: no rate is known yet, and a given one would hide the drift."""
+    if cell.mode not in SEARCHES:
+        return cell
+    users = min(cell.users, CANARY_USERS)
+    return replace(cell, mode="closed", users=users, arrivals="constant", precise=False)
 
 
 def measured_cells(sweep: Sweep, rows: list[dict[str, Any]]) -> list[Cell]:

@@ -219,10 +219,6 @@ class Sweep(Strict):
                     f"at least {load.workers} with mode {load.mode} and {load.workers} workers: they share the rate "
                     "equally, so each needs a user",
                 )
-        if load.slo and self.order.canary:
-            raise not_allowed_at(
-                ("order", "canary"), f"false with mode {load.mode}: a search has no cell of a given rate to repeat"
-            )
         names = [f"{share * 100:g}" for share in load.at or ()]
         for place, name in enumerate(names):
             if name in names[:place]:

@@ -154,10 +154,6 @@ def read(text: str) -> Sweep:
             "duration: 2s\nload:\n  mode: open\n  rate: [0.5, 0.4]\n",
             "some.yaml:5: load.rate: found 0.4, allowed: at least 0.5 with a duration of 2 s",
         ),
-        (
-            "load: {mode: capacity, slo: {p99: 5ms}}\norder:\n  canary: true\n",
-            "some.yaml:4: order.canary: found True, allowed: false with mode capacity: ",
-        ),
     ],
 )
 def test_what_the_load_would_refuse_is_refused_in_one_line(text: str, message: str) -> None:
