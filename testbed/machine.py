@@ -146,9 +146,9 @@ def _check_disk() -> Check:
 def _check_images() -> Check:
     from testbed import images
 
-    missing = images.missing()
-    found = f"missing: {', '.join(missing)}" if missing else "all built"
-    return Check("images", not missing, found, "make images" if missing else "", required=False)
+    wrong = images.outdated()
+    found = images.in_words(wrong) if wrong else "all there, of this code"
+    return Check("images", not wrong, found, "make images" if wrong else "", required=False)
 
 
 def doctor() -> list[Check]:

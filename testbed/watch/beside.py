@@ -164,7 +164,7 @@ def _confined(target: Target, cpuset: str | None) -> dict[str, Any]:
         **({"user": target.user} if target.user.split(":")[0] not in ("", "0", "root") else {}),
         "read_only": True,
         "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges:true"],
+        "security_opt": ["no-new-privileges=true"],
         "mem_limit": _MEMORY_BYTES,
         "memswap_limit": _MEMORY_BYTES,
         "pids_limit": _PIDS,
