@@ -87,7 +87,7 @@ def _cause(error: BaseException) -> str:
     pending: list[BaseException] = [error]
     while pending:
         one = pending.pop(0)
-        if isinstance(one, OSError) and one.errno is not None and one.strerror:
+        if isinstance(one, OSError) and isinstance(one.errno, int) and one.strerror:
             return one.strerror
         pending += [inner for inner in (*one.args, one.__cause__, one.__context__) if isinstance(inner, BaseException)]
     return " ".join(str(error).split()) or type(error).__name__

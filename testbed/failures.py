@@ -26,7 +26,7 @@ def describe(error: BaseException) -> str:
     """One line: what failed, and where the traceback is of what nobody expected."""
     if isinstance(error, Breakdown | UserError):
         return "; ".join(str(error).splitlines())
-    if isinstance(error, OSError) and error.strerror:
+    if isinstance(error, OSError) and isinstance(error.errno, int) and error.strerror:
         line = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
         return line if error.errno in _NO_ROOM else line + _keep_traceback(error)
     told = str(error).strip().splitlines()
