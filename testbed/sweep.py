@@ -116,6 +116,7 @@ class _Campaign:
         self.console = console
         self.engine = Engine()
         self.trials = plan.trials(sweep)
+        self._calibrates = any(sweep.workload.spin) or any(sweep.workload.hash)
         self.shared = Run(
             run_id=run_id,
             project=f"threadmill-{run_id.lower()}",
@@ -196,7 +197,8 @@ class _Campaign:
             self.engine.remove(run_id)
 
     def _build(self) -> None:
-        needed = dict.fromkeys((*self.sweep.models, self._calibrator, *images.COMPANIONS))
+        calibrator = [self._calibrator] if self._calibrates else []
+        needed = dict.fromkeys((*self.sweep.models, *calibrator, *images.COMPANIONS))
         if ours := [name for name in needed if name not in self.sweep.images]:
             images.build_missing(ours, self._say)
 
@@ -214,7 +216,7 @@ class _Campaign:
         write_atomically(self.directory.path / "sweep.source.yaml", source)
         write_atomically(self.directory.path / "sweep.yaml", sweepfile.dump(self.sweep))
         calibration = None
-        if any(self.sweep.workload.spin) or any(self.sweep.workload.hash):
+        if self._calibrates:
             self._say("calibrating the work unit on an unlimited container ...")
             calibration = calibrate(self.engine, self.shared, self._calibrator)
         facts = manifest(self.engine, self.shared, self.sweep, calibration, started.isoformat(timespec="seconds"))
