@@ -93,6 +93,15 @@ def _cause(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def compose_failure(compose_file: Path, output: str) -> UserError | EngineError:
+    """What a failed `docker compose up` has printed, as what it is: a matter of the file, or of the engine. Pure."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()] or ["no reason given"]
+    why = f"docker compose up failed: {lines[-1]}"
+    if _CUT_OFF.search(lines[-1]):
+        return EngineGone(why)
+    return EngineError(why) if _NO_ROOM in lines[-1] else UserError(f"{compose_file}: {why}")
+
+
 class Server:
     """A running server container."""
 
@@ -292,13 +301,7 @@ class Engine:
             raise
         if process.returncode != 0:
             self.ping()
-            lines = [line.strip() for line in output.splitlines() if line.strip()] or ["no reason given"]
-            why = f"docker compose up failed: {lines[-1]}"
-            if _CUT_OFF.search(lines[-1]):
-                raise EngineGone(why)
-            if _NO_ROOM in lines[-1]:
-                raise EngineError(why)
-            raise UserError(f"{compose_file}: {why}")
+            raise compose_failure(compose_file, output)
 
     def _end_command(self, process: "subprocess.Popen[str]") -> None:
         process.send_signal(signal.SIGINT)

@@ -8,7 +8,7 @@ import docker.errors
 import pytest
 import requests
 
-from testbed.engine import speaking
+from testbed.engine import compose_failure, speaking
 from testbed.errors import Breakdown, EngineError, EngineGone, UserError
 from testbed.failures import attempt, describe
 from testbed.results import ResultsDirectory, write_atomically
@@ -72,6 +72,24 @@ def test_an_engine_that_errs_is_told_in_its_own_words_and_has_not_gone() -> None
     erred = from_docker(docker.errors.APIError("500 Server Error", explanation="mkdir /x: no space left on device\n"))
     assert not isinstance(erred, EngineGone)
     assert str(erred) == "Docker's engine reports: mkdir /x: no space left on device"
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("Cannot connect to the Docker daemon at unix:///run/docker.sock. Is the docker daemon running?", EngineGone),
+        ("error during connect: Post http://docker/v1.41/containers/create: EOF", EngineGone),
+        ("Error response from daemon: write /var/lib/docker/tmp/x: no space left on device", EngineError),
+        ('Error response from daemon: exec: "/no/such/program": no such file or directory', UserError),
+        ("", UserError),
+    ],
+)
+def test_a_stack_that_does_not_start_is_the_trials_matter_unless_it_is_the_engines(
+    said: str, kind: type[Exception]
+) -> None:
+    failure = compose_failure(Path("compose.yaml"), f" Container x  Creating\n{said}\n" if said else "")
+    assert type(failure) is kind
+    assert str(failure).endswith(f"docker compose up failed: {said or 'no reason given'}")
 
 
 FULL = Path("/dev/full")

@@ -62,6 +62,7 @@ def engine() -> Docker:
 def run(engine: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """Run a sweep of three trials, in which `trials` does the measuring; its exit code, or what it raised, and what it
     has printed."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(sweep, "Engine", lambda: engine)
     monkeypatch.setattr(sweep, "only_sweep", lambda *_: nullcontext(0))
     monkeypatch.setattr(sweep.images, "build_missing", lambda *_: None)
