@@ -9,7 +9,7 @@ VENV := .venv/bin/python
 # Those of sweeps/quickstart.yaml.
 DEMO_MODELS := spst spmt mpst mpmt event-loop
 
-.PHONY: help demo setup images test test-unit lint bench proof clean python
+.PHONY: help demo setup images test test-unit test-lab lint bench proof clean python
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -30,6 +30,9 @@ test: python ## Run every test: unit, integration, and end to end on real Docker
 
 test-unit: setup-venv ## Run the tests that need no Docker and no network, in seconds
 	@$(VENV) -m pytest tests/unit $(PYTEST)
+
+test-lab: setup ## Run the tests that start Docker engines of their own (Linux, root; 3 minutes)
+	@THREADMILL_LAB=1 $(VENV) -m pytest tests/lab $(PYTEST)
 
 lint: setup-venv ## Check style and types
 	@$(VENV) -m ruff check .

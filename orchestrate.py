@@ -14,7 +14,9 @@ try:
     from testbed import byhand, images, listing, machine, sweep, sweepfile
     from testbed.compare import command as compare_command
     from testbed.engine import Engine
-    from testbed.errors import UserError
+    from testbed.errors import Breakdown, UserError
+    from testbed.failures import describe as describe_failure
+    from testbed.interrupt import interruptible
     from testbed.lock import only_sweep
     from testbed.progress import plain
     from testbed.report import command as report_command
@@ -218,14 +220,25 @@ COMMANDS = {
 def main() -> int:
     arguments = _parser().parse_args()
     try:
-        return COMMANDS[arguments.command](arguments, _console())
+        with interruptible():
+            return COMMANDS[arguments.command](arguments, _console())
     except UserError as error:
-        for line in str(error).splitlines():
-            print(f"orchestrate.py: {line}", file=sys.stderr)
+        _tell(str(error))
         return sweep.EXIT_USAGE
     except KeyboardInterrupt:
-        print("orchestrate.py: interrupted", file=sys.stderr)
+        _tell("interrupted")
         return sweep.EXIT_INTERRUPTED
+    except Breakdown as error:
+        _tell(str(error))
+        return sweep.EXIT_BROKEN
+    except Exception as error:  # noqa: BLE001 - one line for whoever uses it; the traceback is where the line says
+        _tell(f"{arguments.command} failed: {describe_failure(error)}")
+        return sweep.EXIT_BROKEN
+
+
+def _tell(lines: str) -> None:
+    for line in lines.splitlines():
+        print(f"orchestrate.py: {line}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from rich.table import Table
 
 from servers.models import MODELS
 from testbed.compose import RUN_LABEL, TRIAL_LABEL
+from testbed.sweep import EXIT_OK, EXIT_TRIALS_FAILED
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONSOLE = Console()
@@ -41,6 +42,10 @@ STALL_S = 1.4
 WINDOW_S = 30
 
 Row = dict[str, str]
+
+
+class NotTried(Exception):
+    """The claim could not be tried: the testbed failed, or a trial that it needs is not valid."""
 
 
 def command(*arguments: str) -> list[str]:
@@ -60,7 +65,8 @@ def results_in(directory: Path) -> tuple[Path, list[Row]]:
 
 
 def sweep(directory: Path, **fields: Any) -> tuple[Path, list[Row]]:
-    """Run a sweep to its end; its results directory and rows."""
+    """Run a sweep to its end; its results directory and rows, those of invalid trials among them. NotTried if it could
+    not be run."""
     results = directory / f"results-{fields['name']}"
     CONSOLE.print(f"sweep {fields['name']} ...", highlight=False)
     done = subprocess.run(
@@ -70,8 +76,8 @@ def sweep(directory: Path, **fields: Any) -> tuple[Path, list[Row]]:
         text=True,
         check=False,
     )
-    if done.returncode not in (0, 1):
-        raise SystemExit(f"the sweep could not be run: {done.stderr.strip()}")
+    if done.returncode not in (EXIT_OK, EXIT_TRIALS_FAILED):
+        raise NotTried(f"the sweep {fields['name']} could not be run: {done.stderr.strip()}")
     return results_in(results)
 
 
@@ -121,6 +127,8 @@ def _stalled(directory: Path, **fields: Any) -> tuple[Path, list[Row], float]:
     thread.start()
     results, rows = sweep(directory, **fields)
     thread.join(5)
+    if not stood or rows[0]["verdict"] == "invalid":
+        raise NotTried(f"the trial of {fields['name']} is not valid: {rows[0]['reasons'] or 'it was never stopped'}")
     return results, rows, stood[0]
 
 
@@ -195,6 +203,8 @@ def repeatability(directory: Path) -> bool:
         repeat=10,
     )
     rates = [float(row["throughput_rps"]) for row in rows if row["verdict"] != "invalid"]
+    if len(rates) < 2:
+        raise NotTried(f"{len(rates)} of {len(rows)} trials are valid")
     spread = statistics.stdev(rates) / statistics.fmean(rates)
     CONSOLE.print(f"throughput {', '.join(f'{rate:.0f}' for rate in rates)} per second", highlight=False)
     CONSOLE.print(f"coefficient of variation {spread:.1%}; verdicts {dict(Counter(row['verdict'] for row in rows))}")
@@ -268,7 +278,12 @@ def main() -> int:
     try:
         for name in names:
             CONSOLE.rule(name)
-            held[name] = PROOFS[name](directory)
+            try:
+                held[name] = PROOFS[name](directory)
+            except NotTried as reason:
+                # The other claims stand for themselves.
+                CONSOLE.print(f"not tried: {reason}", markup=False, highlight=False)
+                held[name] = False
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     CONSOLE.rule("claims")

@@ -8,7 +8,7 @@ import requests
 
 from servers.protocol import MAX_HASH_ROUNDS, MAX_SPIN_UNITS
 from testbed.compose import target
-from testbed.errors import UserError
+from testbed.errors import Breakdown, UserError
 from testbed.plan import Cell, Trial
 from testbed.schema import Sweep
 from testbed.units import format_us
@@ -191,8 +191,13 @@ class Load:
         return Status(**{name: answer[name] for name in Status.__annotations__})
 
     def stop(self) -> None:
-        """Stop the run; after this its result is on the volume. LoadError when a worker's figures are missing."""
+        """Stop the run; after this its result is on the volume. LoadError when a worker's figures are missing.
+
+        Breakdown when the master could not write the result.
+        """
         answer = self._call("POST", "/threadmill/stop", STOP_TIMEOUT_S)
+        if not answer["complete"] and "cannot be written" in answer["error"]:
+            raise Breakdown(f"Locust's master: {answer['error']}")
         if not answer["complete"]:
             raise LoadError(
                 f"worker lost: figures of {answer['workers_final']} of {answer['workers_expected']} workers came"

@@ -99,8 +99,22 @@ TEXT_COLUMNS = frozenset(
 EARLIER = {"network": "bridge", "engine": "plain", "precise": False}
 
 
+# What load and probe write of a trial of a minute stays below this.
+_ROOM_BYTES = 2**20
+
+
 def write_atomically(path: Path, text: str) -> None:
-    """Write `text` so that a reader, or a crash, sees the old file or the new one, never a part."""
+    """Write `text` so that a reader, or a crash, sees the old file or the new one, never a part.
+
+    OSError names `path`, not the file that stands for it while it is written.
+    """
+    try:
+        _write_atomically(path, text)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _write_atomically(path: Path, text: str) -> None:
     with tempfile.NamedTemporaryFile(
         "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
     ) as file:
@@ -182,6 +196,15 @@ class ResultsDirectory:
             write_atomically(self.trial(trial_id) / "probe.ndjson", series.read_text(encoding="utf-8"))
         for leftover in self.load.glob(f"{trial_id}.*"):
             leftover.unlink()
+
+    def check_room(self) -> None:
+        """OSError unless a file of the size of a container's results fits in where they are written."""
+        with tempfile.TemporaryFile(dir=self.load) as file:
+            try:
+                file.write(bytes(_ROOM_BYTES))
+                file.flush()
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(self.load)) from error
 
     def close(self) -> None:
         """Remove the load's directory: what finished trials had in it is with them now."""

@@ -17,7 +17,8 @@ from servers.models import MODELS
 from testbed import images, plan, sweepfile, topology
 from testbed.compose import UNPINNED, Run
 from testbed.engine import Engine
-from testbed.errors import UserError
+from testbed.errors import Breakdown, EngineGone, UserError
+from testbed.failures import attempt, describe, distinct
 from testbed.interrupt import deferred, interruptible, undisturbed
 from testbed.load import check_work
 from testbed.lock import only_sweep
@@ -40,7 +41,10 @@ UNPRIVILEGED = (10001, 10001)
 # More lines than this push the table out of sight.
 MOST_WARNINGS = 6
 
-EXIT_OK, EXIT_TRIALS_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+# An engine that its supervisor starts again is back by then, and what it has left can be removed.
+ENGINE_PATIENCE_S = 10.0
+
+EXIT_OK, EXIT_TRIALS_FAILED, EXIT_USAGE, EXIT_BROKEN, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def load_user() -> tuple[int, int]:
@@ -114,6 +118,7 @@ class _Campaign:
         self.console = console
         self.engine = Engine()
         self.trials = plan.trials(sweep)
+        self._calibrates = any(sweep.workload.spin) or any(sweep.workload.hash)
         self.shared = Run(
             run_id=run_id,
             project=f"threadmill-{run_id.lower()}",
@@ -131,10 +136,19 @@ class _Campaign:
         self.rows: list[dict[str, Any]] = []
         self.answers: list[Answer] = []
         self.interrupted = False
+        self._failures: list[Exception] = []
+        """What failed and is no trial's doing; the first is the cause."""
         self._under_way: Trial | None = None
+        self._made_directory = False
+        self._removed = False
 
     def carry_out(self, prepare: Callable[[], None]) -> int:
-        """Prepare, measure what is missing, remove what was started, report. Returns the exit code."""
+        """Prepare, measure what is missing, remove what was started, report. Returns the exit code.
+
+        UserError for what has to be put right before anything is measured, Breakdown when the testbed failed; with more
+        lines where removing what was started did not go well either.
+        """
+        refused: UserError | None = None
         with only_sweep(self.shared.run_id) as lock:
             self.engine.keep_open(lock)
             self._remove_leftovers()
@@ -145,10 +159,38 @@ class _Campaign:
                     self._run_trials()
                 except KeyboardInterrupt:
                     self.interrupted = True
+                except UserError as error:
+                    refused = error
+                except Exception as error:  # noqa: BLE001 - told below, once what was started is removed
+                    self._failures.append(error)
                 finally:
                     with undisturbed():
                         self._end()
-        return self._report()
+        if refused is not None:
+            raise UserError("\n".join(distinct(map(describe, [refused, *self._failures]))))
+        code = EXIT_BROKEN
+        try:
+            code = self._report()
+        except Exception as error:  # noqa: BLE001 - as above: what is told must not hide why
+            self._failures.append(error)
+        if self._failures and code != EXIT_INTERRUPTED:
+            raise Breakdown("\n".join(self._told()))
+        return code
+
+    def _told(self) -> list[str]:
+        """What failed and how to go on, in a line; in a second one what else went wrong after it."""
+        # A dead engine is met at every later step: what matters of that is what it has left.
+        later = [error for error in self._failures[1:] if not isinstance(error, EngineGone)]
+        first, *others = distinct(map(describe, [self._failures[0], *later]))
+        path = self.directory.path
+        line = [f"the testbed failed: {first}"]
+        if not self._removed:
+            line.append("containers are left, which the next sweep removes, or `orchestrate.py down --runs`")
+        if path.is_dir():
+            line.append(f"to go on: .venv/bin/python orchestrate.py sweep --resume {path}")
+        else:
+            line.append("nothing had been measured: start it again")
+        return ["; ".join(line), *([f"besides: {'; '.join(others)}"] if others else [])]
 
     def _remove_leftovers(self) -> None:
         """With the lock held no sweep runs: what carries a run's label was left by one that was killed."""
@@ -157,8 +199,10 @@ class _Campaign:
             self.engine.remove(run_id)
 
     def _build(self) -> None:
-        needed = dict.fromkeys((*self.sweep.models, self._calibrator, *images.COMPANIONS))
-        images.build_missing([name for name in needed if name not in self.sweep.images], self._say)
+        calibrator = [self._calibrator] if self._calibrates else []
+        needed = dict.fromkeys((*self.sweep.models, *calibrator, *images.COMPANIONS))
+        if ours := [name for name in needed if name not in self.sweep.images]:
+            images.build_missing(ours, self._say)
 
     def begin(self, source: str, started: datetime) -> None:
         """Images, directory, calibration and manifest of a new run."""
@@ -170,10 +214,11 @@ class _Campaign:
             raise UserError(
                 f"{self.directory.path}: cannot be created: {error.strerror}; choose another place with --results DIR"
             ) from None
+        self._made_directory = True
         write_atomically(self.directory.path / "sweep.source.yaml", source)
         write_atomically(self.directory.path / "sweep.yaml", sweepfile.dump(self.sweep))
         calibration = None
-        if any(self.sweep.workload.spin) or any(self.sweep.workload.hash):
+        if self._calibrates:
             self._say("calibrating the work unit on an unlimited container ...")
             calibration = calibrate(self.engine, self.shared, self._calibrator)
             check_work(self.sweep, calibration)
@@ -246,21 +291,45 @@ class _Campaign:
             write_atomically(self.directory.path / "capacity.csv", csv_text(rows, rows[0]))
 
     def _end(self) -> None:
-        """Remove what was started. A trial that was under way leaves nothing behind."""
-        if self.interrupted:
-            self._say("stopping: removing this run's containers ...")
-        if self.directory.path.is_dir():
-            self.stack.keep_logs()
+        """Remove what was started, and try every step of that whatever became of the one before it."""
+        if self._failures and isinstance(self._failures[0], EngineGone):
+            self.engine.wait_until_back(ENGINE_PATIENCE_S)
+        steps: list[Callable[[], object]] = [
+            partial(self._say, "stopping: removing this run's containers ...") if self.interrupted else lambda: None,
+            self.stack.keep_logs if self.directory.path.is_dir() else lambda: None,
+            self._remove,
+            self._settle_trial_under_way,
+            self.directory.close,
+            self._remove_empty_directory,
+        ]
+        self._failures += attempt(*steps)
+
+    def _remove(self) -> None:
         self.engine.remove(self.shared.run_id)
-        if self._under_way is not None:
-            shutil.rmtree(self.directory.trial(self._under_way.trial_id), ignore_errors=True)
-        self.directory.close()
+        self._removed = True
+
+    def _settle_trial_under_way(self) -> None:
+        """A trial that was cut off leaves nothing; one that has its record is finished, whatever happened after it."""
+        if self._under_way is None:
+            return
+        trial_id = self._under_way.trial_id
+        finished = self.directory.finished_rows([trial_id])
+        if not finished:
+            shutil.rmtree(self.directory.trial(trial_id), ignore_errors=True)
+        elif finished[0]["trial_id"] not in {row["trial_id"] for row in self.rows}:
+            self.rows += finished
+            self._write_rows()
+
+    def _remove_empty_directory(self) -> None:
+        """Without a manifest a new run cannot be gone on with, and nothing has been measured."""
+        if self._made_directory and not (self.directory.path / "manifest.json").exists():
+            shutil.rmtree(self.directory.path)
 
     def _report(self) -> int:
         """Print table, failures, overhead and, last, where the results are. Returns the exit code."""
         if self.rows:
             found = summary(self.rows, self.sweep.order.seed)
-            write_json(self.directory.path / "summary.json", found)
+            self._failures += attempt(partial(write_json, self.directory.path / "summary.json", found))
             title = f"{self.sweep.name}: medians of the {self.sweep.duration / 1e6:g} s window"
             cells = [] if self.sweep.load.slo and not self.sweep.load.at else plan.measured_cells(self.sweep, self.rows)
             if cells:
@@ -280,14 +349,17 @@ class _Campaign:
             spread = f"median {median(finished):.1f} s, most {max(finished):.1f} s"
             self._say(f"overhead per trial beyond warm-up and window: {spread}")
         if not self.directory.path.is_dir():
-            self._say("interrupted before anything was measured; nothing is left")
-            return EXIT_INTERRUPTED
+            if self.interrupted:
+                self._say("interrupted before anything was measured; nothing is left")
+            return EXIT_INTERRUPTED if self.interrupted else EXIT_BROKEN
         planned = "" if self.sweep.load.slo else f" of {len(self.trials)}"
         ended = f"{len(self.rows)}{planned} trials finished"
         self._say(
             f"{'interrupted: ' if self.interrupted else ''}{ended}{f', {len(failed)} of them failed' if failed else ''}"
         )
         if self.interrupted:
+            for line in self._told() if self._failures else ():
+                self._say(f"warning: {line}")
             self._say(f"to complete it: .venv/bin/python orchestrate.py sweep --resume {self.directory.path}")
         if self.rows:
             report_command.after_sweep(self.directory.path, self._say)

@@ -242,8 +242,9 @@ def test_a_generator_that_does_not_come_up_is_said_and_removed(tmp_path: Path, n
     with terminal("sweep", path, "--results", tmp_path / "results") as shown:
         shown.wait_for("starting Locust")
         wait_for_container(name, "locust").kill()
-        assert shown.end() == 2, shown.output
+        assert shown.end() == 3, shown.output
     assert "Traceback" not in shown.output
+    assert "the testbed failed: Locust did not come up: " in shown.output
     assert containers_of(name) == []
 
 
