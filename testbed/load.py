@@ -11,6 +11,8 @@ from testbed.plan import Trial
 # The master answers at once or is in trouble; stopping waits for the workers' last figures.
 REQUEST_TIMEOUT_S = 5.0
 START_TIMEOUT_S = 20.0
+# Ten seconds and this are what the load takes at most to open idle holders.
+LEAST_HOLDERS_PER_S = 250
 STOP_TIMEOUT_S = 15.0
 VERIFY_TIMEOUT_S = 30.0
 
@@ -138,7 +140,9 @@ class Load:
             "window_s": window_s,
             "trial_id": trial.trial_id,
         }
-        answer = self._call("POST", "/swarm", START_TIMEOUT_S, data=form)
+        # It answers when the idle holders are there, or the server has shown that it cannot hold them.
+        timeout_s = START_TIMEOUT_S + cell.idle_holders / LEAST_HOLDERS_PER_S
+        answer = self._call("POST", "/swarm", timeout_s, data=form)
         if not answer.get("success"):
             raise LoadError(f"Locust did not start: {answer.get('message')}")
 

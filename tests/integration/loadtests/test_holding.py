@@ -53,7 +53,9 @@ def verify(stack, target, **parameters):
 def test_holders_are_held_beside_the_users_and_counted_apart(stack, counting):
     before = len(counting.connections)
     result = stack.run("held", target="counting", users=4, idle_holders=21)
-    assert result["idle_holders"] == {"wanted": 21, "held_at_open": 21, "held_at_close": 21, "dropped": 0}
+    held = dict.fromkeys(("wanted", "opened", "held_at_open", "held_at_close", "held_throughout", "echoes"), 21)
+    nothing_wrong = {"dropped": 0, "unanswered": 0, "failures": {}, "said": ""}
+    assert result["idle_holders"] == {**held, **nothing_wrong}
     assert (result["users"], result["users_starved"], result["failed"]) == (4, 0, 0)
     # One of the check before the start, the holders, the users.
     assert len(counting.connections) - before == 1 + 21 + 4

@@ -32,7 +32,7 @@ def final(completions, users=1, closes_at=2.0, end=3.0, started_at=-1.0):
 
 
 def reported(recorder, name="w1", wanted=0):
-    holders = {"wanted": wanted, "held_at_open": wanted, "held_at_close": wanted, "dropped": 0}
+    holders = HELD(wanted)
     return recorder.to_wire() | {"generator": {"worker": name, "cpu_used_s": 0.5}, "idle_holders": holders}
 
 
