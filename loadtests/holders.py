@@ -100,6 +100,7 @@ class Holders:
         self._held: dict[int, _Holder] = {}
         self._unbroken: set[_Holder] = set()
         self._in_a_row = 0
+        self._most = 0
         self._forward_at = perf_counter()
         self._gives_up_at = perf_counter() + longest_opening_s(wanted)
         self._poller: Any = None
@@ -239,7 +240,9 @@ class Holders:
         self.echoes += 1
         self._in_a_row = 0
         holder.tries = 0
-        self._forward_at = perf_counter()
+        # One more than ever: where each that comes costs another its place, nothing goes forward.
+        if self.held > self._most:
+            self._most, self._forward_at = self.held, perf_counter()
 
     # What goes wrong
 
@@ -265,8 +268,8 @@ class Holders:
         if holder.reopenings < REOPENINGS:
             holder.reopenings += 1
             now = perf_counter()
-            self._forward_at = now
             if self.settled.is_set():
+                self._most, self._forward_at = self.held, now
                 self._gives_up_at = now + longest_opening_s(self.wanted)
             self._again.append((now + PAUSE_S, holder))
 

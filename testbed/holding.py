@@ -1,4 +1,4 @@
-"""Connections held beside the users: what a trial's server needs for them, and the gate that says if they were. Pure."""
+"""Connections held beside the users: what a trial's server needs for them, and the gate that judges them. Pure."""
 
 import re
 
@@ -73,9 +73,9 @@ def held(e: Evidence) -> Gate | None:
 def cause(e: Evidence) -> str:
     """Why there were not more, in words: the first that is shown of what can run out."""
     if e.server_ended:
-        return f"the server ended: {e.server_ended}"
+        return f"memory: {e.server_ended}" if "out of memory" in e.server_ended else e.server_ended
     if e.oom_kills:
-        return f"memory: processes killed within {format_bytes(e.memory_bytes)}: {e.oom_kills}"
+        return f"memory: {e.oom_kills} processes killed within {format_bytes(e.memory_bytes)}"
     said = e.server_said or ""
     if _NO_DESCRIPTORS in said:
         return f"descriptors: the server says: {said}"

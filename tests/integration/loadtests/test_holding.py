@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from loadtests.holders import FAILURES_IN_A_ROW, TRIES
 from tests.integration.loadtests import rigged
 from tests.integration.loadtests.locust_stack import LocustApi, free_port, locust_stack
 from tests.integration.servers.running import server
@@ -29,6 +30,7 @@ def stack(spst, counting, tmp_path_factory):
     with (
         server("spmt") as spmt,
         server("event-loop", IDLE_TIMEOUT="0.4") as impatient,
+        server("spmt", MAX_CONNECTIONS="20") as small,
         rigged.rigged(rigged.lie) as liar,
         rigged.rigged(rigged.close) as closer,
     ):
@@ -36,6 +38,7 @@ def stack(spst, counting, tmp_path_factory):
             "spst": spst.port,
             "spmt": spmt.port,
             "impatient": impatient.port,
+            "small": small.port,
             "counting": counting.port,
             "liar": liar.port,
             "closer": closer.port,
@@ -70,6 +73,33 @@ def test_holders_a_server_drops_are_counted_and_opened_again(stack):
     assert result["idle_holders"]["wanted"] == result["idle_holders"]["held_at_open"] == 10
     assert result["idle_holders"]["dropped"] >= 10
     assert result["failed"] == 0
+
+
+def test_holders_that_a_server_refuses_are_not_tried_for_ever(stack):
+    result = stack.run("full", target="small", users=2, idle_holders=40, warmup_s=0, window_s=0.5)
+    holders = result["idle_holders"]
+    # Two workers hold what the server takes; the check before the start may still have been open for the first.
+    assert holders["opened"] == holders["held_throughout"] == holders["echoes"] in (19, 20)
+    refused = 40 - holders["opened"]
+    assert refused <= holders["failures"]["refused"] <= TRIES * refused + FAILURES_IN_A_ROW
+    assert holders["said"] == "server is full: 20 connections"
+    assert holders["unanswered"] == holders["dropped"] == 0
+
+
+def test_holders_that_no_slot_is_left_for_are_given_up_and_known_as_unanswered(stack):
+    result = stack.run("one-slot", target="spst", users=1, idle_holders=9, warmup_s=0, window_s=0.3)
+    holders = result["idle_holders"]
+    assert (holders["opened"], holders["held_throughout"], holders["failures"]) == (1, 1, {"timeout": 8})
+    assert (holders["echoes"], holders["unanswered"]) == (1, 8)
+
+
+def test_holders_of_a_run_that_does_not_start_are_closed(stack, counting):
+    before = len(counting.connections)
+    # The load of an open loop is shared: each worker needs a user.
+    answer = stack.swarm(target="counting", users=1, mode="open", rate=5, idle_holders=5)
+    assert (answer["success"], "each worker needs one" in answer["message"]) == (False, True)
+    wait_until(lambda: all(one.fileno() == -1 for one in counting.connections[before:]), "the connections to be closed")
+    assert stack.run("after", target="counting", users=2)["idle_holders"]["wanted"] == 0
 
 
 def test_holders_come_before_the_users_and_leave_before_them(stack):
