@@ -184,6 +184,12 @@ class Control:
             self.runner.send_message(HOLD, order.to_wire(), worker)
         return set(workers)
 
+    @property
+    def held(self) -> int | None:
+        """Idle holders held now in the run under way, as last reported; None until each worker has said."""
+        counts = [self._live.get(worker, {}).get("idle_holders") for worker in self.run.workers] if self.run else [None]
+        return None if None in counts else sum(count for count in counts if count is not None)
+
     def _on_held(self, msg: Any, **_: Any) -> None:
         if msg.data["hold"] == self._hold_id:
             self._has_held.add(msg.node_id)
