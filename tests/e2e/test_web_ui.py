@@ -107,7 +107,8 @@ def test_the_target_comes_first_and_fields_are_named_as_a_person_would(page):
     for name, text in labels.items():
         field = page.locator(".MuiFormControl-root", has=page.locator(f'> * [name="{name}"]')).last
         expect(field.locator("label")).to_have_text(text)
-    fields = page.locator("form .MuiFormControl-root:visible").all()
+    expect(page.locator('input[name="precise"]').locator("xpath=ancestor::label")).to_be_visible()
+    fields = page.locator("form .MuiFormControl-root:visible, form .MuiFormControlLabel-root:visible").all()
     places = [(box["y"], box["x"], field) for field in fields if (box := field.bounding_box())]
     first = min(places, key=lambda place: place[:2])[2]
     expect(first.locator('select[name="target"]')).to_have_count(1)
