@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from loadtests.holders import FAILURES_IN_A_ROW, TRIES
+from loadtests.calibrate import SAMPLES
+from loadtests.holders import FAILURES_IN_A_ROW, REOPENINGS, TRIES
 from tests.integration.loadtests import rigged
 from tests.integration.loadtests.locust_stack import LocustApi, free_port, locust_stack
 from tests.integration.servers.running import server
@@ -33,6 +34,7 @@ def stack(spst, counting, tmp_path_factory):
         server("spmt", MAX_CONNECTIONS="20") as small,
         rigged.rigged(rigged.lie) as liar,
         rigged.rigged(rigged.close) as closer,
+        rigged.rigged(rigged.close_after_the_echo) as fickle,
     ):
         targets = {
             "spst": spst.port,
@@ -42,6 +44,7 @@ def stack(spst, counting, tmp_path_factory):
             "counting": counting.port,
             "liar": liar.port,
             "closer": closer.port,
+            "fickle": fickle.port,
             "down": free_port(),
         }
         with locust_stack(targets, tmp_path_factory.mktemp("results")) as running:
@@ -86,6 +89,13 @@ def test_holders_that_a_server_refuses_are_not_tried_for_ever(stack):
     assert holders["unanswered"] == holders["dropped"] == 0
 
 
+def test_holders_that_a_server_drops_again_and_again_are_let_go(stack):
+    # With a fifth of a second before each time, tried for ever they would have been dropped ten times each.
+    holders = stack.run("fickle", target="fickle", users=2, idle_holders=4, warmup_s=0, window_s=2)["idle_holders"]
+    assert holders["held_throughout"] == 0
+    assert 4 <= holders["dropped"] <= 4 * (1 + REOPENINGS)
+
+
 def test_holders_that_no_slot_is_left_for_are_given_up_and_known_as_unanswered(stack):
     result = stack.run("one-slot", target="spst", users=1, idle_holders=9, warmup_s=0, window_s=0.3)
     holders = result["idle_holders"]
@@ -107,6 +117,22 @@ def test_holders_come_before_the_users_and_leave_before_them(stack):
     result = stack.run("blocked", target="spst", users=2, idle_holders=1)
     assert (result["users_starved"], result["ok"], result["in_flight"]) == (2, 0, 2)
     assert result["totals"] == {**result["totals"], "ok": 2, "in_flight": 0, "sent": 2}
+
+
+def test_work_asked_for_in_time_is_calibrated_on_the_target_and_its_lines_are_counted(stack, counting):
+    counting.lines.clear()
+    # This one does nothing but echo, so any work takes it no time: more units than a request may ask for.
+    refused = stack.swarm(target="counting", spin_us=5_000_000)
+    assert (refused["success"], "spin_us: at most" in refused["message"]) == (False, True)
+    result = stack.run("timed", target="spmt", users=1, spin_us=2_000, hash_us=500)
+    options = result["options"]
+    assert (options["spin_us"], options["hash_us"]) == (2_000, 500)
+    # What a unit takes depends on the machine, and every one of them takes some time.
+    assert 100 < options["spin_units"] < 200_000
+    assert 10 < options["hash_rounds"] < 100_000
+    assert result["replies_to_checks"] > 2 * SAMPLES
+    both = stack.swarm(target="spmt", spin_us=5, spin_units=5)
+    assert both["message"] == "spin_us: 0 where spin_units is given, not 5"
 
 
 def test_an_honest_server_passes_every_check_and_every_reply_is_counted(stack, counting):
