@@ -97,6 +97,12 @@ def table(model: str, latest: tuple[float, Line] | None, lines: list[Line]) -> l
     return [{"what": what, "now": now, "meaning": meaning} for what, now, meaning in rows]
 
 
+def held(now: int | None, wanted: int) -> Row:
+    """The row that says how many idle holders there are."""
+    count = f"{_count(now)} of {wanted:,}"
+    return {"what": "idle holders", "now": count, "meaning": "held beside the users, as the load workers count them"}
+
+
 def _count(value: Any) -> str:
     return _ABSENT if value is None else f"{value:,}"
 

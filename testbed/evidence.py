@@ -89,6 +89,10 @@ class Evidence:
     hash_us: float = 0.0
     """CPU time per request that releases the interpreter's lock, as calibrated."""
 
+    idle_holders: int = 0
+    memory_bytes: int = 0
+    """The limit; 0 where none is known."""
+
     # The course of the trial.
     failure: str = ""
     """Why it could not be completed; empty when it was."""
@@ -125,6 +129,19 @@ class Evidence:
     slice_p50_us: tuple[float | None, ...] | None = None
     """Median service time of the same seconds."""
 
+    # Idle holders.
+    holders_opened: int | None = None
+    """How many were held when the users came."""
+    holders_held: int | None = None
+    """How many were held from the opening of the window to its closing without a break."""
+    holders_dropped: int | None = None
+    holders_failures: Mapping[str, int] | None = field(default=None, hash=False)
+    """Tries to open one that failed, by kind."""
+    holders_said: str = ""
+    """What the server or the system said to one that failed."""
+    holders_unanswered: int = 0
+    """Lines of holders whose echo never came: the server may have counted each, or not."""
+
     # Conservation, over the whole run with its warm-up.
     sent: int | None = None
     total_ok: int | None = None
@@ -142,6 +159,12 @@ class Evidence:
     periods: int | None = None
     throttled_periods: int | None = None
     oom_kills: int | None = None
+    memory_peak_bytes: int | None = None
+    tasks_max: int | None = None
+    """Most processes and threads seen at once."""
+    tasks_limit: int | None = None
+    server_said: str = ""
+    """What its log says of a connection it could not take."""
     server_ended: str | None = None
     """How it ended before it was asked to; empty when it did not."""
     workers_replaced: int | None = None

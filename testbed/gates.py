@@ -128,7 +128,11 @@ def conservation(e: Evidence) -> Gate:
     if e.other_replies is None:
         return unknown("conservation", "replies outside of the load", "served = replies the clients counted")
     low = e.total_ok + e.other_replies
-    uncertain = e.total_in_flight + sum(n for kind, n in e.total_failures.items() if kind not in _NEVER_ANSWERED)
+    uncertain = (
+        e.total_in_flight
+        + e.holders_unanswered
+        + sum(n for kind, n in e.total_failures.items() if kind not in _NEVER_ANSWERED)
+    )
     allowed = f"{low} served" if not uncertain else f"{low} to {low + uncertain} served"
     if e.server_served is None:
         return unknown("conservation", "the server's own count", allowed)

@@ -16,6 +16,8 @@ from testbed.units import format_us
 # The master answers at once or is in trouble; stopping waits for the workers' last figures.
 REQUEST_TIMEOUT_S = 5.0
 START_TIMEOUT_S = 20.0
+# Ten seconds and this are what the load takes at most to open idle holders.
+LEAST_HOLDERS_PER_S = 250
 STOP_TIMEOUT_S = 15.0
 VERIFY_TIMEOUT_S = 30.0
 # A server that is silent for so long counts as stuck; longer only where a reply was asked to take long.
@@ -182,7 +184,9 @@ class Load:
 
     def start(self, trial: Trial, work: Work, warmup_s: float, window_s: float) -> None:
         """Start the trial's users, all at once. LoadError with Locust's reason when it refuses."""
-        answer = self._call("POST", "/swarm", START_TIMEOUT_S, data=form(trial, work, warmup_s, window_s))
+        # It answers when the idle holders are there, or the server has shown that it cannot hold them.
+        timeout_s = START_TIMEOUT_S + trial.cell.idle_holders / LEAST_HOLDERS_PER_S
+        answer = self._call("POST", "/swarm", timeout_s, data=form(trial, work, warmup_s, window_s))
         if not answer.get("success"):
             raise LoadError(f"Locust did not start: {answer.get('message')}")
 

@@ -52,6 +52,7 @@ COLUMNS: dict[str, str] = {
     "service_time_p99_us": "99th percentile of the same",
     "send_lag_p99_us": "99th percentile from intended start to sending",
     "dispatch_lag_p99_us": "the same of requests that found a user idle: the generator's own lateness",
+    "holders_held": "idle holders held from the window's opening to its closing without a break",
     "offered": "open loop: requests that were due in the window",
     "missed": "open loop: due in the window, not sent by its end",
     "achieved_over_offered": "open loop: verified replies per offered request",

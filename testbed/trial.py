@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from servers.models import SERVERS
-from testbed import compose, shape
+from testbed import compose, holding, shape
 from testbed.conntrack import Tracking
 from testbed.engine import ContainerGone, Engine, Server
 from testbed.errors import EngineGone, UserError
@@ -261,6 +261,7 @@ class _TrialRun:
             log = self.server.stop()
             write_atomically(self.directory / "server.log", log)
             self.found.report = exit_report(log)
+            self.found.server_said = holding.said(log)
         engine.remove_trial(run_id, trial_id)
         directory.take_rest(trial_id)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from testbed import gates as gate
-from testbed import laws, shape
+from testbed import holding, laws, shape
 from testbed.evidence import Evidence, GeneratorWorker, Thresholds
 from testbed.gates import Gate
 from testbed.steady import steady_state
@@ -34,6 +34,7 @@ INVALIDATING = (
     "oom",
     "connection_tracking",
     "workers_present",
+    "held",
     "replies",
     "wrong_echo",
     "conservation",
@@ -78,6 +79,7 @@ def judge(evidence: Evidence, thresholds: Thresholds | None = None) -> Verdict:
         gate.oom(evidence),
         gate.connection_tracking(evidence),
         gate.workers_present(evidence),
+        holding.held(evidence),
         gate.replies(evidence),
         gate.wrong_echo(evidence),
         gate.conservation(evidence),

@@ -84,11 +84,10 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
     found.workers_expected = load["workers_present"]["expected"]
     verdict = judge(evidence(cell, found, UNPINNED, machine_cpus))
     options = load["options"]
-    computes = bool(options["spin_units"] or options["hash_rounds"])
     unknown: Record = {name: limits.get(name) for name in ("cpus", "memory_bytes")}
     unknown |= {"limit": "quota" if limits.get("cpus") else None}
-    # Nothing was calibrated: the units are what was asked for, what time they take is not known.
-    unknown |= {"spin_us": None, "hash_us": None} if computes else {}
+    unknown |= {"spin_us": _asked_us(options, "spin_us", "spin_units")}
+    unknown |= {"hash_us": _asked_us(options, "hash_us", "hash_rounds")}
     unknown |= _pools_not_known(cell)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -110,6 +109,13 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
         "host": load.get("host"),
         "options": options,
     }
+
+
+def _asked_us(options: Record, time_name: str, units_name: str) -> int | None:
+    """The time that was asked for, as the load calibrated it on the target. None where units were: what they take is
+    not known."""
+    asked: int = options.get(time_name, 0)
+    return asked or (None if options[units_name] else 0)
 
 
 def _cell(load: Record, lines: list[Record], limits: Record, machine_cpus: int) -> Cell:

@@ -70,7 +70,9 @@ def test_a_good_saturated_trial_passes_every_gate_and_is_server_bound() -> None:
 def test_gates_belong_to_the_loop_they_are_defined_for() -> None:
     closed, opened = ({gate.name for gate in judge(e).gates} for e in (GOOD, OPEN))
     assert closed ^ opened == {"littles_law", "send_lag", "achieved_over_offered"}
-    assert closed | opened == {*INVALIDATING, *GENERATOR_SHORT, *SCHEDULE, *FLAGS}
+    holding = {gate.name for gate in judge(replace(GOOD, idle_holders=9)).gates}
+    assert holding - closed == {"held"}
+    assert closed | opened | holding == {*INVALIDATING, *GENERATOR_SHORT, *SCHEDULE, *FLAGS}
 
 
 FAILING: list[tuple[str, dict[str, Any], str]] = [

@@ -94,7 +94,10 @@ def test_a_wrong_echo_makes_it_invalid_as_everywhere() -> None:
 
 def test_uncalibrated_work_has_no_time() -> None:
     record = webruns.record("web-1", load(spin_units=500), lines(), 2)
-    assert (record["spin_us"], record["options"]["spin_units"]) == (None, 500)
+    assert (record["spin_us"], record["hash_us"], record["options"]["spin_units"]) == (None, 0, 500)
+    # Asked for in time, the load has found out what that is in units.
+    asked = webruns.record("web-1", load(spin_us=300, spin_units=500), lines(), 2)
+    assert (asked["spin_us"], asked["hash_us"]) == (300, 0)
     assert webruns.record("web-1", load(), lines(), 2)["spin_us"] == 0
 
 
