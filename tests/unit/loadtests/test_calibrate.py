@@ -49,7 +49,7 @@ def test_units_that_are_given_are_left_alone_and_nothing_is_asked():
 
 def test_more_than_the_target_accepts_in_a_request_is_refused_with_what_it_does():
     with pytest.raises(OptionError, match="spin_us: at most 1000000 on this target, not 2000000"):
-        calibrate.convert(wanted(spin_us=2_000_000), Target({b"spin": 10.0}))
+        calibrate.convert(wanted(spin_us=2_000_000), Target({b"spin": 100.0}))
 
 
 def test_a_time_and_units_at_once_are_refused():

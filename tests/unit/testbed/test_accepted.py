@@ -89,7 +89,7 @@ DOCUMENTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(document=DOCUMENTS)
 def test_what_the_sweep_file_accepts_load_generator_and_server_do(document: dict[str, Any]) -> None:
     try:
