@@ -12,7 +12,6 @@ from testbed.compose import Run
 from testbed.plan import Trial, trials
 from testbed.program import program
 from testbed.schema import Sweep
-from testbed.topology import CpuSets
 
 RUN = Run("a-1-b", "threadmill-a", "1:1", workers=1)
 
@@ -77,7 +76,3 @@ def _line_refusal(wanted: options.Options, max_line: int) -> str:
         return str(error)
     assert (work.sleep_us, work.spin_units) == (wanted.sleep_us, wanted.spin_units)
     return ""
-
-
-def pinned(server: str, generator: str) -> CpuSets:
-    return CpuSets(server, generator, generator, isolated=True, notes=())
