@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
 
     build = commands.add_parser("build", help="build the images of these models (default: all) and of Locust")
     build.add_argument("models", nargs="*", metavar="MODEL")
+    build.add_argument("--force", action="store_true", help="also images that are there and of this code")
 
     up = commands.add_parser("up", help="start a server and Locust's web page, by hand")
     up.add_argument("models", nargs="+", metavar="MODEL")
@@ -110,7 +111,7 @@ def _checked_models(names: list[str]) -> list[str]:
 def _build(arguments: argparse.Namespace, console: Console) -> int:
     models = _checked_models(arguments.models)
     machine.require_docker()
-    images.build(models or None, plain(console))
+    images.build(models or None, plain(console), arguments.force)
     return 0
 
 

@@ -16,7 +16,7 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_RUNNING, STATE_SPAWNING, MasterRunner
 
-from loadtests import options, results
+from loadtests import machine, options, results
 from loadtests.messages import FINAL, LIVE, RUN, RunOrder
 from loadtests.options import Options
 from loadtests.samples import Samples
@@ -117,10 +117,8 @@ class Control:
             self._make_room(wanted)
             self._wait_for_workers()
             workers = len(self.runner.clients.ready)
-            if wanted.open_loop and users < workers:
-                raise StartRefusedError(
-                    f"{users} users for {workers} workers: mode open shares the rate equally, so each worker needs one"
-                )
+            if refusal := options.too_few_users(wanted, users, workers):
+                raise StartRefusedError(refusal)
         except BaseException:
             self._next = None
             raise
@@ -301,6 +299,8 @@ class Control:
             workers_expected=len(run.workers),
             replies_to_checks=run.replies_to_checks,
         )
+        # Whoever collects it later may do so elsewhere, or after a new kernel.
+        content["host"] = machine.facts()
         path = self._path(run)
         # fsync blocks: in a thread, so that the master keeps answering.
         pool = gevent.get_hub().threadpool

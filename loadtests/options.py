@@ -84,6 +84,7 @@ def _flag(name: str, explanation: str) -> Field:
 
 
 MOST_REQUESTS_PER_CONNECTION = 1_000_000
+MOST_USERS = 100_000
 
 
 def _connection(text: str) -> str:
@@ -118,8 +119,8 @@ FIELDS: tuple[Field, ...] = (
     _flag("precise", "open, fast: spin before each start, on a core of its own"),
     _whole("idle_holders", 0, 0, 10_000, "silent connections held beside the users"),
     _whole("sleep_us", 0, 0, 10_000_000, "microseconds the server sleeps per request"),
-    _whole("spin_units", 0, 0, 10_000_000, "work the server computes per request"),
-    _whole("hash_rounds", 0, 0, 10_000_000, "work that lets the server's other threads run"),
+    _whole("spin_units", 0, 0, 100_000_000, "work the server computes per request"),
+    _whole("hash_rounds", 0, 0, 100_000_000, "work that lets the server's other threads run"),
     _number("warmup_s", 0.0, 0, 86_400, "seconds at the start, not measured"),
     _number("window_s", 0.0, 0, 86_400, "seconds measured, then it stops; 0: until Stop"),
     _number("reply_timeout_s", 10.0, 0.001, 3_600, "silence of a server that has replied before", on_form=False),
@@ -197,6 +198,13 @@ def parse(found: Mapping[str, object], targets: Collection[str], default_target:
     wanted = Options(**values)
     _check_combination(wanted)
     return wanted
+
+
+def too_few_users(wanted: Options, users: int, workers: int) -> str:
+    """Why so many users cannot make this load on so many workers; empty when they can."""
+    if wanted.open_loop and users < workers:
+        return f"{users} users for {workers} workers: mode open shares the rate equally, so each worker needs one"
+    return ""
 
 
 def _check_combination(wanted: Options) -> None:

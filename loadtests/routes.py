@@ -11,10 +11,9 @@ from locust.util.timespan import parse_timespan
 
 from loadtests import options, page, reach, verify
 from loadtests.control import Control, StartRefusedError
-from loadtests.options import OptionError
+from loadtests.options import MOST_USERS, OptionError
 from loadtests.server_tab import ServerTab
 
-MOST_USERS = 100_000
 _START_TIMEOUT_S = 5.0
 _CONNECTIONS = f"a whole number of connections, at most {verify.MOST_CONNECTIONS}"
 

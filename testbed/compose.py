@@ -31,7 +31,7 @@ PIDS_LIMIT = 4096
 _CONFINED: dict[str, Any] = {
     "read_only": True,
     "cap_drop": ["ALL"],
-    "security_opt": ["no-new-privileges:true"],
+    "security_opt": ["no-new-privileges=true"],
     "restart": "no",
     # Bounded, and never a reason for a process to wait: what the log driver cannot take at once is dropped.
     "logging": {"driver": "json-file", "options": {"mode": "non-blocking", "max-buffer-size": "4m", "max-size": "32m"}},

@@ -45,8 +45,10 @@ class Thresholds:
     # sum of sleeping and computing.
     slots_busy_share: float = 0.80
 
-    # pyperf's limits for warm-ups (its _worker.test_calibrate_warmups): means of the halves within 10 %, quartiles
-    # within 5 %, the first value not beyond 1.5 interquartile ranges.
+    # After pyperf's test of warm-ups (its _worker.test_calibrate_warmups), and stricter: pyperf lets the first half's
+    # mean lie 50 % below to 10 % above the second's, since it looks for times that are still falling, and calls a first
+    # value an outlier only above. A throughput that falls in the window is as unsteady as one that rises, so here both
+    # directions have the limit that is pyperf's upwards. Quartiles within 5 % are pyperf's, both ways.
     steady_mean_relative: float = 0.10
     steady_quartile_relative: float = 0.05
     # Quartiles of fewer values than this per half differ by more than 5 % by chance.

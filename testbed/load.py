@@ -1,19 +1,26 @@
 """Driving Locust's master through its HTTP API: start a run, follow it, stop it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import requests
 
+from servers.protocol import MAX_HASH_ROUNDS, MAX_SPIN_UNITS
 from testbed.compose import target
-from testbed.errors import Breakdown
-from testbed.plan import Trial
+from testbed.errors import Breakdown, UserError
+from testbed.plan import Cell, Trial
+from testbed.schema import Sweep
+from testbed.units import format_us
 
 # The master answers at once or is in trouble; stopping waits for the workers' last figures.
 REQUEST_TIMEOUT_S = 5.0
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 15.0
 VERIFY_TIMEOUT_S = 30.0
+# A server that is silent for so long counts as stuck; longer only where a reply was asked to take long.
+REPLY_TIMEOUT_S = 10.0
+MOST_REPLY_TIMEOUT_S = 3_600.0
 
 
 class LoadError(Exception):
@@ -41,6 +48,63 @@ class Work:
 
     spin_units: int
     hash_rounds: int
+
+
+def work_of(cell: Cell, calibration: Mapping[str, Any] | None) -> Work:
+    """The cell's CPU work in units, by what a calibration found per millisecond. Pure."""
+    per_ms = calibration or {}
+    return Work(
+        spin_units=round(cell.spin_us / 1000 * per_ms.get("spin_units_per_ms", 0)),
+        hash_rounds=round(cell.hash_us / 1000 * per_ms.get("hash_rounds_per_ms", 0)),
+    )
+
+
+def check_work(sweep: Sweep, calibration: Mapping[str, Any] | None) -> None:
+    """UserError where a request would have to compute more units than a server takes on. Pure."""
+    kinds = (
+        ("spin", sweep.workload.spin, "spin_units_per_ms", MAX_SPIN_UNITS),
+        ("hash", sweep.workload.hash, "hash_rounds_per_ms", MAX_HASH_ROUNDS),
+    )
+    for name, asked_us, rate, bound in kinds:
+        per_ms = (calibration or {}).get(rate, 0)
+        units = round(max(asked_us) / 1000 * per_ms)
+        if units > bound:
+            raise UserError(
+                f"workload.{name}: found {format_us(max(asked_us))}, which is {units:,} units of work on this machine, "
+                f"allowed: at most {bound:,}, here {format_us(bound / per_ms * 1000)}"
+            )
+
+
+def form(trial: Trial, work: Work, warmup_s: float, window_s: float) -> dict[str, Any]:
+    """What Locust's master is asked for: the fields of its form, by name. Pure."""
+    cell = trial.cell
+    return {
+        "user_count": cell.users,
+        "spawn_rate": cell.users,
+        "target": target(cell),
+        "connection": cell.connection,
+        "payload_bytes": cell.payload_bytes,
+        "think_ms": cell.think_us / 1000,
+        "sleep_us": cell.sleep_us,
+        "spin_units": work.spin_units,
+        "hash_rounds": work.hash_rounds,
+        "mode": "closed" if cell.mode == "closed" else "open",
+        "rate": cell.rate_rps or 0,
+        "arrivals": cell.arrivals,
+        "engine": cell.engine,
+        "precise": str(cell.precise).lower(),
+        "idle_holders": cell.idle_holders,
+        "warmup_s": warmup_s,
+        "window_s": window_s,
+        "reply_timeout_s": reply_timeout_s(cell),
+        "trial_id": trial.trial_id,
+    }
+
+
+def reply_timeout_s(cell: Cell) -> float:
+    """How long a server may be silent: twice what a reply takes where all users' work is done under the CPU limit."""
+    reply_us = cell.sleep_us + cell.users * (cell.spin_us + cell.hash_us) / cell.cpus
+    return min(MOST_REPLY_TIMEOUT_S, max(REPLY_TIMEOUT_S, 2 * reply_us / 1e6))
 
 
 @dataclass(frozen=True)
@@ -118,28 +182,7 @@ class Load:
 
     def start(self, trial: Trial, work: Work, warmup_s: float, window_s: float) -> None:
         """Start the trial's users, all at once. LoadError with Locust's reason when it refuses."""
-        cell = trial.cell
-        form = {
-            "user_count": cell.users,
-            "spawn_rate": cell.users,
-            "target": target(cell),
-            "connection": cell.connection,
-            "payload_bytes": cell.payload_bytes,
-            "think_ms": cell.think_us / 1000,
-            "sleep_us": cell.sleep_us,
-            "spin_units": work.spin_units,
-            "hash_rounds": work.hash_rounds,
-            "mode": "closed" if cell.mode == "closed" else "open",
-            "rate": cell.rate_rps or 0,
-            "arrivals": cell.arrivals,
-            "engine": cell.engine,
-            "precise": str(cell.precise).lower(),
-            "idle_holders": cell.idle_holders,
-            "warmup_s": warmup_s,
-            "window_s": window_s,
-            "trial_id": trial.trial_id,
-        }
-        answer = self._call("POST", "/swarm", START_TIMEOUT_S, data=form)
+        answer = self._call("POST", "/swarm", START_TIMEOUT_S, data=form(trial, work, warmup_s, window_s))
         if not answer.get("success"):
             raise LoadError(f"Locust did not start: {answer.get('message')}")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from servers.models import base
 from testbed.errors import UserError
 from testbed.schema import Exclude, Sweep
 
@@ -14,6 +15,10 @@ from testbed.schema import Exclude, Sweep
 EXPECTED_OVERHEAD_S = 2.5
 # Trials of a search for a capacity between 10 and 10,000 requests/s, confirmations included.
 EXPECTED_SEARCH_STEPS = 12
+
+SEARCHES = ("capacity", "relative")
+# What `users` is by default in a closed loop; in a search it bounds the requests in flight and is far more.
+CANARY_USERS = 8
 
 WITH_WORKERS = ("mpmt", "prefork", "prefork-event-loop")
 WITH_THREADS = ("thread-pool",)
@@ -111,10 +116,20 @@ def cells(sweep: Sweep) -> list[Cell]:
     return [cell for cell in every if not any(_excluded(cell, rule) for rule in sweep.exclude)]
 
 
+def has_workers(model: str) -> bool:
+    """Whether the model, or what a variant is of, has a pool of processes."""
+    return base(model) in WITH_WORKERS
+
+
+def has_threads(model: str) -> bool:
+    """Whether the model, or what a variant is of, has a pool of threads."""
+    return base(model) in WITH_THREADS
+
+
 def _with_pools(cell: Cell) -> Cell:
     """The cell with the pool sizes its model has; 0 where it has none, so that they do not make two cells of one."""
-    workers = (cell.workers or max(LEAST_WORKERS, math.ceil(cell.cpus))) if cell.model in WITH_WORKERS else 0
-    return replace(cell, workers=workers, threads=cell.threads if cell.model in WITH_THREADS else 0)
+    workers = (cell.workers or max(LEAST_WORKERS, math.ceil(cell.cpus))) if has_workers(cell.model) else 0
+    return replace(cell, workers=workers, threads=cell.threads if has_threads(cell.model) else 0)
 
 
 def trials(sweep: Sweep) -> list[Trial]:
@@ -136,10 +151,18 @@ def _numbered(sweep: Sweep, generator: random.Random) -> Iterator[Trial]:
         if sweep.order.shuffle:
             generator.shuffle(order)
         if sweep.order.canary:
-            yield Trial(f"{number:03d}-b{block}-canary", block, cells(sweep)[0], canary=True)
+            yield Trial(f"{number:03d}-b{block}-canary", block, _canary(cells(sweep)[0]), canary=True)
         for cell in order:
             number += 1
             yield Trial(f"{number:03d}-b{block}-{cell.model}-{cell.cpus:g}cpu", block, cell)
+
+
+def _canary(cell: Cell) -> Cell:
+    """What opens a block. Of a search a closed loop: no rate is known yet, and a given one would hide the drift."""
+    if cell.mode not in SEARCHES:
+        return cell
+    users = min(cell.users, CANARY_USERS)
+    return replace(cell, mode="closed", users=users, arrivals="constant", precise=False)
 
 
 def measured_cells(sweep: Sweep, rows: list[dict[str, Any]]) -> list[Cell]:

@@ -20,6 +20,7 @@ from testbed.engine import Engine
 from testbed.errors import Breakdown, EngineGone, UserError
 from testbed.failures import attempt, describe, distinct
 from testbed.interrupt import deferred, interruptible, undisturbed
+from testbed.load import check_work
 from testbed.lock import only_sweep
 from testbed.manifest import calibrate, differences, manifest
 from testbed.plan import Trial
@@ -51,11 +52,12 @@ def load_user() -> tuple[int, int]:
     return (os.getuid(), os.getgid()) if os.getuid() != 0 else UNPRIVILEGED
 
 
-def cpu_sets(sweep: Sweep) -> CpuSets:
+def cpu_sets(sweep: Sweep, engine: Engine) -> CpuSets:
     """Who runs on which processors during the whole sweep: the generator must not move between trials."""
     if not sweep.isolate:
         return UNPINNED
-    return topology.partition(topology.read(), max(sweep.limits.cpus), sweep.load.workers)
+    there = topology.read() if engine.is_here else topology.elsewhere(engine.cpus)
+    return topology.partition(there, max(sweep.limits.cpus), sweep.load.workers)
 
 
 def print_plan(sweep: Sweep, console: Console) -> None:
@@ -122,7 +124,7 @@ class _Campaign:
             project=f"threadmill-{run_id.lower()}",
             user=f"{uid}:{gid}",
             workers=sweep.load.workers,
-            cpu_sets=cpu_sets(sweep),
+            cpu_sets=cpu_sets(sweep, self.engine),
             worker_cpus=sweep.load.worker_cpus,
             images=sweep.images,
             shared="shared" in sweep.network,
@@ -219,6 +221,7 @@ class _Campaign:
         if self._calibrates:
             self._say("calibrating the work unit on an unlimited container ...")
             calibration = calibrate(self.engine, self.shared, self._calibrator)
+            check_work(self.sweep, calibration)
         facts = manifest(self.engine, self.shared, self.sweep, calibration, started.isoformat(timespec="seconds"))
         write_json(self.directory.path / "manifest.json", facts)
         self._calibration = calibration

@@ -14,7 +14,7 @@ from testbed import compose, shape
 from testbed.conntrack import Tracking
 from testbed.engine import ContainerGone, Engine, Server
 from testbed.errors import EngineGone, UserError
-from testbed.load import Load, LoadError, Status, Work
+from testbed.load import Load, LoadError, Status, work_of
 from testbed.plan import Trial
 from testbed.record import Findings, exit_report, record
 from testbed.results import ResultsDirectory, row_of, write_atomically, write_json
@@ -194,12 +194,7 @@ class _TrialRun:
     def _drive(self) -> None:
         self._phase("warm-up")
         setting, cell = self.setting, self.cell
-        calibration = setting.calibration or {}
-        work = Work(
-            spin_units=round(cell.spin_us / 1000 * calibration.get("spin_units_per_ms", 0)),
-            hash_rounds=round(cell.hash_us / 1000 * calibration.get("hash_rounds_per_ms", 0)),
-        )
-        self.load.start(self.trial, work, setting.warmup_s, setting.window_s)
+        self.load.start(self.trial, work_of(cell, setting.calibration), setting.warmup_s, setting.window_s)
         opens_in_s, closes_in_s = self._window_edges()
         now, now_unix = time.monotonic(), time.time()
         window = {"opens_unix": now_unix + opens_in_s, "closes_unix": now_unix + closes_in_s}

@@ -53,11 +53,6 @@ class Verdict:
     gates: tuple[Gate, ...]
 
     @property
-    def is_capacity(self) -> bool:
-        """Whether the trial's throughput may count as the server's capacity."""
-        return self.kind == "server-bound"
-
-    @property
     def unsteady(self) -> bool:
         return "steady_state" in self.failed
 
@@ -157,7 +152,8 @@ def _slot_saturation(e: Evidence, t: Thresholds) -> list[str]:
     Either connections hold every slot and the other users get no reply at all; or the time that requests spent asleep
     and on a CPU adds up to the time of all slots. Only where more users come than there are slots.
     """
-    slots, x = shape.serving_slots(e.model, e.workers, e.threads), e.throughput_rps
+    slots = shape.serving_slots(e.model, e.workers, e.threads) if shape.is_known(e.model) else None
+    x = e.throughput_rps
     if slots is None or e.users <= slots or x is None or not e.window_s:
         return []
     if e.users_starved is not None and e.users_starved >= e.users - slots:

@@ -17,11 +17,11 @@ from testbed.compose import UNPINNED
 from testbed.engine import Engine
 from testbed.errors import UserError
 from testbed.images import image_name
-from testbed.manifest import host, project
-from testbed.plan import WITH_THREADS, WITH_WORKERS, Cell
+from testbed.plan import Cell, has_threads, has_workers
 from testbed.record import Findings, evidence, metrics
 from testbed.results import EARLIER, SCHEMA_VERSION, csv_text, write_atomically, write_json
 from testbed.runs import read_rows
+from testbed.shape import is_known
 from testbed.summary import summary
 from testbed.verdict import judge
 
@@ -48,7 +48,7 @@ def collect(results: Path, say: Callable[[str], None]) -> Path:
             "no run was made from the web page yet: `.venv/bin/python orchestrate.py up MODEL`, then open the page it "
             "names; a run is recorded when it stops"
         )
-    _describe(directory, engine)
+    describe(directory)
     return directory
 
 
@@ -73,7 +73,11 @@ def store(directory: Path, trial_id: str, files: dict[str, str], machine_cpus: i
 
 
 def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) -> Record:
-    """The content of trial.json, out of the load's result and the probe's lines. Pure."""
+    """The content of trial.json, out of the load's result and the probe's lines. Pure.
+
+    `machine_cpus`: of the machine it was made on, where the result itself does not tell.
+    """
+    machine_cpus = (load.get("host") or {}).get("cpus") or machine_cpus
     limits: Record = next((line["limits"] for line in reversed(lines) if line.get("limits")), {})
     cell = _cell(load, lines, limits, machine_cpus)
     found = Findings(load=load, probe=probe_summary(load["window"], lines), other_echoes=None)
@@ -85,6 +89,7 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
     unknown |= {"limit": "quota" if limits.get("cpus") else None}
     # Nothing was calibrated: the units are what was asked for, what time they take is not known.
     unknown |= {"spin_us": None, "hash_us": None} if computes else {}
+    unknown |= _pools_not_known(cell)
     return {
         "schema_version": SCHEMA_VERSION,
         "trial_id": trial_id,
@@ -102,6 +107,7 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
         "verification": None,
         "by_hand": True,
         "started_unix": load["started_unix"],
+        "host": load.get("host"),
         "options": options,
     }
 
@@ -117,8 +123,8 @@ def _cell(load: Record, lines: list[Record], limits: Record, machine_cpus: int) 
         memory_bytes=limits.get("memory_bytes") or 0,
         limit="quota",
         # As counted from outside: a pool is its first process, or thread, and its workers.
-        workers=max(1, (last.get("processes") or 2) - 1) if model in WITH_WORKERS else 0,
-        threads=max(1, (last.get("threads") or 2) - 1) if model in WITH_THREADS else 0,
+        workers=max(0, (last.get("processes") or 1) - 1) if has_workers(model) else 0,
+        threads=max(0, (last.get("threads") or 1) - 1) if has_threads(model) else 0,
         sleep_us=options["sleep_us"],
         spin_us=0,
         hash_us=0,
@@ -134,6 +140,12 @@ def _cell(load: Record, lines: list[Record], limits: Record, machine_cpus: int) 
         precise=options.get("precise", EARLIER["precise"]),
         network="bridge",
     )
+
+
+def _pools_not_known(cell: Cell) -> Record:
+    """Nothing has counted the pool, or the target is a server of which nobody knows whether it has one."""
+    has = {"workers": has_workers(cell.model), "threads": has_threads(cell.model)}
+    return {name: None for name, one in has.items() if not is_known(cell.model) or (one and not getattr(cell, name))}
 
 
 _COUNTERS = (
@@ -176,20 +188,33 @@ def probe_summary(window: Record, lines: list[Record]) -> Record | None:
     }
 
 
-def _describe(directory: Path, engine: Engine) -> None:
+def describe(directory: Path) -> None:
     """What a sweep's directory has besides its trials."""
-    manifest = {
-        "schema_version": SCHEMA_VERSION,
-        "run_id": DIRECTORY,
-        "by_hand": True,
-        "started_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "host": host(),
-        "engine": engine.facts(),
-        "threadmill": project(),
-        "calibration": None,
-    }
     rows = read_rows(directory)
-    write_json(directory / "manifest.json", manifest)
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in directory.glob("trials/*/trial.json")]
+    write_json(directory / "manifest.json", manifest(records))
     write_atomically(directory / "sweep.yaml", "# Runs from the web page: each has its own settings.\nname: web\n")
     write_atomically(directory / "trials.csv", csv_text(rows))
     write_json(directory / "summary.json", summary(rows, seed=0))
+
+
+def manifest(records: list[Record]) -> Record:
+    """What the runs tell of where they were made. Pure.
+
+    Each run has its own record of its machine; here stands what all have in common, and None for what differs between
+    them or was not recorded: neither the machine nor the code of whoever collects them is theirs.
+    """
+    hosts = [record.get("host") or {} for record in records]
+    names = dict.fromkeys(name for host in hosts for name in host)
+    common = {name: hosts[0].get(name) if len({host.get(name) for host in hosts}) == 1 else None for name in names}
+    first = min((record["started_unix"] for record in records if "started_unix" in record), default=None)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": DIRECTORY,
+        "by_hand": True,
+        "started_utc": None if first is None else datetime.fromtimestamp(first, UTC).isoformat(timespec="seconds"),
+        "host": common or None,
+        "engine": None,
+        "threadmill": None,
+        "calibration": None,
+    }

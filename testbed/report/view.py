@@ -177,8 +177,10 @@ class View:
 
 
 def view(results: Results) -> View:
-    """Sort the rows. Canaries are extra trials of a cell and stay out; of a search the trials at what it found "
-    "count."""
+    """Sort the rows.
+
+    Canaries are extra trials of a cell and stay out; of a search the trials at what it found count.
+    """
     rows = [dict(row) for row in results.rows if not row.get("canary")]
     used = _found_rates(rows, results.capacity) if results.is_search else rows
     names = [name for name in dict.fromkeys((*CELL_FIELDS, "network", "share")) if name not in OF_MODEL]

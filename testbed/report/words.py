@@ -153,7 +153,7 @@ def machine(manifest: dict[str, Any]) -> str:
     host, engine = manifest.get("host") or {}, manifest.get("engine") or {}
     memory = host.get("memory_bytes")
     parts = [
-        f"{host.get('cpus', 'an unknown number of')} processors ({host.get('cpu_model') or 'model not known'})",
+        f"{host.get('cpus') or 'an unknown number of'} processors ({host.get('cpu_model') or 'model not known'})",
         f"{size(memory)} of memory" if memory else "",
         f"Linux {host['kernel']}" if host.get("kernel") else "",
         f"Docker {engine['ServerVersion']}" if engine.get("ServerVersion") else "",

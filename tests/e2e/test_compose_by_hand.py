@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.compose import Compose, own_compose
+from tests.e2e.compose import Compose, left_of, own_compose
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.timeout(180)]
@@ -51,7 +51,7 @@ def test_every_container_is_hardened_and_stays_down_when_it_ends(compose: Compos
         host = container["HostConfig"]
         assert host["ReadonlyRootfs"], service
         assert host["CapDrop"] == ["ALL"], service
-        assert host["SecurityOpt"] == ["no-new-privileges:true"], service
+        assert host["SecurityOpt"] == ["no-new-privileges=true"], service
         assert host["RestartPolicy"]["Name"] == "no", service
         assert container["Config"]["User"] == "10001:10001", service
 
@@ -87,3 +87,10 @@ def test_up_of_a_server_and_locust_brings_as_many_workers_as_asked(compose: Comp
     assert (results / "note").stat().st_uid == os.getuid()
     ports = compose("exec", "-T", "worker", "cat", "/proc/sys/net/ipv4/ip_local_port_range").split()
     assert ports == ["1024", "65535"]
+
+
+def test_down_without_any_profile_removes_what_the_commands_of_the_readme_have_started(compose: Compose) -> None:
+    compose("up", "--detach", "spmt", "probe-spmt", "locust", "--scale", "worker=2")
+    assert compose.services() == ["locust", "probe-spmt", "spmt", "worker", "worker"]
+    compose("down", "--timeout", "2")
+    assert left_of(compose.name, volumes=False) == []

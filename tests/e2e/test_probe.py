@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.timeout(120)]
 
 PROJECT = Path(__file__).parents[2]
-HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true")
+HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges=true")
 USER = "4321:4322"  # neither the images' own nor this machine's
 # The file is there this long before the window opens, the container start of the probe included.
 LEAD_S = 2.0

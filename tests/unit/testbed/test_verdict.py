@@ -64,7 +64,6 @@ def test_a_good_saturated_trial_passes_every_gate_and_is_server_bound() -> None:
     for evidence in (GOOD, OPEN):
         verdict = judge(evidence)
         assert (verdict.kind, verdict.failed, verdict.unknown) == ("server-bound", (), ())
-        assert verdict.is_capacity
         assert "99% of the 0.5 CPUs" in verdict.reasons[0]
 
 
@@ -108,7 +107,6 @@ def test_exactly_one_validity_gate_fails_and_makes_the_trial_invalid(
     verdict = judge(replace(GOOD, **changes))
     assert verdict.failed == (name,)
     assert verdict.kind == "invalid"
-    assert not verdict.is_capacity
     assert verdict.reasons[0].startswith(name)
     assert found in verdict.reasons[0]
 
