@@ -31,8 +31,10 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.sweeping import finish
 from servers.models import MODELS
 from testbed.compose import RUN_LABEL, TRIAL_LABEL
+from testbed.interrupt import interruptible
 from testbed.sweep import EXIT_OK, EXIT_TRIALS_FAILED
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -69,13 +71,7 @@ def sweep(directory: Path, **fields: Any) -> tuple[Path, list[Row]]:
     not be run."""
     results = directory / f"results-{fields['name']}"
     CONSOLE.print(f"sweep {fields['name']} ...", highlight=False)
-    done = subprocess.run(
-        command("sweep", str(write_sweep(directory, **fields)), "--results", str(results)),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
+    done = finish(command("sweep", str(write_sweep(directory, **fields)), "--results", str(results)))
     if done.returncode not in (EXIT_OK, EXIT_TRIALS_FAILED):
         raise NotTried(f"the sweep {fields['name']} could not be run: {done.stderr.strip()}")
     return results_in(results)
@@ -293,4 +289,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with interruptible():
+        sys.exit(main())

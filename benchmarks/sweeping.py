@@ -6,6 +6,7 @@ import csv
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def rows(**fields: Any) -> list[Row]:
         file.write_text(yaml.safe_dump(fields))
         command = [sys.executable, str(PROJECT / "orchestrate.py"), "sweep", str(file)]
         command += ["--results", str(directory / "results")]
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+        done = finish(command)
         if done.returncode not in (EXIT_OK, EXIT_TRIALS_FAILED):
             raise RuntimeError(f"the sweep could not be run: {done.stderr.strip()[-500:]}")
         (results,) = (directory / "results").iterdir()
@@ -39,6 +40,21 @@ def rows(**fields: Any) -> list[Row]:
         if not is_valid(row):
             print(f"{row['trial_id']} is not valid: {row['reasons']}", file=sys.stderr)
     return found
+
+
+def finish(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command of the testbed to its end, standard error captured. When this is interrupted it is given the time
+    it needs to remove its containers, which `subprocess.run` does not give."""
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            _, errors = process.communicate()
+        except BaseException:
+            process.terminate()
+            process.communicate()
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, "", errors)
 
 
 def is_valid(row: Row) -> bool:

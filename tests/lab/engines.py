@@ -75,8 +75,13 @@ class LabEngine:
         return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
 
     def kill(self) -> None:
-        """SIGKILL, as when the machine runs out of memory. What it ran lives on without it."""
+        """SIGKILL, as when the machine runs out of memory. The containers live on without it; its containerd does not,
+        and a dockerd that is started before that has gone would take it for a living one.
+        """
         self._end(signal.SIGKILL)
+        with contextlib.suppress(FileNotFoundError):
+            companion = Path("/proc", (self.directory / "exec-root/containerd/containerd.pid").read_text().strip())
+            wait_until(lambda: not companion.exists(), "containerd has gone with its dockerd")
 
     def stop(self) -> None:
         """SIGTERM: it ends its containers first."""

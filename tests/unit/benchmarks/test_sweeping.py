@@ -1,6 +1,10 @@
 """A benchmark or a proof takes no figure from a sweep that broke down, and none from a trial that is not valid."""
 
+import os
+import signal
 import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +13,9 @@ import pytest
 from benchmarks import proofs, sweeping, trial_overhead
 from benchmarks.common import from_json
 from servers.models import MODELS
+from testbed.interrupt import interruptible
 from testbed.results import csv_text
+from tests.waiting import wait_until
 
 HEADER = ("trial_id", "model", "verdict", "reasons", "overhead_s")
 
@@ -19,13 +25,14 @@ def sweep(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes every sweep end with this exit code and these rows."""
 
     def ends(code: int, rows: list[dict[str, Any]]) -> None:
-        def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        def run(command: list[str]) -> subprocess.CompletedProcess[str]:
             results = Path(command[command.index("--results") + 1]) / "made"
             results.mkdir(parents=True)
             (results / "trials.csv").write_text(csv_text(rows, HEADER))
             return subprocess.CompletedProcess(command, code, "", "orchestrate.py: the testbed failed: it burns\n")
 
-        monkeypatch.setattr(subprocess, "run", run)
+        for module in (sweeping, proofs):
+            monkeypatch.setattr(module, "finish", run)
 
     return ends
 
@@ -65,3 +72,30 @@ def test_a_claim_that_could_not_be_tried_does_not_hold_and_takes_no_other_with_i
     assert proofs.main() == 1
     shown = capsys.readouterr().out
     assert "not tried: Docker died" in shown and "one: DID NOT HOLD" in shown and "two: held" in shown
+
+
+TIDIES = """
+import pathlib, signal, sys, time
+def tidy(*_):
+    time.sleep(0.6)  # longer than subprocess.run lets it live
+    pathlib.Path(sys.argv[1]).rename(sys.argv[2])
+    sys.exit(130)
+signal.signal(signal.SIGTERM, tidy)
+pathlib.Path(sys.argv[1]).touch()
+signal.pause()
+"""
+
+
+def test_a_sweep_of_an_interrupted_benchmark_is_given_the_time_to_tidy_up(tmp_path: Path) -> None:
+    started, tidied = tmp_path / "started", tmp_path / "tidied"
+
+    def interrupt() -> None:
+        wait_until(started.exists, "the sweep has started")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    interrupter = threading.Thread(target=interrupt)
+    interrupter.start()
+    with interruptible(), pytest.raises(KeyboardInterrupt):
+        sweeping.finish([sys.executable, "-c", TIDIES, str(started), str(tidied)])
+    interrupter.join()
+    assert tidied.exists() and not started.exists()
