@@ -221,7 +221,7 @@ def build_missing(names: Sequence[str], say: Say, force: bool = False, commands:
     if not wrong and not force:
         say(f"[images] there and of this code: {len(set(names))}")
         return
-    if wrong:
+    if any(what != "missing" for what in wrong.values()):
         say(f"[images] {in_words(wrong)}")
     try:
         commands = commands or Commands()
