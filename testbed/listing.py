@@ -61,13 +61,27 @@ def _listed(path: Path, held: str | None) -> Listed:
         path.name,
         str(path),
         manifest.get("started_utc"),
-        _state(path, manifest, len(rows), planned, held),
+        _state(path, manifest, _complete(rows, _redoes(path)), planned, held),
         len(rows),
         planned,
         verdicts,
         size,
         report,
     )
+
+
+def _complete(rows: list[dict[str, Any]], redoes: bool) -> int:
+    """How many of the planned trials are through: measured, and measured again where that is owed."""
+    return sum(not redo.is_redo(row) for row in rows) - (redo.owed(rows) if redoes else 0)
+
+
+def _redoes(path: Path) -> bool:
+    """Whether the sweep measures disturbed trials again."""
+    try:
+        sweep = yaml.safe_load((path / "sweep.yaml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        return False
+    return bool(((sweep or {}).get("order") or {}).get("redo"))
 
 
 def _planned(path: Path, manifest: dict[str, Any]) -> int | None:

@@ -105,7 +105,7 @@ def _named(key: Key) -> dict[str, Any]:
 
 
 def _values(rows: list[Row], column: str) -> list[float]:
-    return [float(row[column]) for row in rows if row["verdict"] != "invalid" and row[column] is not None]
+    return [float(row[column]) for row in counted(rows) if row["verdict"] != "invalid" and row[column] is not None]
 
 
 def _place(key: Key, models: Sequence[str]) -> list[tuple[int, float, str]]:

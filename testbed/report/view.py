@@ -110,8 +110,8 @@ class Group:
 
     @property
     def good(self) -> list[Row]:
-        """The trials whose numbers mean what they say."""
-        return [row for row in self.rows if row["verdict"] != "invalid"]
+        """The trials whose numbers mean what they say, without those that a redo replaced."""
+        return [row for row in counted(self.rows) if row["verdict"] != "invalid"]
 
     @property
     def client_bound(self) -> bool:
