@@ -45,9 +45,9 @@ class Thresholds:
     # sum of sleeping and computing.
     slots_busy_share: float = 0.80
 
-    # As with stalls of the generator: once more than one moment in a hundred was not the machine's own, so many requests
-    # met one that the 99th percentile is the hypervisor's. Steal comes in bursts: 0.5 to 2.3 % of a window where it was
-    # looked at. The kernel counts it in hundredths of a second, so that one tick is 1 % of the shortest window.
+    # As with stalls of the generator: once more than one moment in a hundred belonged to others, so many requests met
+    # one that the 99th percentile is the hypervisor's. Steal comes in bursts: 0.5 to 2.3 % of a window where it was
+    # looked at. The kernel counts it in hundredths of a second: one tick is 1 % of the shortest window.
     steal_share: float = 0.01
 
     # pyperf's limits for warm-ups (its _worker.test_calibrate_warmups): means of the halves within 10 %, quartiles

@@ -99,7 +99,9 @@ def usable_cpus(e: Evidence) -> float:
 
 
 def utilisation_law(e: Evidence, t: Thresholds) -> Gate:
-    """U = X D, with D a lower bound of the true CPU time per request, its work at the machine's fastest: X D <= U <= limit.
+    """U = X D, with D a lower bound of the true CPU time per request: its work at the machine's fastest moment.
+
+    So X D <= U <= limit.
 
     A request that completes in the window may have spent its D before it, once per user.
     """

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from rich.console import Console
 
-from testbed import lock, plan, sweepfile
+from testbed import lock, plan, redo, sweepfile
 from testbed.errors import UserError
 from testbed.fields import Machine
 from testbed.progress import plain
@@ -133,7 +134,8 @@ def command(root: Path, as_json: bool, console: Console) -> int:
 
 
 def _count(one: Listed) -> str:
-    if one.planned is None or one.planned == one.trials:
+    # What was measured again comes on top of what was planned.
+    if one.planned is None or one.planned <= one.trials:
         return str(one.trials)
     return f"{one.trials} of {one.planned}"
 

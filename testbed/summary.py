@@ -147,10 +147,8 @@ def _drifted(rows: list[Row]) -> list[str]:
     speeds = [float(row["speed_drift"]) for row in rows if row.get("speed_drift") is not None]
     if not speeds or 1 / FAR_OFF <= min(speeds) <= max(speeds) <= FAR_OFF:
         return []
-    return [
-        f"the processors ran at {min(speeds):.2f} to {max(speeds):.2f} of the speed that the work was calibrated at: "
-        "the same work took that much longer or less in some blocks, the same for all models"
-    ]
+    told = f"{min(speeds):.2f} to {max(speeds):.2f} of the speed that the work was calibrated at"
+    return [f"the processors ran at {told}: the same work took more or less CPU time, alike for all models of a block"]
 
 
 def relative_half_width(interval: Interval) -> float | None:

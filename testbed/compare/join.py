@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
+from testbed.redo import counted
 from testbed.statistics import Interval, unpaired_ratio_interval
 from testbed.summary import CELL_FIELDS, cell_of
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
+from testbed.redo import counted
 from testbed.report.source import Results, Row
 from testbed.statistics import Interval, median_interval
 from testbed.summary import CELL_FIELDS
