@@ -9,7 +9,7 @@ from typing import Any
 
 from testbed.calibration import FAR_OFF
 from testbed.plan import Cell, varying_fields
-from testbed.redo import counted, replaced
+from testbed.redo import counted, is_redo, replaced
 from testbed.statistics import (
     FEWEST_BLOCKS,
     Interval,
@@ -131,7 +131,7 @@ def sweep_warnings(rows: list[Row]) -> list[str]:
 
 
 def _disturbed(rows: list[Row]) -> list[str]:
-    ids = [str(row["trial_id"]) for row in rows if row.get("disturbed")]
+    ids = [str(row["trial_id"]) for row in rows if row.get("disturbed") and not row["canary"]]
     if not ids:
         return []
     out = replaced(rows)
@@ -140,7 +140,8 @@ def _disturbed(rows: list[Row]) -> list[str]:
     what = f"{len(ids)} of {len(rows)} trials were disturbed by others on the hypervisor ({named})"
     if not left:
         return [f"{what}; each was measured again, and the trial that less was stolen from counts"]
-    return [f"{what}; {len(left)} of them count all the same; `order: {{redo: disturbed}}` measures such trials again"]
+    again = "" if any(map(is_redo, rows)) else "; `order: {redo: disturbed}` measures such trials again"
+    return [f"{what}; {len(left)} of them count all the same{again}"]
 
 
 def _drifted(rows: list[Row]) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from testbed import plan, redo
 from testbed.compare.join import join
 from testbed.errors import UserError
+from testbed.listing import list_runs
 from testbed.report import words
 from testbed.summary import good, summary
 from testbed.sweepfile import Machine, dump, parse
@@ -132,6 +133,34 @@ def test_a_disturbed_trial_that_counts_is_marked_and_named() -> None:
     assert FIRST.trial_id in line and "redo: disturbed" in line
     table = results_table("a", [FIRST.cell], rows)
     assert list(table.columns[-1].cells) == ["S*"]
+
+
+def test_a_redo_that_was_disturbed_as_well_counts_and_is_said_to() -> None:
+    rows = [measured(FIRST, 0.03), measured(AGAIN, 0.02)]
+    (line,) = (one for one in summary(rows, seed=1)["warnings"] if "disturbed" in one)
+    assert line.startswith("2 of 2 trials") and line.endswith("1 of them count all the same")
+
+
+def test_a_listed_sweep_is_complete_only_with_the_redos_it_owes(tmp_path: Path) -> None:
+    def listed(**order: str) -> tuple[str, int]:
+        def about(cell: plan.Cell, block: int) -> dict[str, Any]:
+            return {"disturbed": block == 1, "server_steal_share": 0.02, "generator_steal_share": 0.0}
+
+        root = tmp_path / (order.get("redo") or "none")
+        path = make_run(root / "run", {"limits": {"cpus": 1.0}, "models": ["spst"], "order": order}, measured=about)
+        (one,) = list_runs(root, tmp_path / "lock")
+        if one.state == "interrupted":
+            first = next(trial for trial in sorted((path / "trials").iterdir()))
+            again = path / "trials" / f"{first.name}-redo"
+            again.mkdir()
+            told = json.loads((first / "trial.json").read_text()) | {"trial_id": again.name}
+            (again / "trial.json").write_text(json.dumps(told))
+            (after,) = list_runs(root, tmp_path / "lock")
+            return f"{one.state}, then {after.state}", after.trials
+        return one.state, one.trials
+
+    assert listed() == ("complete", 3)
+    assert listed(redo="disturbed") == ("interrupted, then complete", 4)
 
 
 def test_the_report_counts_one_and_says_why_the_other_was_disturbed(tmp_path: Path) -> None:
