@@ -1,4 +1,4 @@
-"""The calibration's claim: a request costs the CPU time that was asked, beyond what a bare echo costs. 2 minutes.
+"""The calibration's claim: a request costs the CPU time that was asked, beyond what a bare echo costs.
 
 At saturation and at 40 % of a CPU, two models, three blocks each: CPU per request less that of a bare echo of the same
 block, over what was asked. Claimed of the median of all of them.
@@ -48,7 +48,7 @@ def measure() -> tuple[Table, float | None]:
             workload={"spin": ["0us", f"{ASKED_US}us"]},
             load=load,
             warmup="1s",
-            duration="2s",
+            duration="1s",
             repeat=3,
         )
         drifts = {row["speed_drift"] for row in found if row["speed_drift"]}

@@ -47,8 +47,10 @@ class Thresholds:
 
     # As with stalls of the generator: once more than one moment in a hundred belonged to others, so many requests met
     # one that the 99th percentile is the hypervisor's. Steal comes in bursts: 0.5 to 2.3 % of a window where it was
-    # looked at. The kernel counts it in hundredths of a second: one tick is 1 % of the shortest window.
+    # looked at.
     steal_share: float = 0.01
+    # The kernel counts it in hundredths of a second, so that a window may get one tick from beyond its edge.
+    steal_tick_s: float = 0.01
 
     # pyperf's limits for warm-ups (its _worker.test_calibrate_warmups): means of the halves within 10 %, quartiles
     # within 5 %, the first value not beyond 1.5 interquartile ranges.

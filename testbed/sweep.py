@@ -198,7 +198,8 @@ class _Campaign:
         write_json(self.directory.path / "manifest.json", begun | {"resumed": [*begun.get("resumed", []), resumed]})
         self._calibration = begun["calibration"]
         self._write_rows()
-        self._say(f"{self.sweep.name}: {len(self.rows)} of {len(self.trials)} trials are there already")
+        there = sum(not redo.is_redo(row) for row in self.rows)
+        self._say(f"{self.sweep.name}: {there} of {len(self.trials)} trials are there already")
 
     def _write_rows(self) -> None:
         write_atomically(self.directory.path / "trials.csv", csv_text(self.rows))
