@@ -4,6 +4,7 @@
     conservation  the server's own count is the clients' in 50 trials over all models
     recognition   a rigged client-bound and a rigged server-bound run are told apart, 10 times out of 10
     repeatability ten repeats of one cell: the coefficient of variation of throughput
+    calibration   a request costs the CPU time that was asked, beyond a bare echo, within 25 % in the median
     kill          a sweep killed at 20 random moments leaves nothing that is not removed, and is completed
 
 About 20 minutes for all. Exit code 0 only when every claim held.
@@ -31,6 +32,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import calibration_proof
 from benchmarks.sweeping import finish
 from servers.models import MODELS
 from testbed.compose import RUN_LABEL, TRIAL_LABEL
@@ -260,6 +262,7 @@ PROOFS: dict[str, Callable[[Path], bool]] = {
     "conservation": conservation,
     "recognition": recognition,
     "repeatability": repeatability,
+    "calibration": lambda _: calibration_proof.holds(),
     "kill": kill,
 }
 

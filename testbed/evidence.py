@@ -17,8 +17,8 @@ class Thresholds:
     # An event loop that waits with epoll rounds its timers up to whole milliseconds: a pause may be so much longer.
     timer_slack_us: float = 1_000.0
 
-    # The work is calibrated once per sweep, on a machine whose clock rate moves with temperature and load; a counting
-    # mistake is off by a factor, not by a fifth.
+    # The fastest moment of a few seconds bounds the demand, on a machine whose clock rate moves with temperature and
+    # load; a counting mistake is off by a factor, not by a fifth.
     utilisation_relative: float = 0.20
     # Counters are read some milliseconds off the edges of the window.
     cpu_time_relative: float = 0.05
@@ -44,6 +44,13 @@ class Thresholds:
     # Between two requests a slot also waits for the next client's first byte, and a sleep ends late: neither is in the
     # sum of sleeping and computing.
     slots_busy_share: float = 0.80
+
+    # As with stalls of the generator: once more than one moment in a hundred belonged to others, so many requests met
+    # one that the 99th percentile is the hypervisor's. Steal comes in bursts: 0.5 to 2.3 % of a window where it was
+    # looked at.
+    steal_share: float = 0.01
+    # The kernel counts it in hundredths of a second, so that a window may get one tick from beyond its edge.
+    steal_tick_s: float = 0.01
 
     # After pyperf's test of warm-ups (its _worker.test_calibrate_warmups), and stricter: pyperf lets the first half's
     # mean lie 50 % below to 10 % above the second's, since it looks for times that are still falling, and calls a first
@@ -88,6 +95,8 @@ class Evidence:
     """CPU time per request that holds the interpreter's lock, as calibrated."""
     hash_us: float = 0.0
     """CPU time per request that releases the interpreter's lock, as calibrated."""
+    least_cpu_us: float | None = None
+    """CPU time that both kinds take at least, at the machine's fastest moment. None: not known, so what was asked."""
 
     idle_holders: int = 0
     memory_bytes: int = 0
@@ -153,6 +162,11 @@ class Evidence:
     """Lines the server answered to verification and readiness, outside of the load's own counts."""
 
     generator: tuple[GeneratorWorker, ...] | None = None
+
+    server_steal_share: float | None = None
+    """Of the window's time of the processors that the server may run on, what the hypervisor gave to others."""
+    generator_steal_share: float | None = None
+    """The same of the load workers' processors."""
 
     # The server's container.
     cpu_used_s: float | None = None

@@ -201,6 +201,17 @@ def achieved_over_offered(e: Evidence, t: Thresholds) -> Gate | None:
 # --- what is shown, and changes no verdict ---
 
 
+def disturbed(e: Evidence, t: Thresholds) -> Gate:
+    most = t.steal_share + (t.steal_tick_s / e.window_s if e.window_s else 0.0)
+    allowed = f"at most {most:.1%} of the window taken from the processors of server or generator by others"
+    shares = {"server": e.server_steal_share, "generator": e.generator_steal_share}
+    told = [f"{share:.1%} of the {who}'s" for who, share in shares.items() if share is not None]
+    over = any(share is not None and share > most for share in shares.values())
+    if not over and len(told) < len(shares):
+        return unknown("disturbed", "time stolen by a hypervisor", allowed)
+    return decide("disturbed", not over, f"stolen: {', '.join(told)}", allowed)
+
+
 def isolation(e: Evidence) -> Gate:
     allowed = "the server shares no core with the load generator or the rest"
     if e.isolated is None:

@@ -101,12 +101,14 @@ def usable_cpus(e: Evidence) -> float:
 
 
 def utilisation_law(e: Evidence, t: Thresholds) -> Gate:
-    """U = X D, with D the calibrated CPU time per request, a lower bound of the true one: X D <= U <= limit.
+    """U = X D, with D a lower bound of the true CPU time per request: its work at the machine's fastest moment.
+
+    So X D <= U <= limit.
 
     A request that completes in the window may have spent its D before it, once per user.
     """
     name, x, window_s = "utilisation_law", e.throughput_rps, e.window_s
-    demand_s = (e.spin_us + e.hash_us) / 1e6
+    demand_s = (e.spin_us + e.hash_us if e.least_cpu_us is None else e.least_cpu_us) / 1e6
     law = "X <= cpus/D and CPU used <= limit"
     if x is None or not window_s:
         return unknown(name, "throughput", law)

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from rich.console import Console
 
-from testbed import lock, plan, sweepfile
+from testbed import lock, plan, redo, sweepfile
 from testbed.errors import UserError
 from testbed.fields import Machine
 from testbed.progress import plain
@@ -61,13 +62,27 @@ def _listed(path: Path, held: str | None) -> Listed:
         path.name,
         str(path),
         manifest.get("started_utc"),
-        _state(path, manifest, len(rows), planned, held),
+        _state(path, manifest, _complete(rows, _redoes(path)), planned, held),
         len(rows),
         planned,
         verdicts,
         size,
         report,
     )
+
+
+def _complete(rows: list[dict[str, Any]], redoes: bool) -> int:
+    """How many of the planned trials are through: measured, and measured again where that is owed."""
+    return sum(not redo.is_redo(row) for row in rows) - (redo.owed(rows) if redoes else 0)
+
+
+def _redoes(path: Path) -> bool:
+    """Whether the sweep measures disturbed trials again."""
+    try:
+        sweep = yaml.safe_load((path / "sweep.yaml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        return False
+    return bool(((sweep or {}).get("order") or {}).get("redo"))
 
 
 def _planned(path: Path, manifest: dict[str, Any]) -> int | None:
@@ -119,7 +134,8 @@ def command(root: Path, as_json: bool, console: Console) -> int:
 
 
 def _count(one: Listed) -> str:
-    if one.planned is None or one.planned == one.trials:
+    # What was measured again comes on top of what was planned.
+    if one.planned is None or one.planned <= one.trials:
         return str(one.trials)
     return f"{one.trials} of {one.planned}"
 

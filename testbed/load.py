@@ -1,17 +1,13 @@
 """Driving Locust's master through its HTTP API: start a run, follow it, stop it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import requests
 
-from servers.protocol import MAX_HASH_ROUNDS, MAX_SPIN_UNITS
 from testbed.compose import target
-from testbed.errors import Breakdown, UserError
+from testbed.errors import Breakdown
 from testbed.plan import Cell, Trial
-from testbed.schema import Sweep
-from testbed.units import format_us
 
 # The master answers at once or is in trouble; stopping waits for the workers' last figures.
 REQUEST_TIMEOUT_S = 5.0
@@ -50,31 +46,6 @@ class Work:
 
     spin_units: int
     hash_rounds: int
-
-
-def work_of(cell: Cell, calibration: Mapping[str, Any] | None) -> Work:
-    """The cell's CPU work in units, by what a calibration found per millisecond. Pure."""
-    per_ms = calibration or {}
-    return Work(
-        spin_units=round(cell.spin_us / 1000 * per_ms.get("spin_units_per_ms", 0)),
-        hash_rounds=round(cell.hash_us / 1000 * per_ms.get("hash_rounds_per_ms", 0)),
-    )
-
-
-def check_work(sweep: Sweep, calibration: Mapping[str, Any] | None) -> None:
-    """UserError where a request would have to compute more units than a server takes on. Pure."""
-    kinds = (
-        ("spin", sweep.workload.spin, "spin_units_per_ms", MAX_SPIN_UNITS),
-        ("hash", sweep.workload.hash, "hash_rounds_per_ms", MAX_HASH_ROUNDS),
-    )
-    for name, asked_us, rate, bound in kinds:
-        per_ms = (calibration or {}).get(rate, 0)
-        units = round(max(asked_us) / 1000 * per_ms)
-        if units > bound:
-            raise UserError(
-                f"workload.{name}: found {format_us(max(asked_us))}, which is {units:,} units of work on this machine, "
-                f"allowed: at most {bound:,}, here {format_us(bound / per_ms * 1000)}"
-            )
 
 
 def form(trial: Trial, work: Work, warmup_s: float, window_s: float) -> dict[str, Any]:

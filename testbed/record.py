@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from testbed import holding
+from testbed import holding, steal
 from testbed.evidence import Evidence, GeneratorWorker
 from testbed.plan import Cell, Trial
 from testbed.results import SCHEMA_VERSION
@@ -32,6 +32,10 @@ class Findings:
     """What its log says of a connection it could not take."""
     packets_dropped: int | None = None
     tracked_limit: int | None = None
+    least_cpu_us: float | None = None
+    """CPU time below which no request's calibrated work can stay."""
+    speed_drift: float | None = None
+    """The processors' speed in the trial's block over that of the sweep's calibration."""
     phases_s: dict[str, float] = field(default_factory=dict)
     overhead_s: float = 0.0
     total_s: float = 0.0
@@ -79,6 +83,9 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         hash_us=cell.hash_us,
         idle_holders=cell.idle_holders,
         memory_bytes=cell.memory_bytes,
+        least_cpu_us=found.least_cpu_us,
+        server_steal_share=steal.share(found.probe, steal.server_processors(cell, cpu_sets)),
+        generator_steal_share=steal.share(found.probe, steal.generator_processors(cpu_sets)),
         failure=found.failure,
         isolated=cpu_sets.isolated,
         machine_cpus=machine_cpus,
@@ -206,7 +213,8 @@ def _seconds(us: int | None) -> float | None:
 
 def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) -> dict[str, Any]:
     """The content of trial.json."""
-    verdict: Verdict = judge(evidence(trial.cell, found, cpu_sets, machine_cpus))
+    known = evidence(trial.cell, found, cpu_sets, machine_cpus)
+    verdict: Verdict = judge(known)
     return {
         "schema_version": SCHEMA_VERSION,
         "trial_id": trial.trial_id,
@@ -216,8 +224,12 @@ def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         "status": "failed" if verdict.kind == "invalid" else "ok",
         "verdict": verdict.kind,
         "unsteady": verdict.unsteady,
+        "disturbed": verdict.disturbed,
         "reasons": list(verdict.reasons),
         **metrics(trial.cell, found),
+        "speed_drift": _rounded(found.speed_drift, 3),
+        "server_steal_share": _rounded(known.server_steal_share, 4),
+        "generator_steal_share": _rounded(known.generator_steal_share, 4),
         "overhead_s": round(found.overhead_s, 3),
         "gates": [asdict(gate) for gate in verdict.gates],
         "verification": found.verification,

@@ -42,6 +42,7 @@ COLUMNS: dict[str, str] = {
     "status": "ok, or failed when the verdict is invalid",
     "verdict": "server-bound, not-saturated, client-bound or invalid",
     "unsteady": "true when throughput or latency drifted within the window",
+    "disturbed": "true when a hypervisor took more of the processors than a measurement bears",
     "reasons": "why this verdict",
     "throughput_rps": "verified replies per second in the window",
     "latency_p50_us": "median from intended start to reply (closed loop: from sending, with connect where one is made)",
@@ -74,6 +75,9 @@ COLUMNS: dict[str, str] = {
     "listen_overflows": "connections dropped because that queue was full",
     "generator_cpu_share": "CPU share of the busiest load worker, of one core, without what it spun",
     "probe_cpu_share": "CPU share of the probe, of one core",
+    "speed_drift": "speed of the server's processors in this block, of that at the sweep's calibration",
+    "server_steal_share": "share of the window that a hypervisor took from the server's processors",
+    "generator_steal_share": "the same of the load workers' processors",
     "server_served": "replies by the server's own count, over its life",
     "overhead_s": "wall time of the trial beyond warm-up and window",
 }

@@ -1,8 +1,8 @@
 """What a sweep is: the sections of a sweep file, validated. Durations are in microseconds, sizes in bytes."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from servers.models import MODELS
 from testbed.fields import (
@@ -126,11 +126,14 @@ class Load(Strict):
 
 
 class Order(Strict):
-    """The order of a block's cells; `canary` adds the first cell once more at the start of every block."""
+    """The order of a block's cells; `canary` adds the first cell once more at the start of every block, `redo` measures
+    what was disturbed once more at its end.
+    """
 
     shuffle: bool = True
     canary: bool = False
     seed: Annotated[int, whole(0, 2**32 - 1)] = 1
+    redo: Literal["disturbed"] | None = None
 
 
 class Exclude(Strict):
@@ -224,3 +227,13 @@ class Sweep(Strict):
             if name in names[:place]:
                 raise not_allowed_at(("load", "at", place), f"shares that differ: {name} % is there already")
         return self
+
+    @field_validator("order")
+    @classmethod
+    def _no_redo_in_a_search(cls, order: Order, info: ValidationInfo) -> Order:
+        load = info.data.get("load")
+        if order.redo and load is not None and load.slo:
+            raise not_allowed(
+                f"redo only with load.mode closed or open (a search, {load.mode}, asks each rate more than once anyway)"
+            )
+        return order

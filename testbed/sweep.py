@@ -14,13 +14,13 @@ from typing import Any
 from rich.console import Console
 
 from servers.models import MODELS
-from testbed import images, plan, sweepfile, topology
+from testbed import calibration as calibrating
+from testbed import images, plan, redo, sweepfile, topology
 from testbed.compose import UNPINNED, Run
 from testbed.engine import Engine
 from testbed.errors import Breakdown, EngineGone, UserError
 from testbed.failures import attempt, describe, distinct
 from testbed.interrupt import deferred, interruptible, undisturbed
-from testbed.load import check_work
 from testbed.lock import only_sweep
 from testbed.manifest import calibrate, differences, manifest
 from testbed.plan import Trial
@@ -31,7 +31,7 @@ from testbed.results import ResultsDirectory, csv_text, write_atomically, write_
 from testbed.schema import Sweep
 from testbed.stack import LoadStack
 from testbed.summary import summary
-from testbed.table import LEGEND, capacity_table, results_table
+from testbed.table import LEGEND, LEGEND_DISTURBED, capacity_table, results_table
 from testbed.topology import CpuSets
 from testbed.trial import Setting, run_trial
 
@@ -118,7 +118,7 @@ class _Campaign:
         self.console = console
         self.engine = Engine()
         self.trials = plan.trials(sweep)
-        self._calibrates = any(sweep.workload.spin) or any(sweep.workload.hash)
+        self._kinds = calibrating.kinds(sweep)
         self.shared = Run(
             run_id=run_id,
             project=f"threadmill-{run_id.lower()}",
@@ -141,6 +141,8 @@ class _Campaign:
         self._under_way: Trial | None = None
         self._made_directory = False
         self._removed = False
+        self._block: int | None = None
+        self._block_speed: dict[str, Any] | None = None
 
     def carry_out(self, prepare: Callable[[], None]) -> int:
         """Prepare, measure what is missing, remove what was started, report. Returns the exit code.
@@ -199,7 +201,7 @@ class _Campaign:
             self.engine.remove(run_id)
 
     def _build(self) -> None:
-        calibrator = [self._calibrator] if self._calibrates else []
+        calibrator = [self._calibrator] if self._kinds else []
         needed = dict.fromkeys((*self.sweep.models, *calibrator, *images.COMPANIONS))
         if ours := [name for name in needed if name not in self.sweep.images]:
             images.build_missing(ours, self._say)
@@ -218,10 +220,11 @@ class _Campaign:
         write_atomically(self.directory.path / "sweep.source.yaml", source)
         write_atomically(self.directory.path / "sweep.yaml", sweepfile.dump(self.sweep))
         calibration = None
-        if self._calibrates:
+        if self._kinds:
             self._say("calibrating the work unit on an unlimited container ...")
-            calibration = calibrate(self.engine, self.shared, self._calibrator)
-            check_work(self.sweep, calibration)
+            calibration = calibrate(self.engine, self.shared, self._calibrator, self._kinds, calibrating.SECONDS)
+            calibrating.check_work(self.sweep, calibration)
+            self._block, self._block_speed = 1, calibration
         facts = manifest(self.engine, self.shared, self.sweep, calibration, started.isoformat(timespec="seconds"))
         write_json(self.directory.path / "manifest.json", facts)
         self._calibration = calibration
@@ -236,12 +239,14 @@ class _Campaign:
             conditions = "; ".join(changed)
             raise UserError(f"{self.directory.path}: begun under other conditions: {conditions}; --force mixes them")
         self.directory.reopen(load_user())
-        self.rows = self.directory.finished_rows([trial.trial_id for trial in self.trials])
+        ids = [trial.trial_id for trial in self.trials]
+        self.rows = self.directory.finished_rows([*ids, *map(redo.redo_id, ids)])
         resumed = {"resumed_utc": datetime.now(UTC).isoformat(timespec="seconds"), "differences": changed}
         write_json(self.directory.path / "manifest.json", begun | {"resumed": [*begun.get("resumed", []), resumed]})
         self._calibration = begun["calibration"]
         self._write_rows()
-        self._say(f"{self.sweep.name}: {len(self.rows)} of {len(self.trials)} trials are there already")
+        there = sum(not redo.is_redo(row) for row in self.rows)
+        self._say(f"{self.sweep.name}: {there} of {len(self.trials)} trials are there already")
 
     def _write_rows(self) -> None:
         write_atomically(self.directory.path / "trials.csv", csv_text(self.rows))
@@ -251,7 +256,7 @@ class _Campaign:
         done = {row["trial_id"]: row for row in self.rows}
         with SweepProgress(self.console, plan.expected_trials(self.sweep), plan.expected_s(self.sweep)) as progress:
             progress.skip(len(done))
-            for entry in self.trials:
+            for entry in redo.with_redos(self.trials, self.rows, self.sweep.order.redo is not None):
                 steps = program(entry, self.sweep)
                 trial = next(steps)
                 while True:
@@ -263,7 +268,20 @@ class _Campaign:
                         break
                 progress.entry_done()
 
+    def _speed_in(self, block: int) -> dict[str, Any] | None:
+        """The calibration read again, once a block: how far the machine has drifted. The work stays as it is."""
+        if block != self._block and self._calibration is not None:
+            self._block = block
+            try:
+                self._block_speed = calibrate(
+                    self.engine, self.shared, self._calibrator, self._kinds, calibrating.BLOCK_SECONDS
+                )
+            except UserError:
+                self._block_speed = None
+        return self._block_speed
+
     def _measure(self, trial: Trial, progress: SweepProgress) -> dict[str, Any]:
+        block_speed = self._speed_in(trial.block)
         self._under_way = trial
         setting = Setting(
             engine=self.engine,
@@ -273,6 +291,7 @@ class _Campaign:
             warmup_s=self.sweep.warmup / 1e6,
             window_s=self.sweep.duration / 1e6,
             calibration=self._calibration,
+            block_speed=block_speed,
         )
         row = run_trial(trial, setting, partial(progress.phase, trial))
         with deferred():
@@ -335,6 +354,8 @@ class _Campaign:
             if cells:
                 self.console.print(results_table(title, cells, self.rows))
                 self._say(LEGEND)
+                if any(row.get("disturbed") for row in self.rows):
+                    self._say(LEGEND_DISTURBED)
             if self.answers:
                 self.console.print(capacity_table(f"{self.sweep.name}: capacity", self.answers))
             for line in found["warnings"][:MOST_WARNINGS]:
@@ -353,7 +374,8 @@ class _Campaign:
                 self._say("interrupted before anything was measured; nothing is left")
             return EXIT_INTERRUPTED if self.interrupted else EXIT_BROKEN
         planned = "" if self.sweep.load.slo else f" of {len(self.trials)}"
-        ended = f"{len(self.rows)}{planned} trials finished"
+        again = sum(map(redo.is_redo, self.rows))
+        ended = f"{len(self.rows) - again}{planned} trials finished{f', {again} measured again' if again else ''}"
         self._say(
             f"{'interrupted: ' if self.interrupted else ''}{ended}{f', {len(failed)} of them failed' if failed else ''}"
         )

@@ -10,11 +10,11 @@ from typing import Any
 import yaml
 
 from servers.models import SERVERS
-from testbed import compose, holding, shape
+from testbed import calibration, compose, holding, shape
 from testbed.conntrack import Tracking
 from testbed.engine import ContainerGone, Engine, Server
 from testbed.errors import EngineGone, UserError
-from testbed.load import Load, LoadError, Status, work_of
+from testbed.load import Load, LoadError, Status
 from testbed.plan import Trial
 from testbed.record import Findings, exit_report, record
 from testbed.results import ResultsDirectory, row_of, write_atomically, write_json
@@ -50,6 +50,8 @@ class Setting:
     warmup_s: float
     window_s: float
     calibration: dict[str, Any] | None
+    block_speed: dict[str, Any] | None = None
+    """The calibration as read again in this trial's block; None where it was not."""
 
 
 Say = Callable[[str], None]
@@ -77,7 +79,10 @@ class _TrialRun:
         self.cell = trial.cell
         self.setting = setting
         self.load = setting.load
-        self.found = Findings(workers_expected=setting.run.workers)
+        self.found = Findings(
+            workers_expected=setting.run.workers,
+            speed_drift=calibration.drift(setting.calibration, setting.block_speed),
+        )
         self.directory: Path = setting.directory.trial(trial.trial_id)
         self.server: Server | None = None
         self._tracking: Tracking | None = None
@@ -194,7 +199,9 @@ class _TrialRun:
     def _drive(self) -> None:
         self._phase("warm-up")
         setting, cell = self.setting, self.cell
-        self.load.start(self.trial, work_of(cell, setting.calibration), setting.warmup_s, setting.window_s)
+        work = calibration.work(cell, setting.calibration)
+        self.found.least_cpu_us = calibration.least_cpu_us(work, setting.calibration, setting.block_speed)
+        self.load.start(self.trial, work, setting.warmup_s, setting.window_s)
         opens_in_s, closes_in_s = self._window_edges()
         now, now_unix = time.monotonic(), time.time()
         window = {"opens_unix": now_unix + opens_in_s, "closes_unix": now_unix + closes_in_s}

@@ -43,7 +43,7 @@ INVALIDATING = (
 )
 GENERATOR_SHORT = ("generator_cpu", "generator_throttling")
 SCHEDULE = ("send_lag", "achieved_over_offered")
-FLAGS = ("steady_state", "isolation")
+FLAGS = ("steady_state", "disturbed", "isolation")
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ class Verdict:
     @property
     def unsteady(self) -> bool:
         return "steady_state" in self.failed
+
+    @property
+    def disturbed(self) -> bool | None:
+        """Whether others had the machine's processors for too long; None where that is not known."""
+        return None if "disturbed" in self.unknown else "disturbed" in self.failed
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -90,6 +95,7 @@ def judge(evidence: Evidence, thresholds: Thresholds | None = None) -> Verdict:
         gate.send_lag(evidence, t),
         gate.achieved_over_offered(evidence, t),
         steady_state(evidence, t),
+        gate.disturbed(evidence, t),
         gate.isolation(evidence),
     )
     gates = tuple(one for one in applied if one is not None)

@@ -99,6 +99,7 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
         "status": "failed" if verdict.kind == "invalid" else "ok",
         "verdict": verdict.kind,
         "unsteady": verdict.unsteady,
+        "disturbed": verdict.disturbed,
         "reasons": list(verdict.reasons),
         **metrics(cell, found),
         "overhead_s": None,

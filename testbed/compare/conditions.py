@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from statistics import geometric_mean
 from typing import Any
 
+from testbed import calibration
 from testbed.manifest import differences
 from testbed.units import parse_duration_us
 
@@ -87,8 +88,8 @@ def _readable(value: Any) -> str:
 
 def speed_ratio(base: Manifest, other: Manifest) -> float | None:
     """How much faster the machine calibrated in the second run; None where one has no calibration."""
-    before, after = ((run.get("calibration") or {}).get("spin_units_per_ms") for run in (base, other))
-    return after / before if before and after else None
+    before, after = (run.get("calibration") for run in (base, other))
+    return calibration.drift(*calibration.alike(before, after))
 
 
 def canary_ratio(base: list[Manifest], other: list[Manifest]) -> float | None:

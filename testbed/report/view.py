@@ -10,6 +10,7 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
+from testbed.redo import counted
 from testbed.report.source import Results, Row
 from testbed.statistics import Interval, median_interval
 from testbed.summary import CELL_FIELDS
@@ -110,8 +111,8 @@ class Group:
 
     @property
     def good(self) -> list[Row]:
-        """The trials whose numbers mean what they say."""
-        return [row for row in self.rows if row["verdict"] != "invalid"]
+        """The trials whose numbers mean what they say, without those that a redo replaced."""
+        return [row for row in counted(self.rows) if row["verdict"] != "invalid"]
 
     @property
     def client_bound(self) -> bool:

@@ -12,6 +12,7 @@ from loadtests import options
 from servers.models import SERVERS
 from servers.protocol import MAX_SPIN_UNITS
 from testbed import load
+from testbed.calibration import check_work
 from testbed.errors import UserError
 from testbed.plan import Cell, trials
 from testbed.sweepfile import Machine, Sweep, dump, parse
@@ -170,19 +171,19 @@ def test_fewer_users_than_workers_are_a_load_where_nobody_shares_a_rate() -> Non
 
 def test_the_most_cpu_work_that_may_be_asked_for_is_within_what_servers_do() -> None:
     sweep = read("workload: {spin: 10s, hash: 10s}\nduration: 20s\n")
-    load.check_work(sweep, CALIBRATION)
+    check_work(sweep, CALIBRATION)
     assert [refusal(trial, sweep, CALIBRATION) for trial in every_trial(sweep)] == [""] * len(trials(sweep))
 
 
 def test_more_work_than_servers_do_is_refused_after_calibration_and_before_any_trial() -> None:
     sweep = read("workload: {spin: [1ms, 10s]}\n")
     with pytest.raises(UserError) as refused:
-        load.check_work(sweep, {"spin_units_per_ms": 20_000.0, "hash_rounds_per_ms": 1.0})
+        check_work(sweep, {"spin_units_per_ms": 20_000.0, "hash_rounds_per_ms": 1.0})
     assert str(refused.value) == (
         "workload.spin: found 10s, which is 200,000,000 units of work on this machine, "
         f"allowed: at most {MAX_SPIN_UNITS:,}, here 5s"
     )
-    load.check_work(sweep, None)
+    check_work(sweep, None)
 
 
 def test_a_reply_that_is_asked_to_take_long_is_not_taken_for_silence() -> None:

@@ -42,6 +42,8 @@ GOOD = Evidence(
     server_served=10_020,
     other_replies=20,
     generator=(WORKER,),
+    server_steal_share=0.0,
+    generator_steal_share=0.011,
     cpu_used_s=4.95,
     periods=100,
     throttled_periods=95,
@@ -95,6 +97,7 @@ FAILING: list[tuple[str, dict[str, Any], str]] = [
     ("utilisation_law", {"cpu_used_s": 5.4}, "5.4 s CPU used"),
     ("utilisation_law", {"spin_us": 800.0}, "D = 0.8 ms"),
     ("utilisation_law", {"hash_us": 300.0}, "D = 0.8 ms"),
+    ("utilisation_law", {"least_cpu_us": 800.0}, "D = 0.8 ms"),
 ]
 
 
@@ -184,6 +187,11 @@ def test_an_open_loop_that_ran_out_of_users_says_so() -> None:
     ("name", "changes"),
     [
         ("steady_state", {"slice_ok": (600,) * 5 + (1_000,) * 5}),
+        # One in a hundred, and one tick of the kernel's clock in a window of 10 s.
+        ("disturbed", {"server_steal_share": 0.0111}),
+        ("disturbed", {"generator_steal_share": 0.0111}),
+        # What is known is enough to tell that it was.
+        ("disturbed", {"server_steal_share": 0.0111, "generator_steal_share": None}),
         ("isolation", {"isolated": False}),
     ],
 )
@@ -193,6 +201,7 @@ def test_a_flag_is_shown_and_changes_no_verdict(name: str, changes: dict[str, An
     assert verdict.kind == "server-bound"
     assert verdict.reasons[-1].startswith(name)
     assert verdict.unsteady == (name == "steady_state")
+    assert verdict.disturbed == (name == "disturbed")
 
 
 MISSING: dict[str, dict[str, Any]] = {
@@ -210,6 +219,7 @@ MISSING: dict[str, dict[str, Any]] = {
     "send_lag": {"send_lag_p99_us": None},
     "achieved_over_offered": {"achieved_over_offered": None},
     "steady_state": {"slice_ok": None},
+    "disturbed": {"generator_steal_share": None},
     "isolation": {"isolated": None},
 }
 
