@@ -124,6 +124,11 @@ class Memory:
                 before = None
                 self._sleep(_PAUSE_S)
 
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
     def _once(self) -> bytes:
         if self._descriptor is None:
             self._descriptor = self._find()

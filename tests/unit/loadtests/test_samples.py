@@ -8,7 +8,7 @@ from loadtests.samples import FRESH_S, MOST_LINES, BadSampleError, Samples, tabl
 
 
 def line(unix: float = 100.0, **values: Any) -> dict[str, Any]:
-    return {"schema_version": 1, "model": "spmt", "unix": unix, **values}
+    return {"schema_version": 2, "model": "spmt", "unix": unix, **values}
 
 
 class Time:
@@ -21,10 +21,10 @@ class Time:
 @pytest.mark.parametrize(
     ("sample", "message"),
     [
-        (None, "a JSON object with schema_version 1"),
-        ([1], "a JSON object with schema_version 1"),
-        ({"model": "spmt"}, "a JSON object with schema_version 1"),
-        ({"schema_version": 1, "model": "mpst"}, "model: one of spmt, spst, not 'mpst'"),
+        (None, "a JSON object with schema_version 2"),
+        ([1], "a JSON object with schema_version 2"),
+        ({"model": "spmt"}, "a JSON object with schema_version 2"),
+        ({"schema_version": 2, "model": "mpst"}, "model: one of spmt, spst, not 'mpst'"),
     ],
 )
 def test_what_is_no_sample_of_a_known_model_is_refused(sample: Any, message: str) -> None:
