@@ -1,7 +1,7 @@
 """Context switches of the whole server, also of threads and processes that have ended, against its own getrusage."""
 
 import signal
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
@@ -24,9 +24,11 @@ def switches(running: Running, directory: Path) -> tuple[int, Ended]:
     tasks: dict[int, Task] = {}
     owners: dict[int, int] = {}
     for process in [psutil.Process(running.pid), *running.children()]:
-        for place in Path(f"/proc/{process.pid}/task").iterdir():
-            tasks[int(place.name)] = parse_task((place / "status").read_bytes(), b"")
-            owners[int(place.name)] = process.pid
+        with suppress(OSError):  # it ends meanwhile, and is in the counts that are read next
+            for place in list(Path(f"/proc/{process.pid}/task").iterdir()):
+                with suppress(OSError):
+                    tasks[int(place.name)] = parse_task((place / "status").read_bytes(), b"")
+                    owners[int(place.name)] = process.pid
     with closing(Memory(directory)) as memory:
         ended = memory.read()
     use = total(tasks, owners, ended)
