@@ -20,7 +20,7 @@ STAMP_BITS = 40
 
 _HEADER = 16
 _CELL_BYTES = 8
-_RING = 6
+_RING = 9
 RING_SIZE = SLOT - _RING
 # The server opens it before its first connection.
 _HIGHEST_DESCRIPTOR = 63
@@ -44,7 +44,11 @@ class Slot:
     voluntary: int
     involuntary: int
     count: int
-    pid: int
+    pid: int = 0
+    # By getrusage of the whole process when it last looked.
+    all_voluntary: int = 0
+    all_involuntary: int = 0
+    all_at_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ A number here is of all tasks, ended ones included, or it is None: a part of the
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from probe.ended import Ended, NotKnown
@@ -93,6 +93,35 @@ def whole_sum(values: Iterable[int | None]) -> int | None:
     values = list(values)
     known = [value for value in values if value is not None]
     return sum(known) if known and len(known) == len(values) else None
+
+
+class Late:
+    """What ended threads did after they had given their use: waited once more on their way out.
+
+    It is known by the kernel's sum over a whole process, which our servers tell now and then, and only grows.
+    """
+
+    def __init__(self) -> None:
+        self._of: dict[int, tuple[int, int]] = {}
+
+    def corrected(self, tasks: Mapping[int, Counted], owners: Mapping[int, int], ended: Ended) -> Ended:
+        """`ended` with it. `tasks` by thread id with their process in `owners`, read before `ended`."""
+        known, self._of = self._of, {}
+        slots = list(ended.slots)
+        for place, slot in enumerate(slots):
+            if not slot.pid or slot.pid in ended.processes:
+                continue
+            mine = [task for tid, task in tasks.items() if owners[tid] == slot.pid and tid not in ended.threads]
+            alive = (whole_sum(t.voluntary_switches for t in mine), whole_sum(t.involuntary_switches for t in mine))
+            late = known.get(slot.pid, (0, 0))
+            if alive[0] is not None and alive[1] is not None:
+                late = (
+                    max(late[0], slot.all_voluntary - slot.voluntary - alive[0]),
+                    max(late[1], slot.all_involuntary - slot.involuntary - alive[1]),
+                )
+            self._of[slot.pid] = late
+            slots[place] = replace(slot, voluntary=slot.voluntary + late[0], involuntary=slot.involuntary + late[1])
+        return replace(ended, slots=tuple(slots))
 
 
 def total(tasks: Mapping[int, Counted], owners: Mapping[int, int], ended: Ended) -> Use:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from probe.ended import RING_SIZE, Ended, Memory, NotKnown
 from probe.files import KeptFile, read_file, why
-from probe.growth import OF_TASKS, Use, enough, total
+from probe.growth import OF_TASKS, Late, Use, enough, total
 
 # Left for everything that is not a process's file.
 _SPARE_FILES = 64
@@ -150,6 +150,7 @@ class Processes:
     ) -> None:
         self._proc = os.fspath(proc)
         self._memory = memory or Memory(proc)
+        self._late = Late()
         self._parse_task = parse_task
         self._open_files = open_files - _SPARE_FILES
         self._room = 0
@@ -176,6 +177,7 @@ class Processes:
             owners.update(dict.fromkeys(self._known[pid].tasks, pid))
         ended = self._read_ended(before)
         if isinstance(ended, Ended):
+            ended = self._late.corrected(tasks, owners, ended)
             use = total(tasks, owners, ended)
             for name in OF_TASKS:
                 self.unavailable.pop(name, None)

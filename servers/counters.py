@@ -1,7 +1,6 @@
 """Counts that survive fork: one row of shared memory per process, written by that process alone."""
 
 import errno
-import os
 from typing import NamedTuple
 
 from servers.ended import Ended
@@ -36,7 +35,7 @@ class Counters:
         """``visible``: the probe is to find what ended tasks have used."""
         self._rows = rows
         self.ended = Ended(rows, 1 + rows * _COLUMNS, visible)
-        self.ended.has_threads(0, os.getpid())
+        self.ended.first_process()
         cells = self.ended.further
         # How many rows were ever claimed, shared too: a sum need not touch the others.
         self._used, self.cells = cells[:1], cells[1:]

@@ -8,7 +8,10 @@ The memory is a memfd called ``threadmill-counters``. Whoever is the same user i
                              1 + ROW: ended threads of the process that counts in that row
 
 A slot begins with ``begun`` and ``done``: they differ while it is being written. Then come voluntary and involuntary
-context switches, how many have ended, and the process whose threads they were (0 in slot 0). The rest is a ring with
+context switches, how many have ended, the process whose threads they were (0 in slot 0), and what that process had
+used in all, by getrusage, when it last looked (voluntary, involuntary, CLOCK_MONOTONIC in ns): a thread may have to
+wait once more on its way out, for the interpreter's lock or the memory map's, which only the kernel's sum has. Then a
+reader that knows the threads alive has to take the greater of the two. The rest is a ring with
 the last that have ended, each ``number << STAMP_BITS | milliseconds of CLOCK_MONOTONIC``: such a task may still be
 seen in /proc for a moment and is not to be counted a second time.
 """
@@ -17,7 +20,7 @@ import _thread
 import mmap
 import os
 import time
-from resource import RUSAGE_THREAD, getrusage, struct_rusage
+from resource import RUSAGE_SELF, RUSAGE_THREAD, getrusage, struct_rusage
 
 NAME = "threadmill-counters"
 MAGIC = int.from_bytes(b"thrdmill", "little")
@@ -25,10 +28,12 @@ LAYOUT = 1
 SLOT = 1024  # two pages: only slots that are used take memory
 STAMP_BITS = 40
 
+# The kernel's sum is over all threads, so it is not asked for at every end.
+_ALL_EVERY_NS = 5_000_000
 _HEADER = 16
 _CELL_BYTES = 8
 _SLOTS_USED = 2
-_BEGUN, _DONE, _VOLUNTARY, _INVOLUNTARY, _COUNT, _PID, _RING = range(7)
+_BEGUN, _DONE, _VOLUNTARY, _INVOLUNTARY, _COUNT, _PID, _ALL_VOLUNTARY, _ALL_INVOLUNTARY, _ALL_AT, _RING = range(10)
 _RING_SIZE = SLOT - _RING
 
 
@@ -45,6 +50,13 @@ class Ended:
         self._cells[1] = LAYOUT
         self._cells[0] = MAGIC  # last: the header is whole
 
+    def first_process(self) -> None:
+        """Whose threads until now were those of the program it was before, such as a container's init."""
+        whole, alone, at = getrusage(RUSAGE_SELF), getrusage(RUSAGE_THREAD), _slot(0)
+        self._cells[at + _VOLUNTARY] = max(0, whole.ru_nvcsw - alone.ru_nvcsw)
+        self._cells[at + _INVOLUNTARY] = max(0, whole.ru_nivcsw - alone.ru_nivcsw)
+        self.has_threads(0, os.getpid())
+
     def has_threads(self, row: int, pid: int) -> None:
         """The threads of this process will be counted in this row."""
         cells = self._cells
@@ -55,11 +67,16 @@ class Ended:
         """Count what the calling thread, about to end, has used. The caller holds its process's lock."""
         cells, at = self._cells, _slot(row)
         cells[at + _BEGUN] += 1
+        now_ns = time.monotonic_ns()
         used = getrusage(RUSAGE_THREAD)
-        cells[at + _RING + cells[at + _COUNT] % _RING_SIZE] = _stamped(_thread.get_native_id())
+        cells[at + _RING + cells[at + _COUNT] % _RING_SIZE] = _stamped(_thread.get_native_id(), now_ns)
         cells[at + _COUNT] += 1
         cells[at + _VOLUNTARY] += used.ru_nvcsw
         cells[at + _INVOLUNTARY] += used.ru_nivcsw
+        if now_ns - cells[at + _ALL_AT] >= _ALL_EVERY_NS:
+            used = getrusage(RUSAGE_SELF)
+            cells[at + _ALL_VOLUNTARY], cells[at + _ALL_INVOLUNTARY] = used.ru_nvcsw, used.ru_nivcsw
+            cells[at + _ALL_AT] = now_ns
         cells[at + _DONE] += 1
 
     # Between these two a child that is no longer in /proc may not be counted yet. They nest: a handler of SIGCHLD may
@@ -74,7 +91,7 @@ class Ended:
     def process(self, pid: int, used: struct_rusage, row: int | None) -> None:
         """Count a reaped process: with all its threads and what it has reaped itself, so the row's own go."""
         cells, at = self._cells, _HEADER
-        cells[at + _RING + cells[at + _COUNT] % _RING_SIZE] = _stamped(pid)
+        cells[at + _RING + cells[at + _COUNT] % _RING_SIZE] = _stamped(pid, time.monotonic_ns())
         cells[at + _COUNT] += 1
         cells[at + _VOLUNTARY] += used.ru_nvcsw
         cells[at + _INVOLUNTARY] += used.ru_nivcsw
@@ -102,5 +119,5 @@ def _slot(row: int) -> int:
     return _HEADER + (1 + row) * SLOT
 
 
-def _stamped(number: int) -> int:
-    return number << STAMP_BITS | time.monotonic_ns() // 1_000_000
+def _stamped(number: int, now_ns: int) -> int:
+    return number << STAMP_BITS | now_ns // 1_000_000

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from probe.ended import Ended, Memory
-from probe.growth import total
+from probe.growth import Late, total
 from probe.processes import Task, parse_task
 from tests.integration.servers.running import Running, server
 from tests.waiting import wait_until
@@ -31,6 +31,7 @@ def switches(running: Running, directory: Path) -> tuple[int, Ended]:
                     owners[int(place.name)] = process.pid
     with closing(Memory(directory)) as memory:
         ended = memory.read()
+    ended = Late().corrected(dict(tasks), owners, ended)
     use = total(tasks, owners, ended)
     assert use.voluntary is not None and use.involuntary is not None
     return use.voluntary + use.involuntary, ended

@@ -90,6 +90,11 @@ def test_what_is_not_in_every_line_is_shown_as_last_read_and_its_rate_is_over_th
     assert rows["overflows"] == "2 /s"
 
 
+def test_switches_that_the_probe_does_not_know_are_said_to_be_not_known() -> None:
+    rows = shown(line(100.0, threads=4, voluntary_switches_since_last=9), line(101.0, threads=9))
+    assert (rows["voluntary switches"], rows["involuntary switches"]) == ("not known", "not known")
+
+
 def test_what_is_not_known_is_a_dash_and_never_a_zero() -> None:
     rows = shown(line(100.0))
     assert set(rows) >= {"CPU", "throttled", "memory", "PSS", "overflows"}

@@ -31,7 +31,13 @@ def manifest(**values: Any) -> dict[str, Any]:
 
 
 def record(trial: plan.Trial, **values: Any) -> dict[str, Any]:
-    named = {"trial_id": trial.trial_id, "block": trial.block, "canary": trial.canary, "reasons": ["because"]}
+    named = {
+        "schema_version": 3,
+        "trial_id": trial.trial_id,
+        "block": trial.block,
+        "canary": trial.canary,
+        "reasons": ["because"],
+    }
     return {**asdict(trial.cell), **MEASURED, **named, **values}
 
 
