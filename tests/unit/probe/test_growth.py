@@ -3,7 +3,7 @@
 import pytest
 
 from probe.ended import Ended, NotKnown, Slot
-from probe.growth import OF_TASKS, Churn, Growth, Use, difference, enough, levels, of_process, reasons, total
+from probe.growth import OF_TASKS, Churn, Growth, Late, Use, difference, enough, levels, of_process, reasons, total
 from probe.processes import Sample, Task
 
 NONE_ENDED = Ended((Slot(0, 0, 0, 0, 0, 0), Slot(0, 0, 0, 0, 0, 1)))
@@ -95,3 +95,19 @@ def test_those_seen_to_come_and_go_are_counted() -> None:
     growth.add(sample({1: none, 4: none, 5: none}, NONE_ENDED, {1, 4}))
     growth.add(sample({1: none}, NONE_ENDED, {1}))
     assert growth.churn == Churn(processes_appeared=1, processes_ended=2, threads_appeared=2, threads_ended=4)
+
+
+def test_what_threads_did_on_their_way_out_is_in_the_kernels_sum_and_stays_known() -> None:
+    late = Late()
+    owners = {1: 1, 5: 1}
+
+    def voluntary(alive: dict[int, int], ended_so_far: int, whole: int) -> int | None:
+        tasks = {tid: Task(count, 0, 0) for tid, count in alive.items()}
+        gone = Ended((Slot(0, 0, 0, 0, 0, 0), Slot(9, 9, ended_so_far, 0, 9, 1, whole, 0, 1)))
+        return total(tasks, owners, late.corrected(tasks, owners, gone)).voluntary
+
+    assert voluntary({1: 100, 5: 10}, 0, 0) == 110
+    # The process had 1,030 when it last looked, and what is known of its threads is 1,010.
+    assert voluntary({1: 100, 5: 10}, 900, 1030) == 1030
+    # Since then only a thread alive went on, for which nobody looked.
+    assert voluntary({1: 100, 5: 510}, 900, 1030) == 1530
