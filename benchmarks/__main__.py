@@ -32,6 +32,7 @@ BENCHMARKS = (
     "held_connections",
     "network_path",
     "trial_overhead",
+    "counting_cost",
     "probe_cost",
     "watch_cost",
     "report_size",

@@ -5,6 +5,7 @@
     recognition   a rigged client-bound and a rigged server-bound run are told apart, 10 times out of 10
     repeatability ten repeats of one cell: the coefficient of variation of throughput
     calibration   a request costs the CPU time that was asked, beyond a bare echo, within 25 % in the median
+    switches      the probe's context switches are those of the server's own getrusage, for every server
     kill          a sweep killed at 20 random moments leaves nothing that is not removed, and is completed
 
 About 20 minutes for all. Exit code 0 only when every claim held.
@@ -32,7 +33,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import calibration_proof
+from benchmarks import calibration_proof, switches_proof
 from benchmarks.sweeping import finish
 from servers.models import MODELS
 from testbed.compose import RUN_LABEL, TRIAL_LABEL
@@ -209,6 +210,11 @@ def repeatability(directory: Path) -> bool:
     return len(rates) == 10
 
 
+def switches(directory: Path) -> bool:
+    """All servers, with persistent connections, 20 requests per connection, and one."""
+    return switches_proof.prove(directory, lambda line: CONSOLE.print(line, highlight=False))
+
+
 def kill(directory: Path) -> bool:
     """kill -9 at 20 random moments; the next command removes what is left, and only that, and completes the sweep."""
     client = docker.from_env()
@@ -263,6 +269,7 @@ PROOFS: dict[str, Callable[[Path], bool]] = {
     "recognition": recognition,
     "repeatability": repeatability,
     "calibration": lambda _: calibration_proof.holds(),
+    "switches": switches,
     "kill": kill,
 }
 

@@ -37,7 +37,7 @@ def run(model_name: str) -> NoReturn:
         print(f"servers: {model_name} needs the package {missing.name}: its image has it", file=sys.stderr)
         sys.exit(2)
     rows = 1 + max(config.max_connections, config.workers, config.threads)
-    server = Server(model_name, config, listener, Counters(rows))
+    server = Server(model_name, config, listener, Counters(rows, visible=True))
     rehearse(server)
     gc.collect()
     # What exists now stays: the collector need not touch it, so forked children share its memory.

@@ -141,7 +141,13 @@ class Server:
     def thread_to_handle(self, connection: Connection) -> None:
         """Serve a connection in a detached thread made for it. Raises RuntimeError if there can be none."""
         # Not threading.Thread: the caller would wait until the thread runs, and keep a list of all of them.
-        _thread.start_new_thread(self.handle, (connection,))
+        _thread.start_new_thread(self._handle_in_thread, (connection,))
+
+    def _handle_in_thread(self, connection: Connection) -> None:
+        try:
+            self.handle(connection)
+        finally:
+            self.count_this_thread()
 
     def fork_to_handle(self, connection: Connection) -> None:
         """Serve a connection in a child process made for it. Raises OSError if there can be none."""
@@ -190,6 +196,11 @@ class Server:
             return
         self.count_error(connection)
         logs.info(f"{connection.peer} {message}")
+
+    def count_this_thread(self) -> None:
+        """The last thing that a thread does: what it has used would otherwise be gone with it."""
+        with self._lock:
+            self.counters.ended.this_thread(self._row)
 
     def count_replaced(self) -> None:
         with self._lock:

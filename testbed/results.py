@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SCHEMA_VERSION = 2
+# Before 3 the switches were those of tasks seen alive alone: a part, which is no number.
+SCHEMA_VERSION = 3
+_SWITCHES_SINCE = 3
 
 # Every column of trials.csv, in order, with its meaning. The unit is in the name. An empty field means "not known".
 COLUMNS: dict[str, str] = {
@@ -69,7 +71,7 @@ COLUMNS: dict[str, str] = {
     "memory_peak_bytes": "most memory charged to the container since its start",
     "pss_bytes": "proportional set size of all its processes at the window's end",
     "oom_kills": "processes killed for want of memory, since the container's start",
-    "voluntary_switches": "context switches by waiting, in the window, of tasks seen alive",
+    "voluntary_switches": "context switches by waiting, in the window, of all tasks",
     "involuntary_switches": "context switches by preemption, likewise",
     "accept_queue_max": "most connections seen waiting to be accepted",
     "listen_overflows": "connections dropped because that queue was full",
@@ -218,7 +220,16 @@ class ResultsDirectory:
 
 def row_of(record: dict[str, Any]) -> dict[str, Any]:
     """The row of trials.csv that a trial's record holds."""
-    return {name: record.get(name, EARLIER.get(name)) for name in COLUMNS} | {"reasons": "; ".join(record["reasons"])}
+    row = {name: record.get(name, EARLIER.get(name)) for name in COLUMNS} | {"reasons": "; ".join(record["reasons"])}
+    return known_of(record, row)
+
+
+def known_of(source: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    """`row` without what was only a part of the number when `source`, its record or manifest, was written."""
+    version = source.get("schema_version")
+    if isinstance(version, int) and version >= _SWITCHES_SINCE:
+        return row
+    return row | {"voluntary_switches": None, "involuntary_switches": None}
 
 
 def csv_text(rows: list[dict[str, Any]], columns: Iterable[str] = COLUMNS) -> str:

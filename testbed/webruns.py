@@ -155,9 +155,10 @@ def _pools_not_known(cell: Cell) -> Record:
     return {name: None for name, one in has.items() if not is_known(cell.model) or (one and not getattr(cell, name))}
 
 
+_OF_TASKS = ("voluntary_switches", "involuntary_switches")
 _COUNTERS = (
     *("cpu_used_us", "periods", "throttled_periods", "throttled_us", "listen_overflows", "oom_kills"),
-    *("voluntary_switches", "involuntary_switches"),
+    *_OF_TASKS,
 )
 _LEVELS = ("memory_now_bytes", "accept_queue", "processes", "threads", "established", "pss_bytes", "memory_peak_bytes")
 # Less of the window than this the lines of a second each must not stand for.
@@ -181,7 +182,7 @@ def probe_summary(window: Record, lines: list[Record]) -> Record | None:
     grown: Record = {}
     for name in _COUNTERS:
         values = [one[f"{name}_since_last"] for one in inside if f"{name}_since_last" in one]
-        grown[name] = round(sum(values) * scale) if values else None
+        grown[name] = round(sum(values) * scale) if values and _is_whole(name, inside) else None
     levels = {name: [one[name] for one in inside if one.get(name) is not None] for name in _LEVELS}
     last = {name: values[-1] if values else None for name, values in levels.items()}
     # Kills are counted one by one, and never estimated.
@@ -193,6 +194,14 @@ def probe_summary(window: Record, lines: list[Record]) -> Record | None:
         "closed": last,
         "max": {name: max(values) if values else None for name, values in levels.items()},
     }
+
+
+def _is_whole(name: str, lines: list[Record]) -> bool:
+    """Whether each line that could tell it does: the rest would be a part of the growth."""
+    if name not in _OF_TASKS:
+        return True
+    # Lines of schema 1 told that of the tasks alive alone.
+    return all(one.get("schema_version", 1) >= 2 and f"{name}_since_last" in one for one in lines if "threads" in one)
 
 
 def describe(directory: Path) -> None:

@@ -24,7 +24,7 @@ def post(stack, sample):
 
 
 def sample(**values):
-    return {"schema_version": 1, "model": "spmt", "unix": time.time(), **values}
+    return {"schema_version": 2, "model": "spmt", "unix": time.time(), **values}
 
 
 def test_targets_tell_which_are_up(stack):
@@ -32,7 +32,7 @@ def test_targets_tell_which_are_up(stack):
 
 
 def test_a_sample_that_is_none_is_refused_with_one_line(stack):
-    answer = post(stack, {"schema_version": 1, "model": "spst"})
+    answer = post(stack, {"schema_version": 2, "model": "spst"})
     assert answer.status_code == 400
     assert answer.json()["error"] == "model: one of spmt, mpst, not 'spst'"
     too_long = post(stack, sample(padding="x" * 70_000))

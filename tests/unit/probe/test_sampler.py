@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from probe import cgroup
+from probe.ended import Ended, Slot
+from probe.growth import total
 from probe.processes import Sample, Task
 from probe.sampler import Clock, Outcome, Sampler
 from probe.server import Reading
@@ -59,7 +61,8 @@ class World:
         self.work("detail")
         pids = range(1, 1 + self.processes_now)
         tasks = {pid: Task(count, 0, None) for pid in pids}
-        return Sample(frozenset((pid, 1) for pid in pids), len(tasks), count, 0, 0, tasks)
+        use = total(tasks, {pid: pid for pid in pids}, Ended((Slot(0, 0, 0, 0, 0, 0),)))
+        return Sample(frozenset((pid, 1) for pid in pids), len(tasks), count, 0, 0, tasks, use=use)
 
     def pss_bytes(self, may_go_on: Callable[[], bool]) -> int | None:
         self.work("pss")
@@ -204,10 +207,11 @@ def test_it_waits_for_an_edge_instead_of_spinning_towards_it() -> None:
     assert world.waits < 200
 
 
-def test_switches_are_growth_and_marked_as_those_of_threads_alive() -> None:
+def test_switches_are_growth_and_what_is_not_known_of_them_has_its_reason() -> None:
     found = summary(run(World(), WINDOW))
     assert found["difference"]["voluntary_switches"] == pytest.approx(3 * 100, abs=3)
-    assert "voluntary_switches" in found["alive_only"]
+    assert found["unavailable"]["run_queue_wait_us"] == "the kernel does not tell it"
+    assert "voluntary_switches" not in found["unavailable"]
     assert found["churn"] == {
         "processes_appeared": 0,
         "processes_ended": 0,

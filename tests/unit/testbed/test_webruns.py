@@ -166,6 +166,22 @@ def test_the_probes_lines_stand_for_the_window_only_where_they_cover_it() -> Non
     assert webruns.probe_summary(window, []) is None
 
 
+def test_switches_are_known_where_each_line_tells_them_of_all_tasks() -> None:
+    window = load()["window"]
+
+    def switches(made: list[dict[str, Any]]) -> Any:
+        found = webruns.probe_summary(window, made)
+        assert found is not None
+        return found["difference"]["voluntary_switches"]
+
+    known = {"schema_version": 2, "voluntary_switches_since_last": 100}
+    assert switches(lines(**known)) == 500
+    assert switches(lines(**known | {"schema_version": 1})) is None
+    gap = lines(**known)
+    del gap[4]["voluntary_switches_since_last"]
+    assert switches(gap) is None
+
+
 def test_a_stored_run_reads_back_as_a_trial_and_as_a_summary(tmp_path: Path) -> None:
     text = {"load.json": json.dumps(load()), "probe.ndjson": "".join(json.dumps(one) + "\n" for one in lines())}
     webruns.store(tmp_path, "web-1", text, 2)
