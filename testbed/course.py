@@ -6,6 +6,7 @@ Hence nothing but the trials has to survive, and trials.csv and capacity.csv fol
 
 import csv
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from testbed import plan
@@ -77,10 +78,8 @@ class Course:
                 raise _NotFinished
             return self._checked(row, trial)
 
-        try:
+        with suppress(_NotFinished):
             self._follow(entry, finished)
-        except _NotFinished:
-            pass
 
     def _follow(self, entry: Trial, measure: Callable[[Trial], Row]) -> None:
         steps = program(entry, self._sweep)

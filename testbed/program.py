@@ -22,8 +22,7 @@ class Answer:
     slo_p99_us: int
     capacity: Capacity
     client_bound: bool
-    """Whether the generator, not the server, was what failed at the next rate: the server holds at least what was found.
-    """
+    """Whether the generator could not send the next rate: the server holds at least what was found."""
 
     def row(self) -> Row:
         """One row of capacity.csv."""

@@ -277,5 +277,5 @@ class _Campaign:
         if self.interrupted:
             return EXIT_INTERRUPTED
         # An invalid step of a search was measured again: what counts is whether the search has its answer.
-        lacking = self.course.unanswered or [row for row in failed if row["step"] is None]
+        lacking = bool(self.course.unanswered) or any(row["step"] is None for row in failed)
         return EXIT_TRIALS_FAILED if lacking else EXIT_OK

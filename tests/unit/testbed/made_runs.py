@@ -32,6 +32,7 @@ def manifest(**values: Any) -> dict[str, Any]:
 
 def record(trial: plan.Trial, **values: Any) -> dict[str, Any]:
     named = {"trial_id": trial.trial_id, "block": trial.block, "canary": trial.canary, "reasons": ["because"]}
+    named |= {"search_id": trial.search_id, "step": trial.step}
     return {**asdict(trial.cell), **MEASURED, **named, **values}
 
 
