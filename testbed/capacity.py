@@ -4,6 +4,8 @@ Bisection on the logarithm of the rate, since capacities of models and limits di
 measurement is noisy, so neither bound is believed on one result: the rate that is reported has held `CONFIRMATIONS`
 times in a row, the rate above it has failed as often, and a bound that is contradicted is given up, upwards as well as
 downwards. Hence bad trials, even the first ones, cannot hold the search down at zero.
+
+An invalid trial is no result at all: its rate is tried again, and a search that meets too many of them has no answer.
 """
 
 from dataclasses import dataclass, field
@@ -18,16 +20,29 @@ PRECISION = 1.08
 CONFIRMATIONS = 2
 # Bounds the time of a search that noise keeps from ending; then the interval it has come to is reported.
 MOST_STEPS = 30
+# Two in a row happen by chance, as when a connection table was full; three say that this rate cannot be measured.
+MOST_INVALID_IN_A_ROW = 3
+MOST_INVALID = 10
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """What a search has found. `rate_rps` 0 means that not even the least rate holds. None for a bound never found."""
+    """What a search has found. `rate_rps` 0 means that not even the least rate holds; None that there is no answer, as
+    `reason` says. `fails_at_rps` is None for a bound never found.
+    """
 
-    rate_rps: float
+    rate_rps: float | None
     fails_at_rps: float | None
     steps: int
+    """Trials that gave a result."""
     confirmed: bool
+    invalid: int = 0
+    """Trials that gave none."""
+    reason: str = ""
+
+    @property
+    def answered(self) -> bool:
+        return self.rate_rps is not None
 
 
 @dataclass
@@ -38,10 +53,30 @@ class Search:
     steps: int = 0
     _held: dict[float, int] = field(default_factory=dict)
     _failed: dict[float, int] = field(default_factory=dict)
+    invalid: int = 0
+    _in_a_row: int = 0
+    _last_invalid: str = ""
+
+    def record_invalid(self, rate_rps: float, reason: str) -> None:
+        """The trial at this rate gave no result. The rate is asked for again, unless there were too many of these."""
+        self.invalid += 1
+        self._in_a_row += 1
+        self._last_invalid = f"at {rate_rps:g} requests/s: {reason}"
+
+    def _given_up(self) -> str:
+        """Why the search has no answer and will have none; empty where that is not so."""
+        if self._in_a_row >= MOST_INVALID_IN_A_ROW:
+            return f"{self._in_a_row} invalid trials in a row, the last {self._last_invalid}"
+        if self.invalid >= MOST_INVALID:
+            return f"{self.invalid} invalid trials, the last {self._last_invalid}"
+        if self.steps >= MOST_STEPS and self._low is None:
+            return f"no rate had held when the search had taken {self.steps} trials"
+        return ""
 
     def record(self, rate_rps: float, holds: bool) -> None:
         """The objective held, or not, at this rate. What contradicts earlier results replaces them."""
         self.steps += 1
+        self._in_a_row = 0
         if holds:
             self._held[rate_rps] = self._held.get(rate_rps, 0) + 1
             # Once a failure has proved wrong, others that were seen only once are no better.
@@ -62,7 +97,7 @@ class Search:
     def next_rate(self) -> float | None:
         """The rate to measure next, requests per second; None when the search is over."""
         low, high = self._low, self._high
-        if self.steps >= MOST_STEPS:
+        if self.steps >= MOST_STEPS or self._given_up():
             return None
         if low is None and high is None:
             return self.first_rps
@@ -82,7 +117,10 @@ class Search:
         return None if self._failed[high] >= CONFIRMATIONS else high
 
     def found(self) -> Capacity:
-        """The answer so far."""
-        low, high = self._low, self._high
-        confirmed = self.next_rate() is None and self.steps < MOST_STEPS
-        return Capacity(low or 0.0, high, self.steps, confirmed)
+        """The answer: only that of a search that is over is one."""
+        if reason := self._given_up():
+            return Capacity(None, None, self.steps, confirmed=False, invalid=self.invalid, reason=reason)
+        if self.next_rate() is not None:
+            return Capacity(None, None, self.steps, confirmed=False, invalid=self.invalid, reason="interrupted")
+        confirmed = self.steps < MOST_STEPS
+        return Capacity(self._low or 0.0, self._high, self.steps, confirmed, self.invalid)

@@ -9,15 +9,18 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from testbed import lock, plan, redo, sweepfile
+from testbed import lock, plan, redo, searches, sweepfile
 from testbed.errors import UserError
 from testbed.fields import Machine
 from testbed.progress import plain
 from testbed.runs import read_rows
+from testbed.schema import Sweep
 from testbed.table import LEGEND, LETTERS, new_table
 from testbed.units import format_bytes
 
 SCHEMA_VERSION = 1
+
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def _listed(path: Path, held: str | None) -> Listed:
         path.name,
         str(path),
         manifest.get("started_utc"),
-        _state(path, manifest, _complete(rows, _redoes(path)), planned, held),
+        _state(path, manifest, rows, planned, held),
         len(rows),
         planned,
         verdicts,
@@ -89,21 +92,43 @@ def _planned(path: Path, manifest: dict[str, Any]) -> int | None:
     """How many trials the sweep has; None for a search. Judged on the machine that it ran on, not on this one."""
     if manifest.get("by_hand") or not (path / "sweep.yaml").is_file():
         return None
-    host = manifest.get("host") or {}
-    sweep = sweepfile.load(path / "sweep.yaml", Machine(host.get("cpus") or 1, host.get("memory_bytes") or 0))
+    sweep = _sweep(path, manifest)
     return None if sweep.load.slo else len(plan.trials(sweep))
 
 
-def _state(path: Path, manifest: dict[str, Any], count: int, planned: int | None, held: str | None) -> str:
+def _sweep(path: Path, manifest: dict[str, Any]) -> Sweep:
+    host = manifest.get("host") or {}
+    return sweepfile.load(path / "sweep.yaml", Machine(host.get("cpus") or 1, host.get("memory_bytes") or 0))
+
+
+def _searches_over(sweep: Sweep, rows: Rows, searched: Rows) -> bool:
+    """Whether every search has ended, with an answer or the reason why there is none, and what follows it is there."""
+    over = {row["trial_id"]: row for row in searched}
+    finished = {row["trial_id"] for row in rows}
+    for entry in plan.trials(sweep):
+        if entry.canary:
+            if entry.trial_id not in finished:
+                return False
+            continue
+        if entry.trial_id not in over:
+            return False
+        shares = sum(row["search_id"] == entry.trial_id and row["share"] is not None for row in rows)
+        if over[entry.trial_id]["rate_rps"] and shares < len(sweep.load.at or ()):
+            return False
+    return True
+
+
+def _state(path: Path, manifest: dict[str, Any], rows: Rows, planned: int | None, held: str | None) -> str:
     run_id = manifest.get("run_id")
     if manifest.get("by_hand"):
         return "by hand"
     if held is not None and run_id is not None and held.startswith(f"{run_id},"):
         return "running"
-    # A search has no number of trials to reach: its summary is written when it ends.
+    # A search has no number of trials to reach, and a summary is written also of one that was cut off.
     if planned is None:
-        return "complete" if (path / "summary.json").is_file() else "interrupted"
-    return "complete" if count >= planned else "interrupted"
+        over = (path / "sweep.yaml").is_file() and _searches_over(_sweep(path, manifest), rows, searches.read(path))
+        return "complete" if over else "interrupted"
+    return "complete" if _complete(rows, _redoes(path)) >= planned else "interrupted"
 
 
 def command(root: Path, as_json: bool, console: Console) -> int:

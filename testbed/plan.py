@@ -50,6 +50,9 @@ class Cell:
     engine: str
     precise: bool
     network: str
+    share: float | None = None
+    """Of a search: the part of the rate it found that this trial is at. Repeats have the share in common, not the rate.
+    """
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,10 @@ class Trial:
     block: int
     cell: Cell
     canary: bool = False
+    search_id: str | None = None
+    """The entry of the plan whose search asked for it."""
+    step: int | None = None
+    """Its place among the search's trials, from 1; None for one at a share of what was found."""
 
 
 def _excluded(cell: Cell, rule: Exclude) -> bool:
@@ -165,18 +172,30 @@ def _canary(cell: Cell) -> Cell:
     return replace(cell, mode="closed", users=users, arrivals="constant", precise=False)
 
 
+def searches(sweep: Sweep) -> list[Trial]:
+    """The entries of the plan that are a search."""
+    return [trial for trial in trials(sweep) if sweep.load.slo and not trial.canary]
+
+
 def measured_cells(sweep: Sweep, rows: list[dict[str, Any]]) -> list[Cell]:
-    """The cells of a table: the sweep's own, or, after a search, those at shares of the capacity it found."""
+    """The cells of a table: the sweep's own, or, after a search, those at shares of what it found in each block."""
+    every = cells(sweep)
     if not sweep.load.slo:
-        return cells(sweep)
-    shares = [row for row in rows if "-at" in row["trial_id"]]
-    return list(dict.fromkeys(Cell(**{name: row[name] for name in Cell.__annotations__}) for row in shares))
+        return every
+    shares = [row for row in rows if row["share"] is not None]
+    found = {Cell(**{name: row[name] for name in Cell.__annotations__} | {"rate_rps": None}) for row in shares}
+    place = {cell: index for index, cell in enumerate(every)}
+    return sorted(found, key=lambda cell: (place.get(replace(cell, share=None), len(place)), cell.share or 0.0))
+
+
+def expected_of(entry: Trial, sweep: Sweep) -> int:
+    """About how many trials an entry of the plan takes; exact without a search."""
+    return EXPECTED_SEARCH_STEPS + len(sweep.load.at or ()) if sweep.load.slo and not entry.canary else 1
 
 
 def expected_trials(sweep: Sweep) -> int:
-    """About how many trials the sweep takes; exact without a search."""
-    searched = EXPECTED_SEARCH_STEPS + len(sweep.load.at or ()) if sweep.load.slo else 1
-    return len(trials(sweep)) * searched
+    """The same of the whole sweep."""
+    return sum(expected_of(entry, sweep) for entry in trials(sweep))
 
 
 def expected_s(sweep: Sweep) -> float:

@@ -11,6 +11,8 @@ from testbed.schema import Sweep
 
 Row = dict[str, Any]
 
+_NOT_OF_A_SEARCH = ("rate_rps", "mode", "share")
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -20,13 +22,18 @@ class Answer:
     slo_p99_us: int
     capacity: Capacity
     client_bound: bool
-    """Whether the rate that failed was one the generator could not send: the server may be capable of more."""
+    """Whether the generator could not send the next rate: the server holds at least what was found."""
 
     def row(self) -> Row:
         """One row of capacity.csv."""
-        cell = {name: value for name, value in asdict(self.trial.cell).items() if name not in ("rate_rps", "mode")}
+        cell = {name: value for name, value in asdict(self.trial.cell).items() if name not in _NOT_OF_A_SEARCH}
         head = {"trial_id": self.trial.trial_id, "block": self.trial.block, **cell, "slo_p99_us": self.slo_p99_us}
-        return {**head, **asdict(self.capacity), "client_bound": self.client_bound}
+        found, answered = asdict(self.capacity), self.capacity.answered
+        flags = {name: value if answered else None for name, value in self._flags().items()}
+        return {**head, "answered": answered, **found, **flags}
+
+    def _flags(self) -> Row:
+        return {"confirmed": self.capacity.confirmed, "client_bound": self.client_bound}
 
 
 def holds(row: Row, slo_p99_us: int) -> bool:
@@ -47,17 +54,30 @@ def program(trial: Trial, sweep: Sweep) -> Generator[Trial, Row, Answer | None]:
     if slo is None or trial.canary:
         yield trial
         return None
-    search, client_bound = Search(), {}
+    search, client_bound = Search(), set[float]()
     while (rate := search.next_rate()) is not None:
-        row = yield _at(trial, f"s{search.steps + 1:02d}", rate)
-        client_bound[rate] = row["verdict"] == "client-bound"
-        search.record(rate, holds(row, slo.p99))
+        row = yield _step(trial, search.steps + search.invalid + 1, rate)
+        if row["verdict"] == "invalid":
+            search.record_invalid(rate, row["reasons"] or "no reason given")
+            continue
+        held = holds(row, slo.p99)
+        search.record(rate, held)
+        if row["verdict"] == "client-bound" and not held:
+            client_bound.add(rate)
     found = search.found()
     for share in sweep.load.at or ():
         if found.rate_rps:
-            yield _at(trial, f"at{share * 100:g}", float(f"{found.rate_rps * share:.4g}"))
-    return Answer(trial, slo.p99, found, client_bound.get(found.fails_at_rps or 0.0, False))
+            yield _at(trial, share, float(f"{found.rate_rps * share:.4g}"))
+    return Answer(trial, slo.p99, found, found.fails_at_rps in client_bound)
 
 
-def _at(trial: Trial, suffix: str, rate_rps: float) -> Trial:
-    return replace(trial, trial_id=f"{trial.trial_id}-{suffix}", cell=replace(trial.cell, rate_rps=rate_rps))
+def _step(trial: Trial, number: int, rate_rps: float) -> Trial:
+    name = f"{trial.trial_id}-s{number:02d}"
+    return replace(
+        trial, trial_id=name, cell=replace(trial.cell, rate_rps=rate_rps), search_id=trial.trial_id, step=number
+    )
+
+
+def _at(trial: Trial, share: float, rate_rps: float) -> Trial:
+    cell = replace(trial.cell, rate_rps=rate_rps, share=share)
+    return replace(trial, trial_id=f"{trial.trial_id}-at{share * 100:.10g}", cell=cell, search_id=trial.trial_id)

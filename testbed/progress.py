@@ -74,15 +74,11 @@ class SweepProgress:
             failed = f"[red]{self._failed} failed[/] " if self._failed else ""
             self._bar.update(self._task, description=f"{failed}{escape(trial.trial_id)} {name}", left=self._left())
 
-    def skip(self, count: int) -> None:
-        """So many of the trials are there already."""
-        self._count = max(1, self._count - count)
+    def expect(self, left: int) -> None:
+        """So many trials are still to come: what is there already is not, and a search may be shorter or longer."""
+        self._count = self._done + left
         if self._bar is not None:
             self._bar.update(self._task, total=self._count)
-
-    def entry_done(self) -> None:
-        """An entry of the plan is complete: a search is the shorter or longer for it."""
-        self._count = max(self._count, self._done)
 
     def finished(self, row: dict[str, Any]) -> None:
         """A trial has ended, well or not."""

@@ -220,6 +220,8 @@ def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         "trial_id": trial.trial_id,
         "block": trial.block,
         "canary": trial.canary,
+        "search_id": trial.search_id,
+        "step": trial.step,
         **asdict(trial.cell),
         "status": "failed" if verdict.kind == "invalid" else "ok",
         "verdict": verdict.kind,

@@ -4,12 +4,15 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from testbed.errors import UserError
 
 # Before 3 the switches were those of tasks seen alive alone: a part, which is no number.
 SCHEMA_VERSION = 3
@@ -20,6 +23,8 @@ COLUMNS: dict[str, str] = {
     "trial_id": "the trial's directory under trials/",
     "block": "repetition; each block holds every combination once",
     "canary": "true for the extra trial that opens a block, always of the same cell",
+    "search_id": "the search that asked for the trial, as in capacity.csv",
+    "step": "its place among the trials of that search, from 1; empty for a trial at a share of what was found",
     "model": "concurrency model of the server",
     "cpus": "CPU limit",
     "limit": "how it is enforced: quota (CFS), cpuset (so many processors), both",
@@ -34,6 +39,7 @@ COLUMNS: dict[str, str] = {
     "think_us": "pause of a user between reply and next request",
     "mode": "closed, open, or the search the trial belongs to",
     "rate_rps": "open loop: requests per second that were to be sent",
+    "share": "of a search: the part of the rate found in this block that was sent; repeats have it in common",
     "arrivals": "open loop: constant or poisson",
     "users": "closed loop: users; open loop: the most requests in flight",
     "idle_holders": "silent connections held besides",
@@ -89,6 +95,7 @@ COLUMNS: dict[str, str] = {
 TEXT_COLUMNS = frozenset(
     [
         "trial_id",
+        "search_id",
         "model",
         "limit",
         "connection",
@@ -160,6 +167,22 @@ class ResultsDirectory:
     def trial(self, trial_id: str) -> Path:
         return self.path / "trials" / trial_id
 
+    def begin_trial(self, trial_id: str) -> Path:
+        """An empty directory for a trial. UserError where it would take the place of a finished one."""
+        self.discard(trial_id)
+        path = self.trial(trial_id)
+        try:
+            path.mkdir()
+        except FileExistsError:
+            raise UserError(f"{path}: is there already; a finished trial is never measured over") from None
+        return path
+
+    def discard(self, trial_id: str) -> None:
+        """Remove what a trial that was cut off has left. One that has its record stays, whoever asks."""
+        path = self.trial(trial_id)
+        if path.is_dir() and not (path / "trial.json").exists():
+            shutil.rmtree(path, ignore_errors=True)
+
     def create(self, load_owner: tuple[int, int]) -> None:
         """Make the directories; `load/` belongs to `load_owner` (uid, gid), the load containers' user."""
         self.load.mkdir(parents=True)
@@ -173,14 +196,18 @@ class ResultsDirectory:
         self.load.mkdir()
         if os.getuid() == 0:
             os.chown(self.load, *load_owner)
+        (self.path / "trials").mkdir(exist_ok=True)
         for trial in (self.path / "trials").iterdir():
-            if not (trial / "trial.json").exists():
-                shutil.rmtree(trial)
+            self.discard(trial.name)
+
+    def finished_ids(self) -> list[str]:
+        """The names of all trials that have a record."""
+        return sorted(path.parent.name for path in (self.path / "trials").glob("*/trial.json"))
 
     def finished_rows(self, trial_ids: list[str]) -> list[dict[str, Any]]:
-        """The rows of those trials that have a record, in the order given."""
+        """The rows of those trials that have a record, in the order given. UserError where one is not whole."""
         records = [self.trial(trial_id) / "trial.json" for trial_id in trial_ids]
-        return [row_of(json.loads(path.read_text(encoding="utf-8"))) for path in records if path.exists()]
+        return [row_of(_record(path)) for path in records if path.exists()]
 
     def take_json(self, trial_id: str, name: str, new_name: str) -> dict[str, Any] | None:
         """Move a file that a container has written into the trial's directory, owned by who runs this, and return what
@@ -218,10 +245,21 @@ class ResultsDirectory:
         shutil.rmtree(self.load, ignore_errors=True)
 
 
+def _record(path: Path) -> dict[str, Any]:
+    """A trial's record. Whoever finds it broken must not take the trial for one that was never measured."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(value, dict) and isinstance(value["reasons"], list) and value["verdict"]:
+            return value
+    except (OSError, ValueError, KeyError):
+        pass
+    raise UserError(f"{path}: no whole record of a trial; move {path.parent} away to have it measured again")
+
+
 def row_of(record: dict[str, Any]) -> dict[str, Any]:
     """The row of trials.csv that a trial's record holds."""
     row = {name: record.get(name, EARLIER.get(name)) for name in COLUMNS} | {"reasons": "; ".join(record["reasons"])}
-    return known_of(record, row)
+    return known_of(record, row if "search_id" in record else row | search_place(row))
 
 
 def known_of(source: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
@@ -230,6 +268,23 @@ def known_of(source: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
     if isinstance(version, int) and version >= _SWITCHES_SINCE:
         return row
     return row | {"voluntary_switches": None, "involuntary_switches": None}
+
+
+# How trials of searches were named before their records said so.
+_OF_SEARCH = re.compile(r"(.+)-(?:s(\d+)|at(\d+(?:\.\d+)?))")
+
+
+def search_place(row: dict[str, Any]) -> dict[str, Any]:
+    """search_id, step and share of a trial whose record does not hold them."""
+    match = _OF_SEARCH.fullmatch(str(row["trial_id"])) if row["mode"] in ("capacity", "relative") else None
+    if match is None:
+        return {"search_id": None, "step": None, "share": None}
+    step, percent = match[2], match[3]
+    return {
+        "search_id": match[1],
+        "step": None if step is None else int(step),
+        "share": None if percent is None else float(f"{float(percent) / 100:.10g}"),
+    }
 
 
 def csv_text(rows: list[dict[str, Any]], columns: Iterable[str] = COLUMNS) -> str:

@@ -1,12 +1,13 @@
 """What lies in a results directory, read back: manifest, sweep as resolved, and one row per finished trial."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from testbed import searches
 from testbed.errors import UserError
 from testbed.results import row_of
 
@@ -21,6 +22,8 @@ class Run:
     """The sweep as resolved, in the form of a sweep file."""
     rows: list[dict[str, Any]]
     """One per finished trial, with the columns of trials.csv, in the order of the trials' names."""
+    searched: list[dict[str, Any]] = field(default_factory=list)
+    """The rows of capacity.csv; none of a sweep that searches for nothing."""
 
     @property
     def name(self) -> str:
@@ -43,7 +46,7 @@ def read(path: Path) -> Run:
         sweep = yaml.safe_load((path / "sweep.yaml").read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise UserError(f"{path / 'sweep.yaml'}: cannot be read: {error}") from None
-    return Run(path, _json(path / "manifest.json"), sweep or {}, read_rows(path))
+    return Run(path, _json(path / "manifest.json"), sweep or {}, read_rows(path), searches.read(path))
 
 
 def _json(path: Path) -> dict[str, Any]:

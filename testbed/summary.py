@@ -4,9 +4,11 @@ The unit is the trial. Invalid trials give no number anywhere; how many there ar
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
+from testbed import searches
 from testbed.calibration import FAR_OFF
 from testbed.plan import Cell, varying_fields
 from testbed.redo import counted, is_redo, replaced
@@ -28,8 +30,15 @@ CELL_FIELDS = tuple(field.name for field in fields(Cell))
 
 
 def cell_of(row: Row) -> tuple[Any, ...]:
-    """What makes two rows repeats of each other."""
-    return tuple(row[name] for name in CELL_FIELDS)
+    """What makes two rows repeats of each other. At a share of what its block's search found that is the share: the
+    rate differs from block to block."""
+    pooled = row.get("share") is not None
+    return tuple(None if name == "rate_rps" and pooled else row.get(name) for name in CELL_FIELDS)
+
+
+def no_steps(rows: list[Row]) -> list[Row]:
+    """The rows without the steps of searches, each of which is at a rate that only its search asked for."""
+    return [row for row in rows if row.get("step") is None]
 
 
 def good(rows: list[Row]) -> list[Row]:
@@ -37,18 +46,41 @@ def good(rows: list[Row]) -> list[Row]:
     return [row for row in counted(rows) if row["verdict"] != "invalid" and not row["canary"]]
 
 
-def summary(rows: list[Row], seed: int) -> Row:
-    """The content of summary.json."""
-    measured = [row for row in rows if not row["canary"]]
+def summary(rows: list[Row], seed: int, searched: Sequence[Row] = ()) -> Row:
+    """The content of summary.json; `searched` are the rows of capacity.csv."""
+    measured = [row for row in no_steps(rows) if not row["canary"]]
     cells = dict.fromkeys(cell_of(row) for row in measured)
     return {
         "schema_version": 1,
         "verdicts": dict(Counter(row["verdict"] for row in rows)),
         "cells": [_cell(cell, [row for row in measured if cell_of(row) == cell], seed) for cell in cells],
-        "comparisons": comparisons(good(rows), seed),
+        "searches": [_search(found, seed) for found in searches.pooled(list(searched))],
+        "comparisons": comparisons(no_steps(good(rows)), seed),
         "canary": canary(rows),
-        "warnings": sweep_warnings(rows),
+        "warnings": [*search_warnings(list(searched)), *sweep_warnings(rows)],
     }
+
+
+def _search(found: searches.Found, seed: int) -> Row:
+    """The capacity of one cell; with `client_bound` it is at least that."""
+    values = list(found.by_block.values())
+    return {
+        **asdict(found.cell),
+        "slo_p99_us": found.slo_p99_us,
+        "answered": len(values),
+        "not_answered": list(found.reasons),
+        "confirmed": found.confirmed if values else None,
+        "client_bound": found.client_bound if values else None,
+        "capacity_rps": asdict(median_interval(values, seed=seed)) if values else None,
+    }
+
+
+def search_warnings(rows: list[Row]) -> list[str]:
+    """What the searches have not found out."""
+    lines = searches.not_answered(rows)
+    if not lines:
+        return []
+    return [f"{len(lines)} of {len(rows)} searches are not answered; see `reason` in capacity.csv"]
 
 
 def _cell(cell: tuple[Any, ...], rows: list[Row], seed: int) -> Row:
@@ -65,10 +97,10 @@ def comparisons(rows: list[Row], seed: int) -> list[Row]:
     """Every model against the first, where all else is equal: throughput as a ratio within blocks, and in words."""
     models = list(dict.fromkeys(row["model"] for row in rows))
     of_model = ("model", "workers", "threads")
-    conditions = dict.fromkeys(tuple(row[name] for name in CELL_FIELDS if name not in of_model) for row in rows)
+    conditions = dict.fromkeys(_condition(row, of_model) for row in rows)
     found = []
     for condition in conditions:
-        equal = [row for row in rows if tuple(row[name] for name in CELL_FIELDS if name not in of_model) == condition]
+        equal = [row for row in rows if _condition(row, of_model) == condition]
         base = _by_block(equal, models[0])
         for model in models[1:]:
             other = _by_block(equal, model)
@@ -80,6 +112,10 @@ def comparisons(rows: list[Row], seed: int) -> list[Row]:
                     {**named, "model": model, "against": models[0], "throughput": asdict(ratio), "words": words}
                 )
     return found
+
+
+def _condition(row: Row, of_model: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(value for name, value in zip(CELL_FIELDS, cell_of(row), strict=True) if name not in of_model)
 
 
 def _by_block(rows: list[Row], model: str) -> dict[int, float]:
@@ -99,7 +135,7 @@ def canary(rows: list[Row]) -> Row | None:
 def sweep_warnings(rows: list[Row]) -> list[str]:
     """What a reader must know before believing a number; each line ends with what helps."""
     found = []
-    usable = good(rows)
+    usable = no_steps(good(rows))
     counts = Counter(row["verdict"] for row in rows)
     if counts["invalid"]:
         found.append(
@@ -110,7 +146,7 @@ def sweep_warnings(rows: list[Row]) -> list[str]:
             f"{counts['client-bound']} of {len(rows)} trials measured the load generator, not the server; "
             "set `load: {workers: N}` higher, or lower `users`, or use a larger machine"
         )
-    if unsteady := sum(bool(row["unsteady"]) for row in usable):
+    if unsteady := sum(bool(row["unsteady"]) for row in good(rows)):
         found.append(f"{unsteady} trials drifted within their window; set `warmup` and `duration` longer")
     found += [*_disturbed(rows), *_drifted(rows)]
     most = Counter(cell_of(row) for row in usable).most_common(1)

@@ -17,6 +17,7 @@ from servers.models import MODELS
 from testbed import calibration as calibrating
 from testbed import images, plan, redo, sweepfile, topology
 from testbed.compose import UNPINNED, Run
+from testbed.course import Course
 from testbed.engine import Engine
 from testbed.errors import Breakdown, EngineGone, UserError
 from testbed.failures import attempt, describe, distinct
@@ -24,10 +25,9 @@ from testbed.interrupt import deferred, interruptible, undisturbed
 from testbed.lock import only_sweep
 from testbed.manifest import calibrate, differences, manifest
 from testbed.plan import Trial
-from testbed.program import Answer, program
 from testbed.progress import SweepProgress, plain
 from testbed.report import command as report_command
-from testbed.results import ResultsDirectory, csv_text, write_atomically, write_json
+from testbed.results import ResultsDirectory, write_atomically, write_json
 from testbed.schema import Sweep
 from testbed.stack import LoadStack
 from testbed.summary import summary
@@ -133,8 +133,8 @@ class _Campaign:
         self.stack = LoadStack(self.engine, self.shared, directory, self._say)
         # The work unit is ours: an image that stands in for one of ours need not know it.
         self._calibrator = next((model for model in sweep.models if model not in sweep.images), MODELS[0])
-        self.rows: list[dict[str, Any]] = []
-        self.answers: list[Answer] = []
+        self.course = Course(sweep, directory)
+        self.rows = self.course.rows
         self.interrupted = False
         self._failures: list[Exception] = []
         """What failed and is no trial's doing; the first is the cause."""
@@ -228,7 +228,7 @@ class _Campaign:
         facts = manifest(self.engine, self.shared, self.sweep, calibration, started.isoformat(timespec="seconds"))
         write_json(self.directory.path / "manifest.json", facts)
         self._calibration = calibration
-        self._write_rows()
+        self.course.write_rows()
 
     def go_on(self, begun: dict[str, Any], force: bool) -> None:
         """Take over a run that was cut off, with its finished trials and its calibration."""
@@ -239,34 +239,24 @@ class _Campaign:
             conditions = "; ".join(changed)
             raise UserError(f"{self.directory.path}: begun under other conditions: {conditions}; --force mixes them")
         self.directory.reopen(load_user())
-        ids = [trial.trial_id for trial in self.trials]
-        self.rows = self.directory.finished_rows([*ids, *map(redo.redo_id, ids)])
+        self.course.take_up()
         resumed = {"resumed_utc": datetime.now(UTC).isoformat(timespec="seconds"), "differences": changed}
         write_json(self.directory.path / "manifest.json", begun | {"resumed": [*begun.get("resumed", []), resumed]})
         self._calibration = begun["calibration"]
-        self._write_rows()
+        planned = "" if self.sweep.load.slo else f" of {len(self.trials)}"
         there = sum(not redo.is_redo(row) for row in self.rows)
-        self._say(f"{self.sweep.name}: {there} of {len(self.trials)} trials are there already")
+        self._say(f"{self.sweep.name}: {there}{planned} trials are there already{self._searches_over()}")
 
-    def _write_rows(self) -> None:
-        write_atomically(self.directory.path / "trials.csv", csv_text(self.rows))
+    def _searches_over(self) -> str:
+        """`, 2 of 6 searches are over`; empty without searches."""
+        planned = len(plan.searches(self.sweep))
+        return f", {len(self.course.answers)} of {planned} searches are over" if planned else ""
 
     def _run_trials(self) -> None:
         """Every entry of the plan that is not complete; trials that are there already answer for themselves."""
-        done = {row["trial_id"]: row for row in self.rows}
         with SweepProgress(self.console, plan.expected_trials(self.sweep), plan.expected_s(self.sweep)) as progress:
-            progress.skip(len(done))
-            for entry in redo.with_redos(self.trials, self.rows, self.sweep.order.redo is not None):
-                steps = program(entry, self.sweep)
-                trial = next(steps)
-                while True:
-                    row = done.get(trial.trial_id) or self._measure(trial, progress)
-                    try:
-                        trial = steps.send(row)
-                    except StopIteration as end:
-                        self._keep_answer(end.value)
-                        break
-                progress.entry_done()
+            entries = redo.with_redos(self.trials, self.rows, self.sweep.order.redo is not None)
+            self.course.run(entries, partial(self._measure, progress=progress), progress.expect)
 
     def _speed_in(self, block: int) -> dict[str, Any] | None:
         """The calibration read again, once a block: how far the machine has drifted. The work stays as it is."""
@@ -295,19 +285,12 @@ class _Campaign:
         )
         row = run_trial(trial, setting, partial(progress.phase, trial))
         with deferred():
-            self.rows.append(row)
-            self._write_rows()
+            self.course.keep(row)
             self._under_way = None
         progress.finished(row)
         if row["status"] != "ok":
             self.stack.mend()
         return row
-
-    def _keep_answer(self, answer: Answer | None) -> None:
-        if answer is not None:
-            self.answers.append(answer)
-            rows = [answer.row() for answer in self.answers]
-            write_atomically(self.directory.path / "capacity.csv", csv_text(rows, rows[0]))
 
     def _end(self) -> None:
         """Remove what was started, and try every step of that whatever became of the one before it."""
@@ -329,15 +312,8 @@ class _Campaign:
 
     def _settle_trial_under_way(self) -> None:
         """A trial that was cut off leaves nothing; one that has its record is finished, whatever happened after it."""
-        if self._under_way is None:
-            return
-        trial_id = self._under_way.trial_id
-        finished = self.directory.finished_rows([trial_id])
-        if not finished:
-            shutil.rmtree(self.directory.trial(trial_id), ignore_errors=True)
-        elif finished[0]["trial_id"] not in {row["trial_id"] for row in self.rows}:
-            self.rows += finished
-            self._write_rows()
+        if self._under_way is not None:
+            self.course.settle(self._under_way.trial_id)
 
     def _remove_empty_directory(self) -> None:
         """Without a manifest a new run cannot be gone on with, and nothing has been measured."""
@@ -347,7 +323,8 @@ class _Campaign:
     def _report(self) -> int:
         """Print table, failures, overhead and, last, where the results are. Returns the exit code."""
         if self.rows:
-            found = summary(self.rows, self.sweep.order.seed)
+            answers = self.course.answers
+            found = summary(self.rows, self.sweep.order.seed, [answer.row() for answer in answers])
             self._failures += attempt(partial(write_json, self.directory.path / "summary.json", found))
             title = f"{self.sweep.name}: medians of the {self.sweep.duration / 1e6:g} s window"
             cells = [] if self.sweep.load.slo and not self.sweep.load.at else plan.measured_cells(self.sweep, self.rows)
@@ -356,8 +333,8 @@ class _Campaign:
                 self._say(LEGEND)
                 if any(row.get("disturbed") for row in self.rows):
                     self._say(LEGEND_DISTURBED)
-            if self.answers:
-                self.console.print(capacity_table(f"{self.sweep.name}: capacity", self.answers))
+            if answers:
+                self.console.print(capacity_table(f"{self.sweep.name}: capacity", answers))
             for line in found["warnings"][:MOST_WARNINGS]:
                 self._say(f"warning: {line}")
             if len(found["warnings"]) > MOST_WARNINGS:
@@ -365,6 +342,8 @@ class _Campaign:
         failed = [row for row in self.rows if row["status"] != "ok"]
         for row in failed:
             self._say(f"failed: {row['trial_id']}: {row['reasons']}")
+        for answer in self.course.unanswered:
+            self._say(f"not answered: {answer.trial.trial_id}: {answer.capacity.reason}")
         finished = [float(row["overhead_s"]) for row in self.rows if row["status"] == "ok"]
         if finished:
             spread = f"median {median(finished):.1f} s, most {max(finished):.1f} s"
@@ -376,6 +355,7 @@ class _Campaign:
         planned = "" if self.sweep.load.slo else f" of {len(self.trials)}"
         again = sum(map(redo.is_redo, self.rows))
         ended = f"{len(self.rows) - again}{planned} trials finished{f', {again} measured again' if again else ''}"
+        ended += self._searches_over()
         self._say(
             f"{'interrupted: ' if self.interrupted else ''}{ended}{f', {len(failed)} of them failed' if failed else ''}"
         )
@@ -388,4 +368,7 @@ class _Campaign:
         self._say(f"results: {self.directory.path}")
         if self.interrupted:
             return EXIT_INTERRUPTED
-        return EXIT_TRIALS_FAILED if failed else EXIT_OK
+        # An invalid step of a search was measured again: what counts is whether the search has its answer.
+        counts = redo.counted(self.rows)
+        lacking = bool(self.course.unanswered) or any(row["step"] is None and row in counts for row in failed)
+        return EXIT_TRIALS_FAILED if lacking else EXIT_OK

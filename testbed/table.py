@@ -11,6 +11,7 @@ from rich.table import Table
 from testbed.plan import Cell, varying_fields
 from testbed.program import Answer
 from testbed.redo import counted
+from testbed.searches import cell_of_search, pooled
 from testbed.statistics import median_interval
 from testbed.summary import CELL_FIELDS, cell_of, relative_half_width
 from testbed.units import format_bytes, format_us
@@ -28,6 +29,7 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "think_us": ("think", format_us),
     "rate_rps": ("rate", lambda value: "-" if value is None else f"{value:g}"),
     "idle_holders": ("idle", str),
+    "share": ("share", lambda value: "-" if value is None else f"{100 * value:g}%"),
 }
 
 # One letter a trial, so that a line of the table has room for the verdicts of all its repeats.
@@ -93,6 +95,10 @@ def results_table(title: str, cells: list[Cell], rows: Rows) -> Table:
     repeated = len({row["block"] for row in rows}) > 1
     # Starved users are rare, and the table is for a terminal of 80.
     troubles = [*(["users_starved"] if any(row["users_starved"] for row in rows) else []), "failed"]
+    # What the shares of a search came to: the rates of its blocks differ.
+    shares = any(cell.share is not None for cell in cells)
+    if shares:
+        table.add_column("rate", justify="right")
     headings = ["req/s", *(["±"] if repeated else []), "p50", "p99", "CPU\ns", "throt-\ntled", "peak\nMiB"]
     for heading in [*headings, *({"users_starved": "starv-\ned", "failed": "er-\nrors"}[name] for name in troubles)]:
         table.add_column(heading, justify="right")
@@ -108,6 +114,7 @@ def results_table(title: str, cells: list[Cell], rows: Rows) -> Table:
         letters = verdict_letters(mine)
         table.add_row(
             *cell_texts(cell, names),
+            *([_show(_median(good, "rate_rps"), lambda n: f"{n:,.4g}")] if shares else []),
             _show(_median(good, "throughput_rps"), lambda n: f"{n:,.0f}"),
             *([_spread(good)] if repeated else []),
             _show(_median(good, "latency_p50_us"), format_us),
@@ -122,24 +129,27 @@ def results_table(title: str, cells: list[Cell], rows: Rows) -> Table:
 
 
 def capacity_table(title: str, answers: list[Answer]) -> Table:
-    """One line per cell: the median over the blocks of the highest rate that held, and of the next that did not."""
-    cells = list(dict.fromkeys(answer.trial.cell for answer in answers))
-    names = varying_fields(cells)
+    """One line per cell: the median over the answered blocks of the highest rate that held, and of the next that did
+    not. A search without an answer gives no number."""
+    every = pooled([answer.row() for answer in answers])
+    names = varying_fields([found.cell for found in every])
     table = new_table(title)
     add_cell_columns(table, names)
     for heading in ("holds\nreq/s", "fails\nreq/s", "trials"):
         table.add_column(heading, justify="right")
     table.add_column("note")
-    for cell in cells:
-        mine = [answer for answer in answers if answer.trial.cell == cell]
-        fails = [answer.capacity.fails_at_rps for answer in mine if answer.capacity.fails_at_rps is not None]
-        notes = ["unconfirmed"] * any(not answer.capacity.confirmed for answer in mine)
-        notes += ["generator-limited"] * any(answer.client_bound for answer in mine)
+    for found in every:
+        mine = [one.capacity for one in answers if cell_of_search(one.row()) == found.cell]
+        count = len(found.reasons)
+        of_blocks = f" in {count} of {len(mine)} blocks" if len(mine) > 1 else ""
+        notes = [f"not answered{of_blocks}"] if count else []
+        notes += ["unconfirmed"] * (not found.confirmed)
+        notes += ["generator-limited"] * found.client_bound
         table.add_row(
-            *cell_texts(cell, names),
-            f"{median(answer.capacity.rate_rps for answer in mine):,.4g}",
-            f"{median(fails):,.4g}" if fails else "-",
-            str(sum(answer.capacity.steps for answer in mine)),
+            *cell_texts(found.cell, names),
+            found.text(found.median),
+            f"{median(found.fails_rps):,.4g}" if found.fails_rps else "-",
+            str(sum(one.steps + one.invalid for one in mine)),
             ", ".join(notes),
         )
     return table

@@ -90,7 +90,7 @@ class _TrialRun:
         self._began = time.monotonic()
 
     def carry_out(self) -> dict[str, Any]:
-        self.directory.mkdir()
+        self.setting.directory.begin_trial(self.trial.trial_id)
         project = compose.project(self.setting.run, "../../load", SERVERS, self.trial)
         write_atomically(self.directory / "compose.yaml", compose_text(project))
         try:

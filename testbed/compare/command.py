@@ -67,8 +67,8 @@ def _pair(base: Run, other: Run, fail_if: Sequence[Condition], force: bool) -> P
             f"{other.path}: ran under other conditions than {base.path}: {'; '.join(found.refused)}; "
             "--force compares them all the same"
         )
-    joined = join(base.rows, other.rows, base.sweep.get("models") or ())
-    if not joined.cells:
+    joined = join(base.rows, other.rows, base.sweep.get("models") or (), (base.searched, other.searched))
+    if not joined.cells and not joined.searches:
         raise UserError(
             f"{other.path}: no cell in common with {base.path}; allowed: runs of which some cells are equal in model, "
             "limits, workload and load"
@@ -91,8 +91,10 @@ def show(pair: Pair, console: Console) -> None:
     say(f"second: {pair.other.path} ({pair.other.manifest.get('started_utc', 'time not known')})")
     for line in view.condition_lines(pair.conditions):
         say(line)
-    for measures in _GROUPS:
-        console.print(view.table("second / first", pair.joined, measures))
+    for measures in _GROUPS if pair.joined.cells else ():
+        console.print(view.table("second / first", pair.joined.cells, measures))
+    if pair.joined.searches:
+        console.print(view.capacity_table("capacity", pair.joined.searches))
     say(view.LEGEND)
     for line in view.summary_words(pair.joined):
         say(line)

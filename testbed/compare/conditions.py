@@ -16,7 +16,7 @@ _UNDER_TEST = ("images", "threadmill.version")
 
 # Settings of a sweep that are not axes, and so are no part of a cell, but change what a number means.
 _SETTINGS = ("warmup", "duration", "isolate")
-_LOAD_SETTINGS = ("workers", "worker_cpus")
+_LOAD_SETTINGS = ("workers", "worker_cpus", "slo")
 
 # Closer than this two calibrations are the same: three runs on one idle machine gave 1,879 to 2,012 units/ms.
 SAME_SPEED = 1.07

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from testbed.compare.join import MEASURES, Comparison, Join, JoinedCell, Measure
+from testbed.compare.join import CAPACITY, MEASURES, Comparison, Join, JoinedCell, Measure
 from testbed.errors import UserError
 
 EXIT_HELD, EXIT_FAILED, EXIT_NOT_JUDGED = 0, 1, 3
@@ -33,7 +33,7 @@ class Condition:
 
 def parse(text: str) -> Condition:
     """UserError for what is no condition."""
-    names = {measure.name: measure for measure in MEASURES}
+    names = {measure.name: measure for measure in (*MEASURES, CAPACITY)}
     match = _CONDITION.fullmatch(text)
     if match is None or match[1] not in names or not float(match[3]):
         raise UserError(
@@ -56,13 +56,16 @@ class Gate:
     def exit_code(self) -> int:
         if self.met:
             return EXIT_FAILED
-        return EXIT_NOT_JUDGED if self.not_judged else EXIT_HELD
+        # What no common cell has a value of, as the capacity of a sweep that searched for none, does not hold.
+        return EXIT_NOT_JUDGED if self.not_judged or not self.count else EXIT_HELD
 
     def lines(self, name: Callable[[JoinedCell], str]) -> list[str]:
         """What to print; `name` says how a cell is called."""
         found = [f"fails: {self.condition}: {name(cell)}: {_ratio(one)}" for cell, one in self.met]
         found += [f"not judged: {self.condition}: {name(cell)}: {one.words()}" for cell, one in self.not_judged]
-        if not found:
+        if not self.count:
+            found = [f"not judged: {self.condition}: no cell in common has a {self.condition.measure.name}"]
+        elif not found:
             found = [f"holds: no difference that meets {self.condition} is shown in {self.count} cells"]
         return found
 
@@ -85,7 +88,8 @@ def _ratio(one: Comparison) -> str:
 
 def apply(condition: Condition, joined: Join) -> Gate:
     """Judge every common cell. A cell without an interval, also for want of a valid trial, cannot be judged."""
-    pairs = [(cell, one) for cell in joined.cells for one in cell.comparisons if one.measure is condition.measure]
+    every = (*joined.cells, *joined.searches)
+    pairs = [(cell, one) for cell in every for one in cell.comparisons if one.measure is condition.measure]
     return Gate(
         condition,
         tuple((cell, one) for cell, one in pairs if condition.met(one)),

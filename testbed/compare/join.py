@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from testbed.redo import counted
+from testbed.searches import Found, pooled
 from testbed.statistics import Interval, unpaired_ratio_interval
 from testbed.summary import CELL_FIELDS, cell_of
 
@@ -33,6 +34,8 @@ MEASURES = (
     Measure("cpu", "cpu_us_per_request", "CPU per request"),
     Measure("memory", "memory_peak_bytes", "memory peak"),
 )
+# Of searches, from capacity.csv; what a search measured on its way is at rates of its own and joins nothing.
+CAPACITY = Measure("capacity", "capacity_rps", "capacity", more_is_better=True)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Comparison:
     base: float | None
     other: float | None
     ratio: Interval | None
+    note: str = ""
+    """Why there is no ratio, where that is not for want of a valid value."""
 
     @property
     def shown(self) -> bool:
@@ -59,6 +64,8 @@ class Comparison:
 
     def words(self) -> str:
         """What the interval shows and no more."""
+        if self.ratio is None and self.note:
+            return self.note
         if self.ratio is None:
             lacking = "both runs" if self.base is None and self.other is None else "one run"
             return f"no valid value in {lacking}"
@@ -91,12 +98,14 @@ class Join:
     cells: tuple[JoinedCell, ...]
     only_base: tuple[dict[str, Any], ...]
     only_other: tuple[dict[str, Any], ...]
+    searches: tuple[JoinedCell, ...] = ()
+    """Cells that both runs have searched the capacity of, for the same objective; CAPACITY is their one comparison."""
 
 
 def _cells(rows: Iterable[Row]) -> dict[Key, list[Row]]:
     found: dict[Key, list[Row]] = {}
     for row in rows:
-        if not row["canary"]:
+        if not row["canary"] and row["step"] is None:
             found.setdefault(cell_of(row), []).append(row)
     return found
 
@@ -124,9 +133,55 @@ def compare_values(measure: Measure, base: list[float], other: list[float]) -> C
     return Comparison(measure, median(base) if base else None, median(other) if other else None, ratio)
 
 
-def join(base: list[Row], other: list[Row], models: Sequence[str] = ()) -> Join:
+def compare_capacities(base: Found, other: Found) -> Comparison:
+    """Of the answers of both runs' blocks. Bounds and zeros have no ratio."""
+    note = ""
+    for name, found in (("second", other), ("first", base)):
+        if found.client_bound:
+            note = f"the load generator was the limit in the {name} run: at least {found.median:,.4g}/s"
+        elif 0.0 in found.by_block.values():
+            note = f"no rate held the objective in the {name} run"
+        elif not found.by_block:
+            note = f"not answered in the {name} run: {found.reasons[0]}"
+    if note:
+        return Comparison(CAPACITY, base.median, other.median, None, note)
+    return compare_values(CAPACITY, list(base.by_block.values()), list(other.by_block.values()))
+
+
+def _search_verdicts(found: Found) -> dict[str, int]:
+    answered = "client-bound" if found.client_bound else "answered"
+    counts = {answered: len(found.by_block), "not answered": len(found.reasons)}
+    return {kind: count for kind, count in counts.items() if count}
+
+
+def join_searches(base: list[Row], other: list[Row]) -> tuple[list[JoinedCell], list[Row], list[Row]]:
+    """The rows of two capacity.csv joined on cell and objective; then the cells that only one of them has."""
+    first, second = ({(one.cell, one.slo_p99_us): one for one in pooled(rows)} for rows in (base, other))
+    cells = [
+        JoinedCell(
+            asdict(key[0]),
+            _search_verdicts(found),
+            _search_verdicts(second[key]),
+            (compare_capacities(found, second[key]),),
+        )
+        for key, found in first.items()
+        if key in second
+    ]
+    alone = [
+        [asdict(key[0]) for key in mine if key not in theirs] for mine, theirs in ((first, second), (second, first))
+    ]
+    return cells, alone[0], alone[1]
+
+
+def join(
+    base: list[Row],
+    other: list[Row],
+    models: Sequence[str] = (),
+    searched: tuple[Sequence[Row], Sequence[Row]] = ((), ()),
+) -> Join:
     """Join the rows of two runs on equal cells; models as the first run's file lists them, the rest by value. Invalid
-    trials and canaries give no number; how many trials were invalid is in the verdicts.
+    trials and canaries give no number; how many trials were invalid is in the verdicts. `searched` are the rows of both
+    runs' capacity.csv.
     """
     first, second = _cells(base), _cells(other)
     first = dict(sorted(first.items(), key=lambda item: _place(item[0], models)))
@@ -140,33 +195,38 @@ def join(base: list[Row], other: list[Row], models: Sequence[str] = ()) -> Join:
         )
         verdicts = [dict(Counter(row["verdict"] for row in side)) for side in (rows, second[key])]
         cells.append(JoinedCell(_named(key), verdicts[0], verdicts[1], comparisons))
+    both, only_first, only_second = join_searches(list(searched[0]), list(searched[1]))
+    both.sort(key=lambda one: _place(tuple(one.cell.values()), models))
     return Join(
         tuple(cells),
-        tuple(_named(key) for key in first if key not in second),
-        tuple(_named(key) for key in second if key not in first),
+        (*(_named(key) for key in first if key not in second), *only_first),
+        (*(_named(key) for key in second if key not in first), *only_second),
+        tuple(both),
     )
+
+
+def _cell_json(cell: JoinedCell) -> dict[str, Any]:
+    return {
+        "cell": cell.cell,
+        "verdicts": {"first": cell.base_verdicts, "second": cell.other_verdicts},
+        "measures": {
+            one.measure.column: {
+                "first": one.base,
+                "second": one.other,
+                "ratio": asdict(one.ratio) if one.ratio else None,
+                "difference_shown": one.shown,
+                "words": one.words(),
+            }
+            for one in cell.comparisons
+        },
+    }
 
 
 def as_json(joined: Join) -> dict[str, Any]:
     """The join with plain keys: medians in the columns' own units, ratios second / first."""
     return {
-        "cells": [
-            {
-                "cell": cell.cell,
-                "verdicts": {"first": cell.base_verdicts, "second": cell.other_verdicts},
-                "measures": {
-                    one.measure.column: {
-                        "first": one.base,
-                        "second": one.other,
-                        "ratio": asdict(one.ratio) if one.ratio else None,
-                        "difference_shown": one.shown,
-                        "words": one.words(),
-                    }
-                    for one in cell.comparisons
-                },
-            }
-            for cell in joined.cells
-        ],
+        "cells": [_cell_json(cell) for cell in joined.cells],
+        "searches": [_cell_json(cell) for cell in joined.searches],
         "only_in_first": list(joined.only_base),
         "only_in_second": list(joined.only_other),
     }

@@ -1,5 +1,6 @@
 """A comparison as one self-contained page, in the report's dress."""
 
+from collections.abc import Sequence
 from html import escape
 
 from testbed.compare import view
@@ -32,16 +33,18 @@ def _section(number: int, pair: Pair) -> Section:
         *(line for one in pair.gates for line in one.lines(view.cell_name(pair.joined))),
     ]
     words = "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
-    count = len(pair.joined.cells[0].comparisons)
-    # What no cell has in both runs is no figure: the words above say that there is none.
-    known = [index for index in range(count) if any(one.comparisons[index].ratio for one in pair.joined.cells)]
-    figures = "".join(figure_html(_figure(number, pair, index)) for index in known)
+    figures = ""
+    for cells in (pair.joined.cells, pair.joined.searches):
+        count = len(cells[0].comparisons) if cells else 0
+        # What no cell has in both runs is no figure: the words above say that there is none.
+        known = [index for index in range(count) if any(one.comparisons[index].ratio for one in cells)]
+        figures += "".join(figure_html(_figure(number, pair, cells, index)) for index in known)
     return Section(f"pair-{number}", f"{pair.other.name} / {pair.base.name}", words + figures)
 
 
-def _figure(number: int, pair: Pair, index: int) -> Figure:
+def _figure(number: int, pair: Pair, cells: Sequence[JoinedCell], index: int) -> Figure:
     name = view.cell_name(pair.joined)
-    pairs = [(name(cell), cell, cell.comparisons[index]) for cell in pair.joined.cells]
+    pairs = [(name(cell), cell, cell.comparisons[index]) for cell in cells]
     measure = pairs[0][2].measure
     traces = [
         _trace("a difference is shown", _SHOWN, "diamond", [one for one in pairs if one[2].shown]),

@@ -1,6 +1,6 @@
 """A comparison as text: what differs, one line per cell, and what the marks mean."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.table import Table
 
@@ -15,14 +15,14 @@ LEGEND = (
 )
 
 
-def cells_of(joined: Join) -> list[Cell]:
-    """The common cells as such."""
-    return [Cell(**one.cell) for one in joined.cells]
+def cells_of(joined: Sequence[JoinedCell]) -> list[Cell]:
+    """These as cells."""
+    return [Cell(**one.cell) for one in joined]
 
 
 def cell_name(joined: Join) -> Callable[[JoinedCell], str]:
     """What a cell is called in a line: the fields that vary, `mpst, cpus 0.5`."""
-    names = varying_fields(cells_of(joined))
+    names = varying_fields(cells_of((*joined.cells, *joined.searches)))
 
     def name(one: JoinedCell) -> str:
         texts = dict(zip(names, cell_texts(Cell(**one.cell), names), strict=True))
@@ -50,17 +50,17 @@ def _short(value: float) -> str:
     return f"{value:.3g}" if value >= 10 else f"{value:.2f}".removeprefix("0")
 
 
-def table(title: str, joined: Join, measures: tuple[str, ...]) -> Table:
+def table(title: str, joined: Sequence[JoinedCell], measures: tuple[str, ...]) -> Table:
     """One line per common cell; `measures` are the names of the columns to show."""
     names = varying_fields(cells_of(joined))
     shown = new_table(title)
     shown.padding = (0, 1, 0, 0)
     add_cell_columns(shown, names)
-    headings = {one.measure.name: one.measure.heading for cell in joined.cells[:1] for one in cell.comparisons}
+    headings = {one.measure.name: one.measure.heading for cell in joined[:1] for one in cell.comparisons}
     for measure in measures:
         shown.add_column(headings[measure], justify="right")
     previous = None
-    for one in joined.cells:
+    for one in joined:
         if previous not in (None, one.cell["model"]):
             shown.add_section()
         previous = one.cell["model"]
@@ -74,10 +74,37 @@ def table(title: str, joined: Join, measures: tuple[str, ...]) -> Table:
     return shown
 
 
+def capacity_table(title: str, searches: Sequence[JoinedCell]) -> Table:
+    """One line per cell that both runs searched: both medians, their ratio, and why there is none."""
+    names = varying_fields(cells_of(searches))
+    shown = new_table(title)
+    shown.padding = (0, 1, 0, 0)
+    add_cell_columns(shown, names)
+    for heading in ("first\nreq/s", "second\nreq/s", "second /\nfirst"):
+        shown.add_column(heading, justify="right")
+    shown.add_column("note")
+    for one in searches:
+        (found,) = one.comparisons
+        medians = ["-" if value is None else f"{value:,.4g}" for value in (found.base, found.other)]
+        shown.add_row(*cell_texts(Cell(**one.cell), names), *medians, ratio_text(found), _search_note(one, found))
+    return shown
+
+
+def _search_note(one: JoinedCell, found: Comparison) -> str:
+    sides = (("first", one.base_verdicts), ("second", one.other_verdicts))
+    lacking = [f"{side['not answered']} not answered in the {name}" for name, side in sides if "not answered" in side]
+    return "; ".join([*([found.note] if found.ratio is None and found.note else []), *lacking])
+
+
 def summary_words(joined: Join) -> Iterator[str]:
     """Of each measure, in how many cells a difference is shown, and which way."""
-    for index, first in enumerate(joined.cells[0].comparisons if joined.cells else ()):
-        every = [cell.comparisons[index] for cell in joined.cells]
+    for cells in (joined.cells, joined.searches):
+        yield from _summary_words(cells)
+
+
+def _summary_words(cells: Sequence[JoinedCell]) -> Iterator[str]:
+    for index, first in enumerate(cells[0].comparisons if cells else ()):
+        every = [cell.comparisons[index] for cell in cells]
         judged = [one for one in every if one.judged]
         up = sum(one.shown and one.ratio is not None and one.ratio.estimate > 1 for one in judged)
         down = sum(one.shown for one in judged) - up
@@ -89,7 +116,7 @@ def summary_words(joined: Join) -> Iterator[str]:
 
 def chance(joined: Join) -> str | None:
     """What many intervals at once mean; None for one."""
-    count = sum(one.judged for cell in joined.cells for one in cell.comparisons)
+    count = sum(one.judged for cell in (*joined.cells, *joined.searches) for one in cell.comparisons)
     if count < 2:
         return None
     return (

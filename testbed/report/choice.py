@@ -38,7 +38,7 @@ def advice(found: dict[str, Ranking]) -> Markup:
     if rate.leader is None and all(place.set_aside for place in rate.places) and rate.places:
         return Markup("none: {}").format(joined([_set_aside(one, rate.measure) for one in rate.places], "and"))
     if rate.leader is None:
-        return Markup("nothing can be said, no trial is valid")
+        return Markup("nothing can be said, {}").format(ranking.nothing(list(found.values())))
     if latency.leader is None or rate.measure is CAPACITY:
         return Markup("choose {}{}").format(_firsts(rate, f"for {rate.measure.best}"), _sureness(rate))
     both = [place.group.series for place in rate.first if place.group.series in _names(latency)]
@@ -71,7 +71,7 @@ def verdict(found: dict[str, Ranking]) -> Markup:
     rate = found.get(THROUGHPUT.column) or found[CAPACITY.column]
     latency = found[LATENCY.column]
     if rate.leader is None:
-        return Markup("no valid trial")
+        return Markup(ranking.nothing(list(found.values())))
     sure = rate.certain and (rate.measure is CAPACITY or latency.certain)
     hint = Markup("") if sure else Markup(' <span class="note">(a hint)</span>')
     if latency.leader is None or rate.measure is CAPACITY:
@@ -214,13 +214,19 @@ def _card(view: View, when: dict[str, Any], is_open: bool) -> Markup:
     if cpus is None:
         where = "At these settings" if "condition" in when else "CPU limit not known"
     lines = [_sentence(one) for one in found.values() if one.leader is not None]
-    notes = _notes(view, found)
+    notes = _notes(view, when, found)
     return Markup(
         '<details class="answer card" data-print{}><summary><span class="choose">{}: {}.</span></summary>'
         "{}{}<details><summary>All models in numbers</summary>"
         '<div class="scroll" role="region" tabindex="0" aria-label="All models, {}">{}</div></details></details>'
     ).format(
-        Markup(" open" if is_open else ""), where, advice(found), bullets(lines), notes, where, _table(view, found)
+        Markup(" open" if is_open else ""),
+        where,
+        advice(found),
+        bullets(lines),
+        notes,
+        where,
+        _table(view, when, found),
     )
 
 
@@ -235,7 +241,7 @@ def _times(place: Place) -> str:
 
 
 def _named(place: Place, measure: Measure) -> Markup:
-    return Markup("{} {}").format(place.group.series, measure.shape(place.estimate))
+    return Markup("{} {}").format(place.group.series, place.text(measure))
 
 
 def _set_aside(place: Place, measure: Measure) -> Markup:
@@ -252,7 +258,7 @@ def _sentence(found: Ranking) -> Markup:
     """One measure in words: who is first, who shares the place, and what is behind."""
     measure, leader = found.measure, found.leader
     assert leader is not None
-    named = Markup("<strong>{}</strong> {}").format(leader.group.series, measure.shape(leader.estimate))
+    named = Markup("<strong>{}</strong> {}").format(leader.group.series, leader.text(measure))
     others = [place for place in found.places if place is not leader and not place.set_aside]
     parts = [Markup("{}: {}").format(measure.heading, named)]
     if others and not found.certain:
@@ -271,7 +277,7 @@ def _sentence(found: Ranking) -> Markup:
     return Markup("; ").join(parts) + Markup(".")
 
 
-def _notes(view: View, found: dict[str, Ranking]) -> Markup:
+def _notes(view: View, when: dict[str, Any], found: dict[str, Ranking]) -> Markup:
     """What qualifies the numbers of this condition."""
     first = next(iter(found.values()))
     groups = [place.group for place in first.places]
@@ -288,7 +294,7 @@ def _notes(view: View, found: dict[str, Ranking]) -> Markup:
     failing = [f"{one.series} {100 * share:.2g} %" for one in groups if (share := _failed_share(one))]
     if failing:
         lines.append(f"Requests that failed: {', '.join(failing)}.")
-    lines += _search_notes(view, groups)
+    lines += _search_notes(view, view.under(when))
     return bullets(lines, "note")
 
 
@@ -299,21 +305,27 @@ def _failed_share(group: Group) -> float:
 
 def _search_notes(view: View, groups: list[Group]) -> list[str]:
     """Searches of these models that ended unsure."""
-    heads_of = {str(row["trial_id"]).rpartition("-")[0] for group in groups for row in group.rows}
-    heads_of |= {str(row["trial_id"]) for group in groups for row in group.rows}
-    mine = [answer for answer in view.results.capacity if answer["trial_id"] in heads_of]
-    unsure = dict.fromkeys(str(one["model"]) for one in mine if not one["confirmed"])
+    names = {row["search_id"] for group in groups for row in group.rows}
+    mine = [answer for answer in view.results.capacity if answer["trial_id"] in names]
+    unsure = dict.fromkeys(str(one["model"]) for one in mine if one["answered"] and not one["confirmed"])
     limited = dict.fromkeys(str(one["model"]) for one in mine if one["client_bound"])
     lines = [f"Search not confirmed: {', '.join(unsure)}."] if unsure else []
     if limited:
-        lines.append(f"The load generator could not send the next rate: {', '.join(limited)} may be capable of more.")
+        lines.append(
+            f"The load generator could not send the next rate: {', '.join(limited)} may be capable of more, what is "
+            "given is at least held."
+        )
+    for group in groups:
+        if why := group.not_answered:
+            of_blocks = f" in {len(why)} of {len(group.rows)} blocks" if len(group.rows) > 1 else ""
+            lines.append(f"Not answered{of_blocks}: {group.series}: {why[0]}.")
     return lines
 
 
-def _table(view: View, found: dict[str, Ranking]) -> Markup:
+def _table(view: View, when: dict[str, Any], found: dict[str, Ranking]) -> Markup:
     """Every model with every measure, its ratio to the first's, and its verdicts."""
     order = {name: index for index, name in enumerate(view.series)}
-    groups = {place.group.series: place.group for one in found.values() for place in one.places}
+    groups = {group.series: group for group in view.under(when)}
     columns = [("Model", False)]
     for one in found.values():
         columns += [(one.measure.heading, True), ("times the first's", True)]
@@ -322,7 +334,9 @@ def _table(view: View, found: dict[str, Ranking]) -> Markup:
         cells: list[object] = [series]
         for one in found.values():
             place = next((place for place in one.places if place.group.series == series), None)
-            cells.append("not known" if place is None else one.measure.shape(place.estimate))
+            unanswered = one.measure is CAPACITY and groups[series].not_answered
+            lacking = "not answered" if unanswered else "not known"
+            cells.append(lacking if place is None else place.text(one.measure))
             cells.append("" if place is None else _ratio(place))
         verdicts = [str(row["verdict"]) for row in groups[series].rows]
         cells.append(", ".join(f"{verdicts.count(kind)} {kind}" for kind in dict.fromkeys(verdicts)))

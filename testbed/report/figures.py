@@ -22,15 +22,23 @@ VOLUNTARY = Quantity("voluntary_per_request", "voluntary switches", "per request
 INVOLUNTARY = Quantity("involuntary_per_request", "involuntary switches", "per request")
 
 
+def _held(view: View, objective: str) -> str:
+    """What the figure of capacities shows, and what it cannot."""
+    words = f"The highest rate that held {objective}."
+    if any(group.capacity_at_least for group in view.groups):
+        words += " Hollow: the load generator was the limit, the server holds at least that."
+    if lacking := dict.fromkeys(group.series for group in view.groups if group.not_answered):
+        words += f" Searches of {', '.join(lacking)} are not answered, and give no number."
+    return words
+
+
 def over_cpus(view: View) -> list[Figure]:
     """Each only where at least one trial knows its numbers."""
     slo = view.results.slo_p99_us
     figures = []
     if view.results.is_search:
         objective = "its objective" if slo is None else f"99 % of requests answered within {duration(slo)}"
-        figures.append(
-            _figure(view, "capacity", "Capacity by CPU limit", [CAPACITY], f"The highest rate that held {objective}.")
-        )
+        figures.append(_figure(view, "capacity", "Capacity by CPU limit", [CAPACITY], _held(view, objective)))
     figures += [
         _figure(
             view,

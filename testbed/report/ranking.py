@@ -43,6 +43,11 @@ class Place:
     set_aside: str = ""
     """Why it cannot be ranked; empty where it can."""
 
+    def text(self, measure: Measure) -> str:
+        """Its value; of a capacity `at least` where the generator was the limit."""
+        at_least = measure is CAPACITY and self.group.capacity_at_least
+        return f"{'at least ' * at_least}{measure.shape(self.estimate)}"
+
     @property
     def known(self) -> bool:
         """Whether an interval tells how sure the difference from the leader is."""
@@ -109,13 +114,19 @@ def _set_aside(group: Group, measure: Measure) -> str:
     return ""
 
 
+_AT_LEAST = "may be capable of more: the load generator was the limit"
+
+
 def _place(group: Group, value: float, leader: Group, measure: Measure, paired: bool) -> Place:
     if group is leader:
         return Place(group, value, None, True)
     mine, best = group.by_block(measure.column), leader.by_block(measure.column)
     if not paired or not mine.keys() & best.keys():
-        return Place(group, value, None, False)
+        at_least = measure is CAPACITY and group.capacity_at_least
+        return Place(group, value, None, False, _AT_LEAST if at_least else "")
     ratio = ratio_interval(mine, best, seed=group.seed)
+    if measure is CAPACITY and group.capacity_at_least:
+        return Place(group, value, ratio, False, _AT_LEAST)
     if measure is THROUGHPUT and group.client_bound and not leader.client_bound:
         return Place(group, value, ratio, False, "measured the load generator and may be capable of more")
     if ratio.low is None or ratio.high is None:
@@ -123,11 +134,16 @@ def _place(group: Group, value: float, leader: Group, measure: Measure, paired: 
     return Place(group, value, ratio, ratio.high >= 1 if measure.more_is_better else ratio.low <= 1)
 
 
+def nothing(found: list[Ranking]) -> str:
+    """Why there is no ranking at all."""
+    return "no search has an answer" if any(one.measure is CAPACITY for one in found) else "no trial is valid"
+
+
 def how_sure(found: list[Ranking]) -> str:
     """In words: on what these rankings, all of the same models, rest."""
     led = [one for one in found if one.leader is not None]
     if not led:
-        return "no trial is valid"
+        return nothing(found)
     if all(len(one.places) < 2 for one in led):
         return "there is no other model to compare it with"
     count = min(one.blocks for one in led)

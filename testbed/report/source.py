@@ -1,6 +1,5 @@
 """A results directory as it lies there, read for a report: whole, cut off, or with files missing."""
 
-import csv
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,8 +7,9 @@ from typing import Any
 
 import yaml
 
+from testbed import searches
 from testbed.errors import UserError
-from testbed.results import COLUMNS, TEXT_COLUMNS, known_of, row_of
+from testbed.results import COLUMNS, known_of, row_of, search_place
 from testbed.summary import summary
 
 Row = dict[str, Any]
@@ -98,8 +98,9 @@ def read(directory: Path) -> Results:
         if lacking and not manifest.get("by_hand"):
             problems.append(f"{name} is missing for {_some(lacking)}: no {what} of these")
     seed = manifest.get("seed")
-    found = summary(rows, seed if isinstance(seed, int) else 0)
-    return Results(directory, manifest, sweep, rows, found, _csv(directory / "capacity.csv"), tuple(problems))
+    searched = searches.read(directory)
+    found = summary(rows, seed if isinstance(seed, int) else 0, searched)
+    return Results(directory, manifest, sweep, rows, found, searched, tuple(problems))
 
 
 def _some(names: list[str]) -> str:
@@ -124,7 +125,8 @@ def _rows(directory: Path, manifest: dict[str, Any], problems: list[str]) -> lis
             problems.append(f"trials/{path.parent.name}/trial.json cannot be read")
             continue
         rows[path.parent.name] = row_of(record) | {"trial_id": path.parent.name}
-    lost = [row for row in _csv(directory / "trials.csv") if row["trial_id"] not in rows and row.get("verdict")]
+    listed = searches.read_csv(directory / "trials.csv")
+    lost = [row for row in listed if row["trial_id"] not in rows and row.get("verdict")]
     if lost:
         names = _some([row["trial_id"] for row in lost])
         problems.append(f"trial.json is missing for {names}: taken from trials.csv")
@@ -134,26 +136,5 @@ def _rows(directory: Path, manifest: dict[str, Any], problems: list[str]) -> lis
 
 
 def _complete(row: Row) -> Row:
-    return {name: row.get(name) for name in COLUMNS} | {"reasons": row.get("reasons") or ""}
-
-
-def _csv(path: Path) -> list[Row]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [{name: _value(name, text) for name, text in row.items()} for row in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return []
-
-
-def _value(name: str, text: str | None) -> Any:
-    if not text:
-        return None
-    if name in TEXT_COLUMNS:
-        return text
-    if text in ("True", "False"):
-        return text == "True"
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return int(number) if number.is_integer() and "." not in text else number
+    place = {} if "search_id" in row else search_place({"mode": None, **row})
+    return {name: row.get(name) for name in COLUMNS} | {"reasons": row.get("reasons") or ""} | place

@@ -90,7 +90,7 @@ def line(view: View, groups: list[Group], x: list[Any], quantity: Quantity, with
         "marker": {
             "color": drawn.colour,
             "size": 9,
-            "symbol": [drawn.symbol + ("-open" if group.client_bound else "") for group in groups],
+            "symbol": [drawn.symbol + ("-open" if _at_least(group, quantity) else "") for group in groups],
         },
         "customdata": limits,
         "hovertemplate": f"%{{customdata}}: %{{y:,}} {quantity.unit}<extra>{groups[0].series}, median</extra>",
@@ -160,6 +160,11 @@ def bars_words(view: View, drawn: bool = True) -> str:
             f"median with {percent(most_sure)} confidence at most."
         )
     return f"Points are medians of {trials_text} trials; bars are 95 % bootstrap intervals of the median."
+
+
+def _at_least(group: Group, quantity: Quantity) -> bool:
+    """Whether the generator was the limit, so that the server may be capable of more than the point says."""
+    return group.capacity_at_least if quantity.column == "capacity_rps" else group.client_bound
 
 
 def marks_words(view: View) -> str:

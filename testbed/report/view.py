@@ -18,7 +18,7 @@ from testbed.units import format_bytes, format_us
 
 OF_MODEL = ("model", "workers", "threads")
 LOAD_AXES = ("users", "rate_rps", "share")
-_OF_TRIAL = ("trial_id", "block", "canary", "status", "verdict", "reasons")
+_OF_TRIAL = ("trial_id", "search_id", "block", "canary", "status", "verdict", "reasons")
 # More selectors than values to choose with them help nobody.
 SPARSE = 2
 
@@ -112,12 +112,22 @@ class Group:
     @property
     def good(self) -> list[Row]:
         """The trials whose numbers mean what they say, without those that a redo replaced."""
-        return [row for row in counted(self.rows) if row["verdict"] != "invalid"]
+        return [row for row in counted(self.rows) if row["verdict"] != "invalid" and not row.get("not_answered")]
 
     @property
     def client_bound(self) -> bool:
         """Whether any trial measured the load generator instead of the server."""
         return any(row["verdict"] == "client-bound" for row in self.good)
+
+    @property
+    def capacity_at_least(self) -> bool:
+        """Whether in some search the generator was the limit, so that the server's capacity may be more."""
+        return any(row.get("capacity_client_bound") for row in self.good)
+
+    @property
+    def not_answered(self) -> list[str]:
+        """Why, of each search that has no answer."""
+        return [str(row["not_answered"]) for row in self.rows if row.get("not_answered")]
 
     def values(self, name: str) -> list[float]:
         return [float(row[name]) for row in self.good if row.get(name) is not None]
@@ -249,27 +259,28 @@ def _listed(sweep: dict[str, Any], section: str, name: str) -> list[Any]:
 
 
 def _found_rates(rows: list[Row], capacity: list[Row]) -> list[Row]:
-    """Of each search the last trial at the rate it found, and those at shares of it; rates become shares."""
-    found = {answer["trial_id"]: answer["rate_rps"] for answer in capacity}
-    used: dict[tuple[str, float], Row] = {}
+    """Of each search the last trial at the rate it found, and those at shares of it; rates become shares.
+
+    A search that found no rate that was sent (none held, or there is no answer) has a row without a measurement.
+    """
+    answers = {str(answer["trial_id"]): answer for answer in capacity}
+    at_found: dict[str, Row] = {}
+    at_share: dict[tuple[str, float], Row] = {}
     for row in rows:
-        head = str(row["trial_id"]).rpartition("-")[0]
-        if found.get(head) == 0:
-            # Not even the least rate held: that is an answer, what the last trial measured is none.
-            kept = {name: row.get(name) for name in (*CELL_FIELDS, *_OF_TRIAL)}
-            used[(head, 1.0)] = dict.fromkeys(row) | kept | {"capacity_rps": 0.0}
-    for row in rows:
-        head, _, tail = str(row["trial_id"]).rpartition("-")
-        if tail.startswith("at") and _is_number(tail[2:]):
-            used[(head, float(tail[2:]) / 100)] = row
-        elif head in found and row["rate_rps"] is not None and row["rate_rps"] == found[head]:
-            used[(head, 1.0)] = row | {"capacity_rps": found[head]}
+        name, share = str(row.get("search_id")), row.get("share")
+        answer = answers.get(name)
+        found = {} if answer is None else {column: answer[source] for column, source in _OF_ANSWER.items()}
+        if share is not None:
+            # At the whole of it the search has a row already, or gets this one: it was measured after the search.
+            at_share[(name, share)] = row | (found if share == 1 else {})
+        elif answer is not None and not answer["rate_rps"]:
+            kept = {column: row.get(column) for column in (*CELL_FIELDS, *_OF_TRIAL)}
+            at_found[name] = dict.fromkeys(row) | kept | found
+        elif answer is not None and row["rate_rps"] == answer["rate_rps"] and row["verdict"] != "invalid":
+            at_found[name] = row | found
+    used = {(name, 1.0): row for name, row in at_found.items()} | at_share
     return [row | {"share": share, "rate_rps": None} for (_, share), row in used.items()]
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+# What a report's row holds of the answer of its search.
+_OF_ANSWER = {"capacity_rps": "rate_rps", "capacity_client_bound": "client_bound", "not_answered": "reason"}

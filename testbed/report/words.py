@@ -5,11 +5,14 @@ from typing import Any
 
 from markupsafe import Markup
 
+from testbed import plan, searches
 from testbed.redo import is_redo
 from testbed.report import choice, cost, work
 from testbed.report.glossary import in_short
 from testbed.report.html import bullets, joined, swatch
+from testbed.report.ranking import nothing
 from testbed.report.view import View, axis_text, percent, size
+from testbed.schema import Sweep
 from testbed.statistics import CONFIDENCE, FEWEST_BLOCKS, NOISY_CV
 
 # More than these lines in sight are read by nobody.
@@ -191,6 +194,11 @@ def _trials(view: View) -> Markup:
         text += (
             f" {again} of them measured a disturbed trial again: of each two, the one counts that less was stolen from."
         )
+    if lacking := _searches_not_over(view):
+        text += (
+            f" {lacking} searches are not over: the sweep was cut off or is still running, and can be completed with "
+            "--resume."
+        )
     if view.left_out:
         text += f" {view.left_out} of them are steps of the searches and show only in the table of trials."
     return Markup("{}<ul>{}</ul>").format(text, Markup("").join(told))
@@ -198,9 +206,22 @@ def _trials(view: View) -> Markup:
 
 def planned_trials(view: View) -> int | None:
     """How many trials the sweep has; None for a search, and where it is not known."""
-    if view.results.by_hand or view.results.is_search or not view.results.sweep:
+    sweep = None if view.results.is_search else _planned(view)
+    return None if sweep is None else len(plan.trials(sweep))
+
+
+def _searches_not_over(view: View) -> int:
+    """How many searches of the plan have neither an answer nor a reason why there is none."""
+    sweep = _planned(view) if view.results.is_search else None
+    over = {answer["trial_id"] for answer in view.results.capacity}
+    return 0 if sweep is None else sum(one.trial_id not in over for one in plan.searches(sweep))
+
+
+def _planned(view: View) -> Sweep | None:
+    """The sweep as it was asked for; None where that is not known."""
+    if view.results.by_hand or not view.results.sweep:
         return None
-    from testbed import plan, sweepfile
+    from testbed import sweepfile
     from testbed.errors import UserError
     from testbed.fields import Machine
 
@@ -208,7 +229,7 @@ def planned_trials(view: View) -> int | None:
     known = Machine(host.get("cpus") or 1, host.get("memory_bytes") or 2**60)
     try:
         path = view.results.path / "sweep.yaml"
-        return len(plan.trials(sweepfile.load(path, known)))
+        return sweepfile.load(path, known)
     except UserError:
         return None
 
@@ -227,7 +248,7 @@ def can(view: View) -> list[str]:
         )
     none = sum(one.leader is None for one in rates)
     if none:
-        lines.append(f"In {none} of {len(rates)} conditions nothing: no trial is valid.")
+        lines.append(f"In {none} of {len(rates)} conditions nothing: {nothing(rates)}.")
     few = sum(not one.certain for one in rates)
     if few:
         lines.append(
@@ -257,7 +278,9 @@ def cannot(view: View) -> list[str]:
     lines = ["What holds on another machine, under other work, or with more users than here."]
     rows = [row for group in view.groups for row in group.good]
     most = max((len(group.good) for group in view.groups), default=0)
-    if not most:
+    if not most and view.results.is_search:
+        lines.append("Anything about a model: no search has an answer, for the reasons below.")
+    elif not most:
         lines.append("Anything about a model: every trial is invalid, for the reasons below.")
     elif most < FEWEST_BLOCKS:
         lines.append(
@@ -285,9 +308,6 @@ def cannot(view: View) -> list[str]:
 def _cautions(view: View) -> Markup:
     """Warnings, drift of the machine, and the trials that do not count, with reasons."""
     of_sweep = view.results.summary["warnings"]
-    if view.results.is_search:
-        # The steps of searches are at rates of their own: that few of them can be paired says nothing.
-        of_sweep = [line for line in of_sweep if "interval" not in line]
     warnings = [*view.results.problems, *drift(view), *of_sweep]
     shown, rest = warnings[:MOST_LINES], warnings[MOST_LINES:]
     parts = [Markup("<h3>Warnings and drift</h3>")]
@@ -295,6 +315,13 @@ def _cautions(view: View) -> Markup:
     if rest:
         parts.append(
             Markup("<details><summary>{} more warnings</summary>{}</details>").format(len(rest), bullets(rest))
+        )
+    if unanswered := searches.not_answered(view.results.capacity):
+        lines = [Markup("<code>{}</code>").format(line) for line in unanswered]
+        parts.append(
+            Markup("<details data-print{}><summary>Searches without an answer: {}</summary>{}</details>").format(
+                Markup(" open" if len(unanswered) <= MOST_LINES else ""), len(unanswered), bullets(lines)
+            )
         )
     for kind in ("invalid", "client-bound", "disturbed"):
         marked = [row for row in view.results.rows if row["verdict"] == kind or (kind == "disturbed" and row[kind])]

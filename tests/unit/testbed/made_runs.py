@@ -38,6 +38,7 @@ def record(trial: plan.Trial, **values: Any) -> dict[str, Any]:
         "canary": trial.canary,
         "reasons": ["because"],
     }
+    named |= {"search_id": trial.search_id, "step": trial.step}
     return {**asdict(trial.cell), **MEASURED, **named, **values}
 
 

@@ -160,7 +160,9 @@ def test_what_cannot_be_judged_does_not_pass(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["p99", "p98 > 1", "p99 >= 1.1", "p99 > -1", "p99 > 0", "", "p99 > 1.1 or so"])
 def test_what_is_no_condition_is_refused_with_what_is_allowed(text: str) -> None:
-    with pytest.raises(UserError, match="allowed: one of throughput, p50, p90, p99, cpu, memory, then > or <"):
+    with pytest.raises(
+        UserError, match="allowed: one of throughput, p50, p90, p99, cpu, memory, capacity, then > or <"
+    ):
         gate.parse(text)
 
 

@@ -1,6 +1,7 @@
 """`results` lists every run with what came of it; what is not ours is not listed, what is broken is said."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from rich.console import Console
 from testbed import listing, lock
 from testbed.errors import UserError
 from testbed.listing import Listed, list_runs
+from tests.made_results import make_search
 from tests.unit.testbed.made_runs import make_run
 
 
@@ -47,11 +49,18 @@ def test_the_run_that_holds_the_lock_is_running(tmp_path: Path) -> None:
     assert [one.state for one in list_runs(root, place)] == ["interrupted"]
 
 
-def test_a_search_is_complete_once_its_summary_is_there(tmp_path: Path) -> None:
-    path = make_run(tmp_path / "made-4", {"load": {"mode": "capacity", "slo": {"p99": "50ms"}}})
-    assert (listed(tmp_path)["made-4"].planned, listed(tmp_path)["made-4"].state) == (None, "interrupted")
+def test_a_search_is_complete_once_each_of_its_searches_is_over_whatever_its_summary_says(tmp_path: Path) -> None:
+    path = make_search(tmp_path / "made-4")
     (path / "summary.json").write_text("{}")
-    assert listed(tmp_path)["made-4"].state == "complete"
+    assert (listed(tmp_path)["made-4"].planned, listed(tmp_path)["made-4"].state) == (None, "complete")
+    whole = (path / "capacity.csv").read_text()
+    (path / "capacity.csv").write_text("\n".join(whole.splitlines()[:-1]) + "\n")
+    assert listed(tmp_path)["made-4"].state == "interrupted"
+    (path / "capacity.csv").unlink()
+    assert listed(tmp_path)["made-4"].state == "interrupted"
+    (path / "capacity.csv").write_text(whole)
+    shutil.rmtree(next((path / "trials").glob("*-at50")))
+    assert listed(tmp_path)["made-4"].state == "interrupted"
 
 
 def test_what_cannot_be_read_is_listed_as_such_and_hides_no_other(tmp_path: Path) -> None:

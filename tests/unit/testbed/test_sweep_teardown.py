@@ -11,7 +11,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from testbed import plan, sweep, sweepfile
+from testbed import course, plan, sweep, sweepfile
 from testbed.errors import Breakdown, EngineGone, UserError
 from testbed.results import write_json
 from tests.unit.testbed.made_runs import MACHINE, manifest, record
@@ -199,14 +199,14 @@ def test_a_terminal_that_is_gone_does_not_keep_the_containers(run: Bench, engine
 def test_a_finished_trial_stays_when_the_table_of_all_cannot_be_written(
     run: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = sweep.write_atomically
+    write = course.write_atomically
 
     def no_room(path: Path, text: str) -> None:
         if path.name == "trials.csv" and "002-b2" in text:
             raise full("trials.csv")
         write(path, text)
 
-    monkeypatch.setattr(sweep, "write_atomically", no_room)
+    monkeypatch.setattr(course, "write_atomically", no_room)
     failure, _ = run(finish)
     assert str(failure).startswith("the testbed failed: trials.csv: No space left on device; to go on")
     assert trials(tmp_path) == ["001-b1", "002-b2"]
