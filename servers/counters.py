@@ -2,9 +2,13 @@
 
 import errno
 import mmap
+import sys
 from typing import NamedTuple
 
 _CELL_BYTES = 8
+# Whether `cells[cell] += n` is one step to all threads of a process, so that it needs no lock of ours. It is under the
+# interpreter's own lock, which a thread hands on at calls and jumps backwards only: there is neither in it.
+ADDS_IN_ONE_STEP: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 class Totals(NamedTuple):
