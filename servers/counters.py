@@ -1,9 +1,14 @@
 """Counts that survive fork: one row of shared memory per process, written by that process alone."""
 
 import errno
+import sys
 from typing import NamedTuple
 
 from servers.ended import Ended
+
+# Whether `cells[cell] += n` is one step to all threads of a process, so that it needs no lock of ours. It is under the
+# interpreter's own lock, which a thread hands on at calls and jumps backwards only: there is neither in it.
+ADDS_IN_ONE_STEP: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 class Totals(NamedTuple):

@@ -13,7 +13,7 @@ from servers import logs, protocol
 from servers.children import Children
 from servers.config import Config
 from servers.connection import Connection, converse, discard_unread
-from servers.counters import Counters, Tenure
+from servers.counters import ADDS_IN_ONE_STEP, Counters, Tenure
 from servers.listener import TICK_S, set_nodelay, set_send_timeout
 from servers.report import report_line
 
@@ -183,8 +183,11 @@ class Server:
         connection.served_cell = self.counters.served_cell(row)
 
     def count_served(self, connection: Connection, requests: int) -> None:
-        with self._lock:
+        if ADDS_IN_ONE_STEP:
             self._cells[connection.served_cell] += requests
+        else:
+            with self._lock:
+                self._cells[connection.served_cell] += requests
 
     def count_error(self, connection: Connection) -> None:
         with self._lock:
