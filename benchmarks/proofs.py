@@ -264,7 +264,7 @@ def _finished(results: Path) -> dict[str, bytes]:
 
 
 def _searched(directory: Path) -> bool:
-    """Whether the search there has its answer, every step once, and the trial at the share; all of them in trials.csv."""
+    """Whether the search there has its answer, and trials.csv every step once and the trial at the share."""
     results, rows = results_in(directory)
     path = results / "capacity.csv"
     if not path.is_file():
