@@ -6,7 +6,8 @@
     repeatability ten repeats of one cell: the coefficient of variation of throughput
     calibration   a request costs the CPU time that was asked, beyond a bare echo, within 25 % in the median
     switches      the probe's context switches are those of the server's own getrusage, for every server
-    kill          a sweep killed at 20 random moments leaves nothing that is not removed, and is completed
+    kill          a sweep killed at 20 random moments, a search in every other one, leaves nothing that is not
+                  removed, keeps what was finished, and is completed
 
 About 20 minutes for all. Exit code 0 only when every claim held.
 """
@@ -223,7 +224,9 @@ def kill(directory: Path) -> bool:
     good = 0
     try:
         for number in range(20):
-            good += _killed_once(directory / f"kill-{number}", moments.uniform(1.0, 16.0), number)
+            # A search of 1 s windows takes about a minute: the later ones fall into any of its steps.
+            most_s = 40.0 if number % 2 else 16.0
+            good += _killed_once(directory / f"kill-{number}", moments.uniform(1.0, most_s), number)
         bystander.reload()
         CONSOLE.print(f"{good} of 20 completed; the bystander is {bystander.status}", highlight=False)
         return good == 20 and bystander.status == "running"
@@ -233,14 +236,17 @@ def kill(directory: Path) -> bool:
 
 def _killed_once(directory: Path, after_s: float, number: int) -> bool:
     directory.mkdir()
-    path = write_sweep(
-        directory,
-        name=f"kill-{number}",
-        models=["spmt", "mpst", "event-loop"],
-        workload={"sleep": "1ms"},
-        warmup="1s",
-        duration="1s",
-    )
+    searches = bool(number % 2)
+    plain = {"models": ["spmt", "mpst", "event-loop"], "workload": {"sleep": "1ms"}}
+    # The server's limit is low, so that the generator is not what a search finds.
+    search = {
+        "models": ["event-loop"],
+        "workload": {"spin": "2ms"},
+        "limits": {"cpus": 0.5},
+        "load": {"mode": "relative", "slo": {"p99": "200ms"}, "at": [0.5]},
+    }
+    about = search if searches else plain
+    path = write_sweep(directory, name=f"kill-{number}", warmup="1s", duration="1s", **about)
     results = directory / "results"
     process = subprocess.Popen(
         command("sweep", str(path), "--results", str(results)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -251,16 +257,38 @@ def _killed_once(directory: Path, after_s: float, number: int) -> bool:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     begun = [entry for entry in results.glob("*") if (entry / "manifest.json").exists()]
-    before = len(results_in(results)[1]) if begun else 0
+    finished = _finished(begun[0]) if begun else {}
     # Killed before there was anything to resume: the next sweep has to tidy up by itself.
     again = ("--resume", str(begun[0])) if begun else (str(path), "--results", str(directory / "second"))
     done = subprocess.run(command("sweep", *again), capture_output=True, text=True, check=False)
-    rows = results_in(results if begun else directory / "second")[1] if done.returncode == 0 else []
+    rows = results_in(results if begun else directory / "second")[1] if done.returncode == 0 or searches else []
     left = docker.from_env().containers.list(all=True, filters={"label": RUN_LABEL})
-    complete = len(rows) == 3 and not left
-    end = "completed" if complete else done.stderr.strip()
-    CONSOLE.print(f"killed after {after_s:4.1f} s with {before} of 3 trials done: {end}", highlight=False)
+    kept = not begun or finished.items() <= _finished(begun[0]).items()
+    whole = _searched(results if begun else directory / "second") if searches else len(rows) == 3
+    complete = whole and kept and not left
+    end = "completed" if complete else f"NOT COMPLETED (kept: {kept}, left: {len(left)}): {done.stderr.strip()}"
+    kind = "search" if searches else "sweep "
+    CONSOLE.print(f"{kind} killed after {after_s:4.1f} s with {len(finished)} trials done: {end}", highlight=False)
     return complete
+
+
+def _finished(results: Path) -> dict[str, bytes]:
+    """The records of all finished trials."""
+    return {path.parent.name: path.read_bytes() for path in results.glob("trials/*/trial.json")}
+
+
+def _searched(directory: Path) -> bool:
+    """Whether the search there has its answer, and trials.csv every step once and the trial at the share."""
+    results, rows = results_in(directory)
+    path = results / "capacity.csv"
+    if not path.is_file():
+        return False
+    with path.open() as file:
+        (answer,) = csv.DictReader(file)
+    steps = [int(row["step"]) for row in rows if row["step"]]
+    trials = int(answer["steps"]) + int(answer["invalid"])
+    shares = sum(bool(row["share"]) for row in rows)
+    return answer["answered"] == "True" and steps == list(range(1, trials + 1)) and shares == 1 == len(rows) - trials
 
 
 PROOFS: dict[str, Callable[[Path], bool]] = {

@@ -212,6 +212,33 @@ def test_a_killed_sweep_is_completed_by_resume_and_leaves_nothing(tmp_path: Path
         bystander.remove(force=True)
 
 
+def test_a_search_killed_in_one_of_its_steps_is_completed_and_its_finished_trials_stay(
+    tmp_path: Path, name: str
+) -> None:
+    # A work of 100 ms on half a CPU: the search ends within ten steps, whatever it finds.
+    load = {"mode": "relative", "slo": {"p99": "50ms"}, "at": [0.5]}
+    path = write_sweep(tmp_path, name, workload={"sleep": "100ms"}, load=load, duration="1s")
+    with terminal("sweep", path, "--results", tmp_path / "results") as shown:
+        shown.wait_for("001-b1-event-loop-0.5cpu-s02 window")
+        shown.process.kill()
+    results, _ = results_of(tmp_path / "results")
+    finished = {
+        entry: entry.read_bytes() for record in results.glob("trials/*/trial.json") for entry in record.parent.iterdir()
+    }
+    assert finished
+    done = orchestrate("sweep", "--resume", results)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {entry: entry.read_bytes() for entry in finished} == finished
+    _, rows = results_of(tmp_path / "results")
+    with (results / "capacity.csv").open() as file:
+        (answer,) = csv.DictReader(file)
+    # No rate holds 50 ms where each request waits for 100: that is an answer, of which there is no share.
+    assert (answer["answered"], float(answer["rate_rps"])) == ("True", 0.0)
+    assert [row["step"] for row in rows] == [str(n) for n in range(1, int(answer["steps"]) + 1)]
+    assert sorted(entry.name for entry in (results / "trials").iterdir()) == [row["trial_id"] for row in rows]
+    assert containers_of(name) == []
+
+
 def test_resume_on_another_machine_is_refused_with_the_fields_named(tmp_path: Path, name: str) -> None:
     done = orchestrate("sweep", write_sweep(tmp_path, name), "--results", tmp_path / "results")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.capacity import CONFIRMATIONS, LEAST_RATE_RPS, MOST_RATE_RPS, MOST_STEPS, PRECISION, Capacity, Search
+from testbed.capacity import (
+    CONFIRMATIONS,
+    LEAST_RATE_RPS,
+    MOST_INVALID,
+    MOST_INVALID_IN_A_ROW,
+    MOST_RATE_RPS,
+    MOST_STEPS,
+    PRECISION,
+    Capacity,
+    Search,
+)
 
 
 def search(holds: Callable[[float], bool], first_rps: float = 100.0) -> tuple[Capacity, list[float]]:
@@ -62,3 +72,67 @@ def test_noise_ends_within_the_most_steps_and_says_so_when_unconfirmed() -> None
     capacity, asked = search(lambda rate: noise.random() < 500 / (500 + rate))
     assert len(asked) <= MOST_STEPS
     assert capacity.confirmed == (len(asked) < MOST_STEPS)
+
+
+# --- trials that give no result: None ---
+
+
+def asked_for(gives: Callable[[int, float], bool | None]) -> tuple[Capacity, list[float]]:
+    """`gives` says of the n-th trial, from 0, and its rate: held, failed, or None for an invalid one."""
+    found = Search()
+    asked: list[float] = []
+    while (rate := found.next_rate()) is not None:
+        held = gives(len(asked), rate)
+        asked.append(rate)
+        if held is None:
+            found.record_invalid(rate, "the table was full")
+        else:
+            found.record(rate, held)
+    return found.found(), asked
+
+
+def test_invalid_trials_above_a_rate_are_no_capacity_below_it() -> None:
+    capacity, asked = asked_for(lambda _, rate: None if rate > 500 else True)
+    assert (capacity.answered, capacity.rate_rps, capacity.fails_at_rps, capacity.confirmed) == (
+        False,
+        None,
+        None,
+        False,
+    )
+    assert capacity.reason == "3 invalid trials in a row, the last at 1600 requests/s: the table was full"
+    assert asked == [100.0, 400.0, *[1600.0] * MOST_INVALID_IN_A_ROW]
+
+
+@pytest.mark.parametrize("wrong", range(10))
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_invalid_trial_anywhere_is_tried_again_and_changes_no_answer(wrong: int, times: int) -> None:
+    clean, asked_clean = asked_for(lambda _, rate: rate <= 740)
+    capacity, asked = asked_for(lambda n, rate: None if wrong <= n < wrong + times else rate <= 740)
+    assert capacity.invalid == times
+    assert (capacity.rate_rps, capacity.fails_at_rps, capacity.steps) == (
+        clean.rate_rps,
+        clean.fails_at_rps,
+        clean.steps,
+    )
+    assert asked[:wrong] + asked[wrong + times :] == asked_clean
+
+
+def test_a_search_whose_first_rate_cannot_be_measured_has_no_answer() -> None:
+    capacity, asked = asked_for(lambda *_: None)
+    assert not capacity.answered
+    assert asked == [100.0] * MOST_INVALID_IN_A_ROW
+    assert capacity.steps == 0
+
+
+def test_invalid_trials_that_come_and_go_end_the_search_too() -> None:
+    capacity, asked = asked_for(lambda n, rate: None if n % 3 else rate <= 740)
+    assert not capacity.answered
+    assert capacity.invalid == MOST_INVALID
+    assert len(asked) <= MOST_INVALID + MOST_STEPS
+
+
+def test_a_search_that_is_not_over_has_no_answer() -> None:
+    found = Search()
+    for held in (True, True, False):
+        found.record(found.next_rate() or 0.0, held)
+    assert found.found() == Capacity(None, None, 3, confirmed=False, reason="interrupted")

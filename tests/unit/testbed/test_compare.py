@@ -1,5 +1,6 @@
 """Runs are compared on equal cells, a difference is claimed only where it shows, and a gate fails only on that."""
 
+import csv
 import io
 import json
 from pathlib import Path
@@ -12,6 +13,8 @@ from testbed.compare import command, gate
 from testbed.compare.command import Pair, compare
 from testbed.compare.join import Comparison
 from testbed.errors import UserError
+from testbed.results import csv_text
+from tests.made_results import SEARCH, make_search
 from tests.unit.testbed.made_runs import make_run, manifest, steady
 
 
@@ -203,3 +206,69 @@ def test_one_directory_or_the_same_twice_is_refused(tmp_path: Path) -> None:
         compare([path, tmp_path / "x" / ".." / "first"], [], force=False)
     with pytest.raises(UserError, match=r"no results here, manifest.json is missing"):
         compare([path, tmp_path], [], force=False)
+
+
+# --- searches ---
+
+
+def searched(tmp_path: Path, *fail_if: str, **second: float) -> Pair:
+    first = make_search(tmp_path / "first", {"spst": 900.0})
+    other = make_search(tmp_path / "second", {"spst": 900.0, **second})
+    (pair,) = compare([first, other], [gate.parse(text) for text in fail_if], force=False)
+    return pair
+
+
+def capacities(pair: Pair) -> dict[tuple[str, float], Comparison]:
+    return {(cell.cell["model"], cell.cell["cpus"]): cell.comparisons[0] for cell in pair.joined.searches}
+
+
+def test_capacities_are_compared_and_steps_of_searches_join_nothing(tmp_path: Path) -> None:
+    pair = searched(tmp_path, "capacity < 0.9", spmt=900.0)
+    found = capacities(pair)
+    assert len(found) == 10
+    halved = found["spmt", 1.0]
+    assert halved.ratio is not None and halved.ratio.high is not None
+    assert halved.ratio.low < 0.5 < halved.ratio.high < 0.6  # type: ignore[operator]
+    assert halved.words() == "less in the second"
+    assert not found["spst", 0.5].shown
+    assert gate.worst(pair.gates) == 1
+    assert {cell.cell["share"] for cell in pair.joined.cells} == {0.5, 0.9}
+    assert {cell.cell["rate_rps"] for cell in pair.joined.cells} == {None}
+    assert {sum(cell.base_verdicts.values()) for cell in pair.joined.cells} == {SEARCH["repeat"]}
+    code, text = printed([tmp_path / "first", tmp_path / "second"], [], False, False, tmp_path / "page.html")
+    assert code == 0
+    assert "capacity: less in 2, no difference shown in 8 of 10 cells" in text
+    assert "ratio-1-capacity" in (tmp_path / "page.html").read_text()
+
+
+def test_a_bound_and_a_search_without_an_answer_have_no_ratio_and_pass_no_gate(tmp_path: Path) -> None:
+    searched(tmp_path)
+    path = tmp_path / "second" / "capacity.csv"
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        if row["model"] == "spmt":
+            row["client_bound"] = "True"
+        if row["model"] == "prefork":
+            row |= {"answered": "False", "reason": "3 invalid trials", "rate_rps": "", "fails_at_rps": ""}
+    path.write_text(csv_text(rows, rows[0]))
+    (pair,) = compare([tmp_path / "first", tmp_path / "second"], [gate.parse("capacity < 0.9")], force=False)
+    found = capacities(pair)
+    assert found["spmt", 1.0].words().startswith("the load generator was the limit in the second run: at least ")
+    assert found["prefork", 1.0].words() == "not answered in the second run: 3 invalid trials"
+    assert found["prefork", 1.0].other is None
+    assert gate.worst(pair.gates) == 3
+
+
+def test_a_gate_on_capacity_is_not_judged_where_nothing_was_searched(tmp_path: Path) -> None:
+    pair = compared(tmp_path, "capacity < 0.9")
+    assert gate.worst(pair.gates) == 3
+    assert pair.gates[0].lines(str) == ["not judged: capacity < 0.9: no cell in common has a capacity"]
+
+
+def test_another_objective_is_no_cell_in_common(tmp_path: Path) -> None:
+    searched(tmp_path)
+    path = tmp_path / "second" / "capacity.csv"
+    path.write_text(path.read_text().replace(",50000,", ",20000,"))
+    (pair,) = compare([tmp_path / "first", tmp_path / "second"], [], force=False)
+    assert pair.joined.searches == ()

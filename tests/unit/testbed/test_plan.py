@@ -75,6 +75,17 @@ def test_a_canary_opens_every_block_with_the_same_cell() -> None:
     assert len({trial.trial_id for trial in trials}) == len(trials)
 
 
+def test_the_canary_of_a_search_is_a_load_that_needs_no_rate() -> None:
+    """An open loop without a rate is refused by the generator: each canary would be invalid."""
+    text = "models: spst\nload: {mode: capacity, slo: {p99: 50ms}, arrivals: poisson}\norder: {canary: true}\n"
+    trials = plan.trials(sweep(text))
+    assert [(one.canary, one.cell.mode, one.cell.users, one.cell.arrivals) for one in trials] == [
+        (True, "closed", 8, "constant"),
+        (False, "capacity", trials[1].cell.users, "poisson"),
+    ]
+    assert plan.expected_trials(sweep(text)) == 1 + plan.EXPECTED_SEARCH_STEPS
+
+
 def test_pool_sizes_are_axes_only_of_models_that_have_a_pool() -> None:
     text = "models: [spst, mpmt, thread-pool]\nlimits: {cpus: [0.5, 2]}\npools: {threads: [4, 8]}\n"
     found = [(cell.model, cell.cpus, cell.workers, cell.threads) for cell in plan.cells(sweep(text))]

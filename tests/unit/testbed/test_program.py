@@ -81,3 +81,37 @@ def test_a_rate_is_sustained_only_when_everything_holds(values: dict[str, Any], 
     cell = plan.trials(sweep("{mode: open, rate: 100}"))[0].cell
     fine = {"achieved_over_offered": 1.0, "latency_p99_us": 9_000}
     assert holds(row(cell, **(fine | values)), SLO) == sustained
+
+
+def test_an_invalid_step_is_asked_for_again_under_a_name_of_its_own() -> None:
+    asked, answer = run(sweep("{mode: relative, slo: {p99: 50ms}, at: 0.5}"), 740, verdict="invalid", reasons="full")
+    assert answer is not None
+    assert not answer.capacity.answered
+    assert answer.capacity.reason == "3 invalid trials in a row, the last at 1600 requests/s: full"
+    assert [(trial.step, trial.cell.rate_rps) for trial in asked[-3:]] == [(3, 1600.0), (4, 1600.0), (5, 1600.0)]
+    assert len({trial.trial_id for trial in asked}) == len(asked)
+    shown = answer.row()
+    assert (shown["answered"], shown["rate_rps"], shown["confirmed"], shown["client_bound"]) == (
+        False,
+        None,
+        None,
+        None,
+    )
+
+
+def test_where_the_generator_was_not_the_limit_of_the_answer_it_is_not_said() -> None:
+    _, answer = run(sweep("{mode: capacity, slo: {p99: 50ms}}"), 740)
+    assert answer is not None
+    assert not answer.client_bound
+
+
+def test_trials_of_a_search_say_which_step_or_share_they_are() -> None:
+    asked, _ = run(sweep("{mode: relative, slo: {p99: 50ms}, at: [0.5, 0.57]}"), 740)
+    assert {trial.search_id for trial in asked} == {"001-b1-spmt-1cpu"}
+    steps, shares = asked[:-2], asked[-2:]
+    assert [trial.step for trial in steps] == list(range(1, len(steps) + 1))
+    assert {trial.cell.share for trial in steps} == {None}
+    assert [(trial.step, trial.cell.share, trial.trial_id[-5:]) for trial in shares] == [
+        (None, 0.5, "-at50"),
+        (None, 0.57, "-at57"),
+    ]

@@ -1,5 +1,6 @@
 """What is said about a sweep as a whole: intervals where there are blocks, invalid trials counted, not averaged."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from testbed import plan
@@ -63,3 +64,40 @@ def test_warnings_say_what_helps() -> None:
     assert any(line.endswith("set `repeat: 5` or more") for line in few)
     bound = summary([row(SPST, verdict="client-bound")], seed=1)["warnings"]
     assert any("measured the load generator" in line and "workers" in line for line in bound)
+
+
+def test_shares_pool_over_blocks_and_steps_of_searches_are_no_cells() -> None:
+    rows = []
+    for block, rate in enumerate((390.0, 400.0, 410.0, 405.0), 1):
+        for model, factor in ((SPST, 1.0), (SPMT, 1.5)):
+            cell = replace(model, mode="relative", rate_rps=rate * factor, share=0.5)
+            rows.append(row(cell, block=block, throughput_rps=rate * factor))
+            rows.append(row(replace(cell, rate_rps=100.0, share=None), block=block, step=1, verdict="not-saturated"))
+    found = summary(rows, seed=1)
+    assert [(cell["model"], cell["share"], cell["rate_rps"], cell["trials"]) for cell in found["cells"]] == [
+        ("spst", 0.5, None, 4),
+        ("spmt", 0.5, None, 4),
+    ]
+    assert found["cells"][0]["median"]["throughput_rps"]["low"] is not None
+    (comparison,) = found["comparisons"]
+    assert "spmt / spst = 1.5" in comparison["words"]
+
+
+def test_searches_have_their_median_over_the_answered_blocks_and_the_others_are_warned_of() -> None:
+    base = {"model": "spmt", "cpus": 1.0, "slo_p99_us": 50_000, "confirmed": True, "client_bound": False}
+    searched = [
+        {
+            **base,
+            "trial_id": str(block),
+            "block": block,
+            "answered": True,
+            "rate_rps": rate,
+            "fails_at_rps": rate * 1.07,
+        }
+        for block, rate in enumerate((700.0, 710.0, 720.0), 1)
+    ]
+    lost = {**base, "trial_id": "4", "block": 4, "answered": False, "reason": "full", "rate_rps": None}
+    found = summary([row(SPMT)], 1, [*searched, lost | {"confirmed": None, "client_bound": None}])
+    (one,) = found["searches"]
+    assert (one["answered"], one["not_answered"], one["capacity_rps"]["estimate"]) == (3, ["full"], 710.0)
+    assert found["warnings"][0].startswith("1 of 4 searches are not answered")

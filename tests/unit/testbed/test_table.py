@@ -68,6 +68,45 @@ def test_throttled_share_is_unknown_without_counters_and_zero_without_periods() 
     assert throttled_percent([{"periods": 10, "throttled_periods": 10}, {"periods": 30, "throttled_periods": 0}]) == 25
 
 
+def test_a_search_without_an_answer_is_shown_and_gives_no_number() -> None:
+    cell = replace(CELLS[0], mode="capacity")
+    lost = Capacity(None, None, 2, confirmed=False, invalid=3, reason="3 invalid trials in a row")
+    some = [
+        Answer(Trial("a", 1, cell), 50_000, Capacity(800.0, 860.0, 9, confirmed=True), client_bound=False),
+        Answer(Trial("b", 2, cell), 50_000, lost, client_bound=False),
+    ]
+    text = text_of(capacity_table("title", some))
+    assert "not answered in 1 of 2 blocks" in text
+    assert " 800 " in text
+    (line,) = [one for one in text_of(capacity_table("title", some[1:])).splitlines() if "prefork" in one]
+    assert line.split()[2:] == ["-", "-", "5", "not", "answered"]
+
+
+def test_the_blocks_of_a_share_are_one_line_with_the_median_of_their_rates() -> None:
+    sweep = parse(
+        "name: a\nmodels: [spst, spmt]\nrepeat: 3\nload: {mode: relative, slo: {p99: 50ms}, at: [0.5, 0.9]}\n",
+        Path("a.yaml"),
+        Machine(2, 2**33),
+    )
+    rows = [
+        row(replace(trial.cell, rate_rps=share * rate, share=share), block=trial.block, throughput_rps=share * rate)
+        for trial, rate in zip(plan.trials(sweep), (700.0, 710.0, 720.0, 730.0, 740.0, 750.0), strict=True)
+        for share in (0.9, 0.5)
+    ]
+    cells = plan.measured_cells(sweep, rows)
+    assert [(cell.model, cell.share, cell.rate_rps) for cell in cells] == [
+        ("spst", 0.5, None),
+        ("spst", 0.9, None),
+        ("spmt", 0.5, None),
+        ("spmt", 0.9, None),
+    ]
+    lines = [line for line in text_of(results_table("title", cells, rows)).splitlines() if "%" in line]
+    assert [line.split()[2] for line in lines] == ["50%", "90%", "50%", "90%"]
+    assert all("SSS" in line for line in lines)
+    mine = sorted(one["rate_rps"] for one in rows if one["model"] == "spst" and one["share"] == 0.5)
+    assert lines[0].split()[3] == f"{mine[1]:,.4g}"
+
+
 def test_a_capacity_says_when_it_is_the_generators_or_unconfirmed() -> None:
     cell = replace(CELLS[0], mode="capacity")
     answers = [
@@ -84,4 +123,5 @@ def test_a_capacity_says_when_it_is_the_generators_or_unconfirmed() -> None:
     (second,) = (line for line in lines if "900" in line)
     assert "860" in first
     assert "generator" not in first
+    assert "at least 900" in second
     assert "unconfirmed, generator-limited" in second
