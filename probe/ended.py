@@ -39,16 +39,16 @@ class NotKnown(Exception):
 class Slot:
     """Ended threads of one process; of the first slot, ended processes."""
 
-    begun: int
-    done: int
-    voluntary: int
-    involuntary: int
-    count: int
+    begun: int = 0
     pid: int = 0
     # By getrusage of the whole process when it last looked.
     all_voluntary: int = 0
     all_involuntary: int = 0
     all_at_ns: int = 0
+    voluntary: int = 0
+    involuntary: int = 0
+    count: int = 0
+    done: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,12 +91,23 @@ class Children:
 
         Returns those that did not end well, and every worker.
         """
+        ended = self._server.counters.ended
+        ended.begin_reaping()
+        try:
+            return self._reap()
+        finally:
+            ended.end_reaping()
+
+    def _reap(self) -> list[Death]:
         deaths: list[Death] = []
         while True:
-            ended = self._wait_for(-1, os.WNOHANG)
-            if ended is None:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
                 return deaths
-            pid, status = ended
+            if pid == 0:
+                return deaths
+            self._server.counters.ended.reaped(pid)
             row = self._rows.get(pid)
             if row is None:
                 continue
@@ -107,26 +118,12 @@ class Children:
                 deaths.append(Death(pid, describe(status)))
             self._end(pid)
 
-    def _wait_for(self, which: int, options: int) -> tuple[int, int] | None:
-        """One child that has ended, with its status, once its use is counted. None: there is none."""
-        # Nothing else is done in between: whoever reads these counts meanwhile has to wait.
-        ended = self._server.counters.ended
-        ended.begin_reaping()
-        try:
-            pid, status, used = os.wait4(which, options)
-            if pid:
-                ended.process(pid, used, self._rows.get(pid) if pid in self._tenures else None)
-        except ChildProcessError:
-            return None
-        finally:
-            ended.end_reaping()
-        return (pid, status) if pid else None
-
     def _end(self, pid: int) -> None:
         row = self._rows.pop(pid, None)
         if row is not None:
             if (tenure := self._tenures.pop(pid, None)) is not None:
                 tenure.end()
+                self._server.counters.ended.clear(row, pid)
             self._server.counters.release(row)
 
     def on_child_signal(self, *_: object) -> None:
@@ -143,9 +140,14 @@ class Children:
         if self._rows:
             logs.info(f"{len(self._rows)} processes did not stop: killed")
         self.send(signal.SIGKILL)
+        ended = self._server.counters.ended
+        ended.begin_reaping()
         for pid in list(self._rows):
-            self._wait_for(pid, 0)  # None: reaped by the code this handler interrupted, which counts it
+            with contextlib.suppress(ChildProcessError):  # reaped by the code this handler interrupted
+                os.waitpid(pid, 0)
+                ended.reaped(pid)
             self._end(pid)
+        ended.end_reaping()
 
     def wait(self) -> None:
         """Reap until no child is left."""
@@ -160,7 +162,7 @@ class Children:
 
 
 def describe(status: int) -> str:
-    """How a process ended that should not have: what ``wait4`` says in words, "" for exit code 0."""
+    """How a process ended that should not have: what ``waitpid`` says in words, "" for exit code 0."""
     if os.WIFSIGNALED(status):
         signum = os.WTERMSIG(status)
         try:

@@ -7,20 +7,22 @@ The memory is a memfd called ``threadmill-counters``. Whoever is the same user i
     slots of SLOT cells      0: processes that the first one has reaped
                              1 + ROW: ended threads of the process that counts in that row
 
-A slot begins with ``begun`` and ``done``: they differ while it is being written. Then come voluntary and involuntary
-context switches, how many have ended, the process whose threads they were (0 in slot 0), and what that process had
-used in all, by getrusage, when it last looked (voluntary, involuntary, CLOCK_MONOTONIC in ns): a thread may have to
-wait once more on its way out, for the interpreter's lock or the memory map's, which only the kernel's sum has. Then a
-reader that knows the threads alive has to take the greater of the two. The rest is a ring with
+A slot holds, in this order: ``begun``; the process whose threads they are (0 in slot 0); what that process had used in
+all, by getrusage, when it last looked (voluntary and involuntary context switches, CLOCK_MONOTONIC in ns); voluntary
+and involuntary switches of those that have ended; how many have; and ``done``, which differs from ``begun`` while the
+slot is being written. A thread may have to wait once more on its way out, for the interpreter's lock or the memory
+map's, which only the kernel's sum has: a reader that knows the threads alive takes the greater of the two.
+The rest is a ring with
 the last that have ended, each ``number << STAMP_BITS | milliseconds of CLOCK_MONOTONIC``: such a task may still be
 seen in /proc for a moment and is not to be counted a second time.
 """
 
-import _thread
 import mmap
 import os
-import time
-from resource import RUSAGE_SELF, RUSAGE_THREAD, getrusage, struct_rusage
+import struct
+from _thread import get_native_id
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, RUSAGE_THREAD, getrusage
+from time import monotonic_ns
 
 NAME = "threadmill-counters"
 MAGIC = int.from_bytes(b"thrdmill", "little")
@@ -33,8 +35,10 @@ _ALL_EVERY_NS = 5_000_000
 _HEADER = 16
 _CELL_BYTES = 8
 _SLOTS_USED = 2
-_BEGUN, _DONE, _VOLUNTARY, _INVOLUNTARY, _COUNT, _PID, _ALL_VOLUNTARY, _ALL_INVOLUNTARY, _ALL_AT, _RING = range(10)
+_BEGUN, _PID, _ALL_VOLUNTARY, _ALL_INVOLUNTARY, _ALL_AT, _VOLUNTARY, _INVOLUNTARY, _COUNT, _DONE, _RING = range(10)
 _RING_SIZE = SLOT - _RING
+# Voluntary to done. In one call: what is done for every connection has to be short.
+_put_end = struct.Struct("=4q").pack_into
 
 
 class Ended:
@@ -49,13 +53,19 @@ class Ended:
         self._cells[_SLOTS_USED] = 1
         self._cells[1] = LAYOUT
         self._cells[0] = MAGIC  # last: the header is whole
+        # Of this process's own slot, once it has one.
+        self._row = -1
+        self._at = self._end_at = self._begun = self._count = self._voluntary = self._involuntary = 0
+        self._look_at_ns = 0
 
     def first_process(self) -> None:
-        """Whose threads until now were those of the program it was before, such as a container's init."""
+        """Whose threads and children until now were those of the program it was before, such as a container's init."""
         whole, alone, at = getrusage(RUSAGE_SELF), getrusage(RUSAGE_THREAD), _slot(0)
         self._cells[at + _VOLUNTARY] = max(0, whole.ru_nvcsw - alone.ru_nvcsw)
         self._cells[at + _INVOLUNTARY] = max(0, whole.ru_nivcsw - alone.ru_nivcsw)
         self.has_threads(0, os.getpid())
+        self.begin_reaping()
+        self.end_reaping()
 
     def has_threads(self, row: int, pid: int) -> None:
         """The threads of this process will be counted in this row."""
@@ -65,19 +75,30 @@ class Ended:
 
     def this_thread(self, row: int) -> None:
         """Count what the calling thread, about to end, has used. The caller holds its process's lock."""
-        cells, at = self._cells, _slot(row)
-        cells[at + _BEGUN] += 1
-        now_ns = time.monotonic_ns()
-        used = getrusage(RUSAGE_THREAD)
-        cells[at + _RING + cells[at + _COUNT] % _RING_SIZE] = _stamped(_thread.get_native_id(), now_ns)
-        cells[at + _COUNT] += 1
-        cells[at + _VOLUNTARY] += used.ru_nvcsw
-        cells[at + _INVOLUNTARY] += used.ru_nivcsw
-        if now_ns - cells[at + _ALL_AT] >= _ALL_EVERY_NS:
-            used = getrusage(RUSAGE_SELF)
-            cells[at + _ALL_VOLUNTARY], cells[at + _ALL_INVOLUNTARY] = used.ru_nvcsw, used.ru_nivcsw
+        if row != self._row:
+            self._own(row)
+        cells, at, count = self._cells, self._at, self._count
+        cells[at + _BEGUN] = self._begun = begun = self._begun + 1
+        now_ns = monotonic_ns()
+        cells[at + _RING + count % _RING_SIZE] = get_native_id() << STAMP_BITS | now_ns // 1_000_000
+        if now_ns >= self._look_at_ns:
+            whole = getrusage(RUSAGE_SELF)
+            cells[at + _ALL_VOLUNTARY], cells[at + _ALL_INVOLUNTARY] = whole.ru_nvcsw, whole.ru_nivcsw
             cells[at + _ALL_AT] = now_ns
-        cells[at + _DONE] += 1
+            self._look_at_ns = now_ns + _ALL_EVERY_NS
+        used = getrusage(RUSAGE_THREAD)
+        self._voluntary += used.ru_nvcsw
+        self._involuntary += used.ru_nivcsw
+        self._count = count = count + 1
+        _put_end(cells, self._end_at, self._voluntary, self._involuntary, count, begun)
+
+    def _own(self, row: int) -> None:
+        """This process counts its threads in that row from now on, and nobody else does."""
+        cells, at = self._cells, _slot(row)
+        self._row, self._at, self._end_at = row, at, (at + _VOLUNTARY) * _CELL_BYTES
+        self._begun, self._count = cells[at + _DONE], cells[at + _COUNT]
+        self._voluntary, self._involuntary = cells[at + _VOLUNTARY], cells[at + _INVOLUNTARY]
+        self._look_at_ns = 0
 
     # Between these two a child that is no longer in /proc may not be counted yet. They nest: a handler of SIGCHLD may
     # be interrupted by another.
@@ -86,20 +107,23 @@ class Ended:
         self._cells[_HEADER + _BEGUN] += 1
 
     def end_reaping(self) -> None:
-        self._cells[_HEADER + _DONE] += 1
+        """Count what all reaped children have used: with their threads, and what they have reaped themselves."""
+        cells, used = self._cells, getrusage(RUSAGE_CHILDREN)
+        if used.ru_nvcsw + used.ru_nivcsw >= cells[_HEADER + _VOLUNTARY] + cells[_HEADER + _INVOLUNTARY]:
+            cells[_HEADER + _VOLUNTARY], cells[_HEADER + _INVOLUNTARY] = used.ru_nvcsw, used.ru_nivcsw
+        cells[_HEADER + _DONE] += 1
 
-    def process(self, pid: int, used: struct_rusage, row: int | None) -> None:
-        """Count a reaped process: with all its threads and what it has reaped itself, so the row's own go."""
-        cells, at = self._cells, _HEADER
-        cells[at + _RING + cells[at + _COUNT] % _RING_SIZE] = _stamped(pid, time.monotonic_ns())
-        cells[at + _COUNT] += 1
-        cells[at + _VOLUNTARY] += used.ru_nvcsw
-        cells[at + _INVOLUNTARY] += used.ru_nivcsw
-        if row is not None and 2 + row <= cells[_SLOTS_USED]:
-            at = _slot(row)
-            if cells[at + _PID] == pid:
-                for cell in range(at, at + _RING):  # what is in the ring soon is too old to matter
-                    cells[cell] = 0
+    def reaped(self, pid: int) -> None:
+        cells = self._cells
+        cells[_HEADER + _RING + cells[_HEADER + _COUNT] % _RING_SIZE] = pid << STAMP_BITS | monotonic_ns() // 1_000_000
+        cells[_HEADER + _COUNT] += 1
+
+    def clear(self, row: int, pid: int) -> None:
+        """The threads of this reaped process are in its own use."""
+        cells, at = self._cells, _slot(row)
+        if cells[at + _PID] == pid:
+            for cell in range(at, at + _RING):  # what is in the ring soon is too old to matter
+                cells[cell] = 0
 
 
 def _visible(size: int) -> mmap.mmap:
@@ -108,16 +132,11 @@ def _visible(size: int) -> mmap.mmap:
         descriptor = os.memfd_create(NAME)
     except OSError:
         return mmap.mmap(-1, size)
-    try:
-        os.ftruncate(descriptor, size)
-        return mmap.mmap(descriptor, size)  # keeps a descriptor of its own, by which it is found
-    finally:
-        os.close(descriptor)
+    os.ftruncate(descriptor, size)
+    # It stays open: the probe finds it by that. (mmap has a copy, but closing this one would leave a gap in the
+    # numbers, which makes a limit of descriptors mean one more than it says.)
+    return mmap.mmap(descriptor, size)
 
 
 def _slot(row: int) -> int:
     return _HEADER + (1 + row) * SLOT
-
-
-def _stamped(number: int, now_ns: int) -> int:
-    return number << STAMP_BITS | now_ns // 1_000_000

@@ -77,14 +77,20 @@ def test_a_reaped_worker_is_counted_once_with_its_threads_and_its_row_starts_ane
     counters.ended.has_threads(row, child.pid)
     counters.ended.this_thread(row)
     with reading(proc) as memory:
-        assert memory.counts() == (0, 0, 1)
+        before = memory.read()
+        assert before.counts == (0, 0, 1)
         counters.ended.begin_reaping()
         _, child.returncode, used = os.wait4(child.pid, 0)
-        counters.ended.process(child.pid, used, row)
+        counters.ended.reaped(child.pid)
+        counters.ended.clear(row, child.pid)
         counters.ended.end_reaping()
         found = memory.read()
     assert (found.counts, found.processes) == ((1, 0, 0), frozenset([child.pid]))
-    assert (found.slots[0].voluntary, found.slots[0].involuntary) == (used.ru_nvcsw, used.ru_nivcsw)
+    grown = (
+        found.slots[0].voluntary - before.slots[0].voluntary,
+        found.slots[0].involuntary - before.slots[0].involuntary,
+    )
+    assert grown == (used.ru_nvcsw, used.ru_nivcsw)
     assert found.of(child.pid) is None
 
 

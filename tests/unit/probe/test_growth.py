@@ -6,14 +6,14 @@ from probe.ended import Ended, NotKnown, Slot
 from probe.growth import OF_TASKS, Churn, Growth, Late, Use, difference, enough, levels, of_process, reasons, total
 from probe.processes import Sample, Task
 
-NONE_ENDED = Ended((Slot(0, 0, 0, 0, 0, 0), Slot(0, 0, 0, 0, 0, 1)))
+NONE_ENDED = Ended((Slot(), Slot(pid=1)))
 
 
 def ended(voluntary: int, involuntary: int, count: int, processes: int = 0) -> Ended:
     """Threads of process 1; `processes`: how many processes, with 1,000 and 100 switches each."""
     slots = (
-        Slot(processes, processes, 1000 * processes, 100 * processes, processes, 0),
-        Slot(count, count, voluntary, involuntary, count, 1),
+        Slot(voluntary=1000 * processes, involuntary=100 * processes, count=processes),
+        Slot(voluntary=voluntary, involuntary=involuntary, count=count, pid=1),
     )
     return Ended(slots)
 
@@ -43,7 +43,7 @@ def test_what_ended_tasks_did_counts_whether_or_not_they_were_ever_seen() -> Non
 def test_a_task_that_is_seen_though_it_has_given_its_use_is_not_counted_twice() -> None:
     tasks = {1: Task(10, 0, 0), 7: Task(50, 0, 0), 8: Task(70, 0, 0), 9: Task(5, 0, 0)}
     owners = {1: 1, 7: 1, 8: 8, 9: 9}
-    slots = (Slot(1, 1, 70, 0, 1, 0), Slot(1, 1, 50, 0, 1, 1))
+    slots = (Slot(voluntary=70, count=1), Slot(voluntary=50, count=1, pid=1))
     gone = Ended(slots, processes=frozenset({8}), threads=frozenset({7}))
     assert total(tasks, owners, gone).voluntary == 10 + 50 + 70 + 5
 
@@ -75,7 +75,9 @@ def test_a_sum_is_unknown_as_soon_as_one_task_is() -> None:
 
 
 def test_a_process_has_its_own_ended_threads_and_no_others() -> None:
-    gone = Ended((Slot(0, 0, 0, 0, 0, 0), Slot(2, 2, 30, 3, 2, 1), Slot(1, 1, 500, 50, 1, 6)))
+    gone = Ended(
+        (Slot(), Slot(voluntary=30, involuntary=3, count=2, pid=1), Slot(voluntary=500, involuntary=50, count=1, pid=6))
+    )
     tasks = {1: Task(10, 1, 0), 6: Task(20, 2, 0), 9: Task(7, 0, 0)}
     assert of_process(6, tasks, [6], gone).voluntary == 520
     assert of_process(9, tasks, [9], gone).voluntary == 7
@@ -103,7 +105,7 @@ def test_what_threads_did_on_their_way_out_is_in_the_kernels_sum_and_stays_known
 
     def voluntary(alive: dict[int, int], ended_so_far: int, whole: int) -> int | None:
         tasks = {tid: Task(count, 0, 0) for tid, count in alive.items()}
-        gone = Ended((Slot(0, 0, 0, 0, 0, 0), Slot(9, 9, ended_so_far, 0, 9, 1, whole, 0, 1)))
+        gone = Ended((Slot(), Slot(voluntary=ended_so_far, count=9, pid=1, all_voluntary=whole, all_at_ns=1)))
         return total(tasks, owners, late.corrected(tasks, owners, gone)).voluntary
 
     assert voluntary({1: 100, 5: 10}, 0, 0) == 110

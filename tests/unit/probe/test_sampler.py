@@ -61,7 +61,7 @@ class World:
         self.work("detail")
         pids = range(1, 1 + self.processes_now)
         tasks = {pid: Task(count, 0, None) for pid in pids}
-        use = total(tasks, {pid: pid for pid in pids}, Ended((Slot(0, 0, 0, 0, 0, 0),)))
+        use = total(tasks, {pid: pid for pid in pids}, Ended((Slot(),)))
         return Sample(frozenset((pid, 1) for pid in pids), len(tasks), count, 0, 0, tasks, use=use)
 
     def pss_bytes(self, may_go_on: Callable[[], bool]) -> int | None:

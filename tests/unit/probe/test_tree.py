@@ -22,7 +22,7 @@ def thread(pid: int, cpu_ns: int, voluntary: int, involuntary: int, state: str =
     return Thread(voluntary, involuntary, 0, pid, "python3", state, cpu_ns)
 
 
-NONE_ENDED = Ended((Slot(0, 0, 0, 0, 0, 0), Slot(0, 0, 0, 0, 0, 1)))
+NONE_ENDED = Ended((Slot(), Slot(pid=1)))
 
 
 def sample(tasks: dict[int, Thread], ticks: dict[int, int] | None = None, ended: Ended | None = NONE_ENDED) -> Sample:
@@ -76,7 +76,7 @@ def test_the_switches_of_threads_and_processes_that_ended_are_in_the_rates() -> 
     tree = Tree()
     tree.add(sample({1: thread(1, 0, 10, 1), 5: thread(1, 0, 100, 0), 9: thread(9, 0, 40, 0)}), 100.0, {})
     # Thread 5 ended with 120, process 9 with 50; 30 were of threads that no sample saw.
-    ended = Ended((Slot(1, 1, 50, 0, 1, 0), Slot(4, 4, 150, 0, 4, 1)))
+    ended = Ended((Slot(voluntary=50, count=1), Slot(voluntary=150, count=4, pid=1)))
     found = tree.add(sample({1: thread(1, 0, 11, 1)}, ended=ended), 101.0, {})
     assert found["processes"][0]["voluntary_per_s"] == 1 + 20 + 30
     assert found["voluntary_per_s"] == 1 + 20 + 30 + 10

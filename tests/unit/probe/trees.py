@@ -111,7 +111,7 @@ class KnownMemory(Memory):
 
 def _slot(gone: list[tuple[int, int]], pid: int) -> Slot:
     count = len(gone)
-    return Slot(count, count, sum(one[0] for one in gone), sum(one[1] for one in gone), count, pid)
+    return Slot(voluntary=sum(one[0] for one in gone), involuntary=sum(one[1] for one in gone), count=count, pid=pid)
 
 
 def add_process(
