@@ -14,7 +14,9 @@ try:
     from testbed import byhand, images, listing, machine, sweep, sweepfile
     from testbed.compare import command as compare_command
     from testbed.engine import Engine
-    from testbed.errors import UserError
+    from testbed.errors import Breakdown, UserError
+    from testbed.failures import describe as describe_failure
+    from testbed.interrupt import interruptible
     from testbed.lock import only_sweep
     from testbed.progress import plain
     from testbed.report import command as report_command
@@ -37,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
 
     build = commands.add_parser("build", help="build the images of these models (default: all) and of Locust")
     build.add_argument("models", nargs="*", metavar="MODEL")
+    build.add_argument("--force", action="store_true", help="also images that are there and of this code")
 
     up = commands.add_parser("up", help="start a server and Locust's web page, by hand")
     up.add_argument("models", nargs="+", metavar="MODEL")
@@ -108,7 +111,7 @@ def _checked_models(names: list[str]) -> list[str]:
 def _build(arguments: argparse.Namespace, console: Console) -> int:
     models = _checked_models(arguments.models)
     machine.require_docker()
-    images.build(models or None, plain(console))
+    images.build(models or None, plain(console), arguments.force)
     return 0
 
 
@@ -217,14 +220,25 @@ COMMANDS = {
 def main() -> int:
     arguments = _parser().parse_args()
     try:
-        return COMMANDS[arguments.command](arguments, _console())
+        with interruptible():
+            return COMMANDS[arguments.command](arguments, _console())
     except UserError as error:
-        for line in str(error).splitlines():
-            print(f"orchestrate.py: {line}", file=sys.stderr)
+        _tell(str(error))
         return sweep.EXIT_USAGE
     except KeyboardInterrupt:
-        print("orchestrate.py: interrupted", file=sys.stderr)
+        _tell("interrupted")
         return sweep.EXIT_INTERRUPTED
+    except Breakdown as error:
+        _tell(str(error))
+        return sweep.EXIT_BROKEN
+    except Exception as error:  # noqa: BLE001 - one line for whoever uses it; the traceback is where the line says
+        _tell(f"{arguments.command} failed: {describe_failure(error)}")
+        return sweep.EXIT_BROKEN
+
+
+def _tell(lines: str) -> None:
+    for line in lines.splitlines():
+        print(f"orchestrate.py: {line}", file=sys.stderr)
 
 
 if __name__ == "__main__":

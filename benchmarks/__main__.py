@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import Cell, Spread, Table, from_json, print_table, show
+from testbed.interrupt import interruptible
 from testbed.manifest import host, project
 from testbed.results import write_json
 
@@ -31,6 +32,7 @@ BENCHMARKS = (
     "held_connections",
     "network_path",
     "trial_overhead",
+    "counting_cost",
     "probe_cost",
     "watch_cost",
     "report_size",
@@ -132,4 +134,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with interruptible():
+        sys.exit(main())

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.common import Spread, Table, as_json, from_json, print_table, ratios
-from benchmarks.sweeping import Row, rows
+from benchmarks.sweeping import Row, is_valid, rows
 
 MODELS = ("spmt", "event-loop")
 
@@ -44,7 +44,7 @@ def measure(repeat: int = 5) -> dict[str, Any]:
 
 
 def _by_block(found: list[Row], model: str, path: str, column: str, shape: Callable[[str], float]) -> dict[str, float]:
-    mine = [row for row in found if row["model"] == model and row["network"] == path and row["verdict"] != "invalid"]
+    mine = [row for row in found if row["model"] == model and row["network"] == path and is_valid(row)]
     return {row["block"]: shape(row[column]) for row in mine if row[column]}
 
 

@@ -25,7 +25,7 @@ from benchmarks.common import Spread, Table, as_json, from_json, print_table
 
 ALLOWED_SHARE = 0.02
 LEAD_S = 1.0
-HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true")
+HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges=true")
 
 
 def docker(*arguments: str) -> str:

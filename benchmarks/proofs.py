@@ -4,6 +4,8 @@
     conservation  the server's own count is the clients' in 50 trials over all models
     recognition   a rigged client-bound and a rigged server-bound run are told apart, 10 times out of 10
     repeatability ten repeats of one cell: the coefficient of variation of throughput
+    calibration   a request costs the CPU time that was asked, beyond a bare echo, within 25 % in the median
+    switches      the probe's context switches are those of the server's own getrusage, for every server
     kill          a sweep killed at 20 random moments, a search in every other one, leaves nothing that is not
                   removed, keeps what was finished, and is completed
 
@@ -32,8 +34,12 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import calibration_proof, switches_proof
+from benchmarks.sweeping import finish
 from servers.models import MODELS
 from testbed.compose import RUN_LABEL, TRIAL_LABEL
+from testbed.interrupt import interruptible
+from testbed.sweep import EXIT_OK, EXIT_TRIALS_FAILED
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONSOLE = Console()
@@ -42,6 +48,10 @@ STALL_S = 1.4
 WINDOW_S = 30
 
 Row = dict[str, str]
+
+
+class NotTried(Exception):
+    """The claim could not be tried: the testbed failed, or a trial that it needs is not valid."""
 
 
 def command(*arguments: str) -> list[str]:
@@ -61,18 +71,13 @@ def results_in(directory: Path) -> tuple[Path, list[Row]]:
 
 
 def sweep(directory: Path, **fields: Any) -> tuple[Path, list[Row]]:
-    """Run a sweep to its end; its results directory and rows."""
+    """Run a sweep to its end; its results directory and rows, those of invalid trials among them. NotTried if it could
+    not be run."""
     results = directory / f"results-{fields['name']}"
     CONSOLE.print(f"sweep {fields['name']} ...", highlight=False)
-    done = subprocess.run(
-        command("sweep", str(write_sweep(directory, **fields)), "--results", str(results)),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if done.returncode not in (0, 1):
-        raise SystemExit(f"the sweep could not be run: {done.stderr.strip()}")
+    done = finish(command("sweep", str(write_sweep(directory, **fields)), "--results", str(results)))
+    if done.returncode not in (EXIT_OK, EXIT_TRIALS_FAILED):
+        raise NotTried(f"the sweep {fields['name']} could not be run: {done.stderr.strip()}")
     return results_in(results)
 
 
@@ -122,6 +127,8 @@ def _stalled(directory: Path, **fields: Any) -> tuple[Path, list[Row], float]:
     thread.start()
     results, rows = sweep(directory, **fields)
     thread.join(5)
+    if not stood or rows[0]["verdict"] == "invalid":
+        raise NotTried(f"the trial of {fields['name']} is not valid: {rows[0]['reasons'] or 'it was never stopped'}")
     return results, rows, stood[0]
 
 
@@ -196,10 +203,17 @@ def repeatability(directory: Path) -> bool:
         repeat=10,
     )
     rates = [float(row["throughput_rps"]) for row in rows if row["verdict"] != "invalid"]
+    if len(rates) < 2:
+        raise NotTried(f"{len(rates)} of {len(rows)} trials are valid")
     spread = statistics.stdev(rates) / statistics.fmean(rates)
     CONSOLE.print(f"throughput {', '.join(f'{rate:.0f}' for rate in rates)} per second", highlight=False)
     CONSOLE.print(f"coefficient of variation {spread:.1%}; verdicts {dict(Counter(row['verdict'] for row in rows))}")
     return len(rates) == 10
+
+
+def switches(directory: Path) -> bool:
+    """All servers, with persistent connections, 20 requests per connection, and one."""
+    return switches_proof.prove(directory, lambda line: CONSOLE.print(line, highlight=False))
 
 
 def kill(directory: Path) -> bool:
@@ -282,6 +296,8 @@ PROOFS: dict[str, Callable[[Path], bool]] = {
     "conservation": conservation,
     "recognition": recognition,
     "repeatability": repeatability,
+    "calibration": lambda _: calibration_proof.holds(),
+    "switches": switches,
     "kill": kill,
 }
 
@@ -296,7 +312,12 @@ def main() -> int:
     try:
         for name in names:
             CONSOLE.rule(name)
-            held[name] = PROOFS[name](directory)
+            try:
+                held[name] = PROOFS[name](directory)
+            except NotTried as reason:
+                # The other claims stand for themselves.
+                CONSOLE.print(f"not tried: {reason}", markup=False, highlight=False)
+                held[name] = False
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     CONSOLE.rule("claims")
@@ -306,4 +327,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with interruptible():
+        sys.exit(main())

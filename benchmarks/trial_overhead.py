@@ -11,7 +11,7 @@ import argparse
 from typing import Any
 
 from benchmarks.common import Spread, Table, as_json, from_json, print_table
-from benchmarks.sweeping import rows
+from benchmarks.sweeping import is_valid, rows
 from servers.models import MODELS
 
 
@@ -25,9 +25,12 @@ def measure(repeat: int = 2) -> dict[str, Any]:
         duration="1s",
         repeat=repeat,
     )
-    values = {model: [float(row["overhead_s"]) for row in found if row["model"] == model] for model in MODELS}
+    valid = [row for row in found if is_valid(row)]
+    values = {model: [float(row["overhead_s"]) for row in valid if row["model"] == model] for model in MODELS}
     everything = [value for of_model in values.values() for value in of_model]
-    lines = [(name, len(these), Spread.of(these)) for name, these in {**values, "all": everything}.items()]
+    lines = [
+        (name, len(these), Spread.of(these) if these else None) for name, these in {**values, "all": everything}.items()
+    ]
     command = f"python -m benchmarks.trial_overhead --repeat {repeat}"
     columns = ("model", "trials", "overhead (s)")
     return as_json(Table("trial_overhead", command, "median and range", columns, tuple(lines)))

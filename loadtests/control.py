@@ -16,8 +16,9 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_RUNNING, STATE_SPAWNING, MasterRunner
 
-from loadtests import options, results
-from loadtests.messages import FINAL, LIVE, RUN, RunOrder
+from loadtests import machine, options, results
+from loadtests.holders import OPENING_AT_ONCE, longest_opening_s
+from loadtests.messages import FINAL, HELD, HOLD, LIVE, RUN, HoldOrder, RunOrder
 from loadtests.options import Options
 from loadtests.samples import Samples
 
@@ -28,11 +29,16 @@ FINALS_TIMEOUT_S = 10.0
 READY_TIMEOUT_S = 5.0
 STOP_MARGIN_S = 0.05
 LEAD_S = 0.25
-"""In an open loop, and with idle holders, users come up and connections are made before the first request."""
-HOLDERS_PER_S = 2000.0
-"""Idle holders that are surely opened in a second by all workers, unless the server is what takes longer."""
+"""In an open loop users come up and connections are made before the first request."""
+HOLDING_MARGIN_S = 2.0
+"""How much later than it has to a worker may say that its idle holders are there."""
 ABANDONED_AFTER_S = 30.0
 """A trial whose window closed this long ago has lost whoever drives it: the load must not go on for ever."""
+
+
+def share_of(total: int, index: int, workers: int) -> int:
+    """One worker's share of a whole number; the shares add up to it."""
+    return total // workers + (index < total % workers)
 
 
 class StartRefusedError(Exception):
@@ -90,7 +96,10 @@ class Control:
         self._live: dict[str, dict[str, Any]] = {}
         self._started = Event()
         self._stop_greenlet: gevent.Greenlet | None = None
+        self._hold_id = ""
+        self._has_held: set[str] = set()
         runner.register_message(FINAL, self._on_final)
+        runner.register_message(HELD, self._on_held)
         environment.events.test_start.add_listener(self._on_test_start)  # type: ignore[no-untyped-call]
         environment.events.test_stopping.add_listener(self._on_test_stopping)  # type: ignore[no-untyped-call]
         environment.events.worker_report.add_listener(self._on_worker_report)  # type: ignore[no-untyped-call]
@@ -117,10 +126,10 @@ class Control:
             self._make_room(wanted)
             self._wait_for_workers()
             workers = len(self.runner.clients.ready)
-            if wanted.open_loop and users < workers:
-                raise StartRefusedError(
-                    f"{users} users for {workers} workers: mode open shares the rate equally, so each worker needs one"
-                )
+            if refusal := options.too_few_users(wanted, users, workers):
+                raise StartRefusedError(refusal)
+            if wanted.idle_holders:
+                self._open_holders(wanted)
         except BaseException:
             self._next = None
             raise
@@ -142,11 +151,46 @@ class Control:
     def confirm_started(self, timeout_s: float) -> bool:
         """Whether the claimed run has started; gives the claim back if it has not."""
         started = self._started.wait(timeout_s)
+        if not started:
+            self.give_back()
         self._next = None
         return bool(started)
 
     def give_back(self) -> None:
+        if self._next is not None and self._next.idle_holders:
+            self._order_holders(self._next, wanted=0)
         self._next = None
+
+    # Idle holders
+
+    def _open_holders(self, wanted: Options) -> None:
+        """Have them all there before anything begins. As many as the server holds: the result says how many."""
+        asked = self._order_holders(wanted, wanted.idle_holders)
+        ends_at = time.monotonic() + longest_opening_s(wanted.idle_holders) + HOLDING_MARGIN_S
+        while asked & self._alive() - self._has_held and time.monotonic() < ends_at:
+            gevent.sleep(0.01)
+
+    def _order_holders(self, options: Options, wanted: int) -> set[str]:
+        """Tell each worker its share; the ids of those that have been told."""
+        self._hold_id = uuid4().hex
+        self._has_held = set()
+        host, port = self.targets[options.target]
+        workers = sorted(client.id for client in self.runner.clients.ready)
+        for index, worker in enumerate(workers):
+            at_once = max(4, OPENING_AT_ONCE // len(workers))
+            order = HoldOrder(self._hold_id, host, port, share_of(wanted, index, len(workers)), at_once)
+            self.runner.send_message(HOLD, order.to_wire(), worker)
+        return set(workers)
+
+    @property
+    def held(self) -> int | None:
+        """Idle holders held now in the run under way, as last reported; None until each worker has said."""
+        counts = [self._live.get(worker, {}).get("idle_holders") for worker in self.run.workers] if self.run else [None]
+        return None if None in counts else sum(count for count in counts if count is not None)
+
+    def _on_held(self, msg: Any, **_: Any) -> None:
+        if msg.data["hold"] == self._hold_id:
+            self._has_held.add(msg.node_id)
 
     def _wait_for_workers(self) -> None:
         needed = max(1, len(self.run.workers - self.run.lost) if self.run else 1)
@@ -174,7 +218,7 @@ class Control:
         parsed_options = self.environment.parsed_options
         wanted = self._next or options.parse(vars(parsed_options), list(self.targets))
         now = time.time()
-        lead_s = LEAD_S + wanted.idle_holders / HOLDERS_PER_S if wanted.open_loop or wanted.idle_holders else 0.0
+        lead_s = LEAD_S if wanted.open_loop else 0.0
         begins_unix = now + lead_s
         opens_unix = begins_unix + wanted.warmup_s
         closes_unix = opens_unix + wanted.window_s if wanted.window_s else None
@@ -301,6 +345,8 @@ class Control:
             workers_expected=len(run.workers),
             replies_to_checks=run.replies_to_checks,
         )
+        # Whoever collects it later may do so elsewhere, or after a new kernel.
+        content["host"] = machine.facts()
         path = self._path(run)
         # fsync blocks: in a thread, so that the master keeps answering.
         pool = gevent.get_hub().threadpool

@@ -1,53 +1,294 @@
-"""Idle holders: silent connections that cost the server whatever a connection costs it, and are no users."""
+"""Idle holders: connections that get one line echoed when they are opened, which shows that the server serves them, and
+are silent from then on. They cost the server whatever a connection costs it, and are no users.
+
+All holders of a process wait in one epoll, without a greenlet each: ten thousand that are silent cost it nothing. A
+server that cannot hold them is not asked for ever. A holder is tried `TRIES` times, nobody is tried any more once so
+many in a row have failed or nothing has gone forward for `STALL_S`, and one that the server drops is opened again
+`REOPENINGS` times.
+"""
 
 from __future__ import annotations
 
-import gevent
-from gevent.lock import BoundedSemaphore
-from gevent.pool import Group
+import os
+import socket
+from collections import Counter, deque
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any
 
-from loadtests.client import Address, EchoClient, EchoError
+import gevent
+from gevent.event import Event
+from gevent.monkey import get_original
+from gevent.socket import wait_read
+
+from loadtests.client import (
+    Address,
+    BadEchoError,
+    ConnectError,
+    EchoError,
+    RefusedError,
+    ResetError,
+    SilenceError,
+    is_answered,
+)
 
 OPENING_AT_ONCE = 64
-"""Connections under way at a time: more would overflow the server's backlog, which costs a second each."""
+"""Connections under way at a time, over all workers: more would overflow the server's backlog, which costs a second
+each."""
 
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
+TRIES = 3
+REOPENINGS = 5
+PAUSE_S = 0.2
+"""Before another try."""
+FAILURES_IN_A_ROW = 4 * OPENING_AT_ONCE
+STALL_S = 3.0
+"""A connection that came just when the backlog was full is tried again by the kernel after one second."""
+
+LINE = b"holder\n"
+
+_epoll = get_original("select", "epoll")
+_socket = get_original("socket", "socket")
+_READABLE, _WRITABLE = 1, 4
+"""EPOLLIN and EPOLLOUT; gevent takes epoll and its constants out of the module `select`."""
+_MOST_EVENTS = 256
+
+
+def longest_opening_s(wanted: int) -> float:
+    """What opening so many may take at most, at a server that goes on taking them however slowly."""
+    return 10.0 + wanted / 250
+
+
+class _Holder:
+    """One holder's connection, if it has one."""
+
+    __slots__ = ("asked", "connecting", "received", "reopenings", "socket", "tries")
+
+    def __init__(self) -> None:
+        self.socket: Any = None
+        self.connecting = False
+        self.asked = False
+        """Its line is sent and not answered."""
+        self.received = b""
+        self.tries = 0
+        self.reopenings = 0
 
 
 class Holders:
-    """`wanted` connections, opened in the background and opened again when the server drops them."""
+    """`wanted` connections, opened in the background, `at_once` at a time."""
 
-    def __init__(self, address: Address | None, wanted: int) -> None:
+    def __init__(self, address: Address | None, wanted: int, at_once: int = OPENING_AT_ONCE) -> None:
         self.wanted = wanted
-        self.held = 0
+        self.opened = 0
+        """How many were held when the opening was over."""
         self.dropped = 0
         """Times a held connection ended although nobody here closed it."""
-        self._opening = BoundedSemaphore(OPENING_AT_ONCE)
-        self._holders = Group()
-        if address is not None:
-            for _ in range(wanted):
-                self._holders.spawn(self._hold, address)
+        self.echoes = 0
+        """Lines the server has echoed."""
+        self.unanswered = 0
+        """Lines sent whose echo never came: the server may have counted each, or not."""
+        self.failures: Counter[str] = Counter()
+        """Tries that did not end in an echo, by the name of what was wrong."""
+        self.said = ""
+        """What the first failure of the most telling kind said."""
+        self.settled = Event()
+        """All are held, or those that are not have been given up."""
+        self._address = address
+        self._at_once = at_once
+        self._fresh = wanted if address is not None else 0
+        self._again: deque[tuple[float, _Holder]] = deque()
+        self._under_way: dict[int, _Holder] = {}
+        self._held: dict[int, _Holder] = {}
+        self._unbroken: set[_Holder] = set()
+        self._in_a_row = 0
+        self._most = 0
+        self._forward_at = perf_counter()
+        self._gives_up_at = perf_counter() + longest_opening_s(wanted)
+        self._poller: Any = None
+        self._keeper: gevent.Greenlet | None = None
+        if self._fresh:
+            self._poller = _epoll()
+            self._keeper = gevent.spawn(self._keep)
+        else:
+            if wanted:
+                self.failures[ConnectError.kind] += wanted
+                self.said = "unknown host"
+            self.settled.set()
 
-    def _hold(self, address: Address) -> None:
-        pause_s = _FIRST_PAUSE_S
-        while True:
-            client = EchoClient(address, _LONGEST_PAUSE_S)
-            try:
-                with self._opening:
-                    client.connect()
-                self.held += 1
-                try:
-                    client.wait_for_end()
-                finally:
-                    self.held -= 1
-                self.dropped += 1
-                pause_s = _FIRST_PAUSE_S
-            except EchoError:
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-            finally:
-                client.close()
-            gevent.sleep(pause_s)
+    @property
+    def held(self) -> int:
+        return len(self._held)
+
+    @property
+    def unbroken(self) -> int:
+        """Of those that were held at `mark`, how many have been ever since."""
+        return len(self._unbroken)
+
+    def mark(self) -> None:
+        """The window opens: from now on a connection counts that is not broken."""
+        self._unbroken = set(self._held.values())
 
     def close(self) -> None:
         """Close them all, which is not dropping them; harmless when they are closed."""
-        self._holders.kill(block=True)
+        if self._keeper is not None:
+            self._keeper.kill(block=True)
+            self._keeper = None
+        self._settle()
+        for holder in [*self._under_way.values(), *self._held.values()]:
+            self.unanswered += holder.asked
+            holder.socket.close()
+        self._under_way.clear()
+        self._held.clear()
+        if self._poller is not None:
+            self._poller.close()
+            self._poller = None
+
+    # The greenlet
+
+    def _keep(self) -> None:
+        while True:
+            self._open_more(perf_counter())
+            if not (self._under_way or self._again or self._fresh):
+                self._settle()
+            self._wait()
+            for descriptor, _events in self._poller.poll(0, _MOST_EVENTS):
+                if descriptor in self._held:
+                    self._drop(descriptor)
+                elif descriptor in self._under_way:
+                    self._go_on(descriptor, self._under_way[descriptor])
+            now = perf_counter()
+            stalled = now > self._forward_at + STALL_S or now > self._gives_up_at
+            if (self._under_way or self._again or self._fresh) and (stalled or self._in_a_row >= FAILURES_IN_A_ROW):
+                self._give_up(stalled)
+
+    def _settle(self) -> None:
+        if not self.settled.is_set():
+            self.opened = self.held
+            self.settled.set()
+
+    def _wait(self) -> None:
+        """Until a connection has something to tell, or it is time to look for those that have not."""
+        if not (self._under_way or self._again or self._fresh):
+            wait_read(self._poller.fileno())
+            return
+        now = perf_counter()
+        until = min(self._forward_at + STALL_S, self._gives_up_at)
+        if self._again and len(self._under_way) < self._at_once:
+            until = min(until, self._again[0][0])
+        try:
+            wait_read(self._poller.fileno(), timeout=max(0.0, until - now) + 0.001, timeout_exc=TimeoutError())
+        except TimeoutError:
+            return
+
+    def _waiting(self, now: float) -> Iterator[_Holder]:
+        """Who may be opened now, those first who have never been."""
+        while len(self._under_way) < self._at_once:
+            if self._fresh:
+                self._fresh -= 1
+                yield _Holder()
+            elif self._again and self._again[0][0] <= now:
+                yield self._again.popleft()[1]
+            else:
+                return
+
+    def _open_more(self, now: float) -> None:
+        assert self._address is not None
+        for holder in self._waiting(now):
+            holder.tries += 1
+            holder.received, holder.asked = b"", False
+            try:
+                holder.socket = _socket(self._address.family, socket.SOCK_STREAM)
+            except OSError as error:
+                self._failed(holder, ConnectError(error.strerror or str(error)))
+                return
+            holder.socket.setblocking(False)
+            holder.connecting = True
+            self._under_way[holder.socket.fileno()] = holder
+            self._poller.register(holder.socket.fileno(), _WRITABLE)
+            try:
+                holder.socket.connect(self._address.sockaddr)
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                self._failed(holder, ConnectError(error.strerror or str(error)))
+
+    def _go_on(self, descriptor: int, holder: _Holder) -> None:
+        try:
+            if holder.connecting:
+                if error := holder.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                    raise ConnectError(os.strerror(error))
+                holder.connecting = False
+                self._poller.modify(descriptor, _READABLE)
+                holder.asked = True
+                holder.socket.send(LINE)
+                return
+            received = holder.socket.recv(4096)
+            holder.received += received
+            # At the end of the stream nothing more can come to what has arrived.
+            if not is_answered(LINE, holder.received if received else b""):
+                return
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._failed(holder, ResetError(error.strerror or str(error)))
+            return
+        except EchoError as error:
+            self._failed(holder, error)
+            return
+        holder.asked = False
+        del self._under_way[descriptor]
+        self._held[descriptor] = holder
+        self.echoes += 1
+        self._in_a_row = 0
+        holder.tries = 0
+        # One more than ever: where each that comes costs another its place, nothing goes forward.
+        if self.held > self._most:
+            self._most, self._forward_at = self.held, perf_counter()
+
+    # What goes wrong
+
+    def _failed(self, holder: _Holder, error: EchoError) -> None:
+        self.failures[error.kind] += 1
+        self._in_a_row += 1
+        if error.detail and (not self.said or error.kind == RefusedError.kind):
+            self.said = error.detail
+        # Who answers with an error serves nothing; a wrong answer may count as one.
+        self.unanswered += holder.asked and (not error.answered or error.kind == BadEchoError.kind)
+        self._forget(holder, self._under_way)
+        if holder.tries < TRIES:
+            self._again.append((perf_counter() + PAUSE_S, holder))
+
+    def _drop(self, descriptor: int) -> None:
+        """A held connection has something to read although nothing was asked: its end, or a word before it."""
+        holder = self._held[descriptor]
+        self._forget(holder, self._held)
+        self._unbroken.discard(holder)
+        self.dropped += 1
+        if self.settled.is_set() and self.opened < self.wanted:
+            return
+        if holder.reopenings < REOPENINGS:
+            holder.reopenings += 1
+            now = perf_counter()
+            if self.settled.is_set():
+                self._most, self._forward_at = self.held, now
+                self._gives_up_at = now + longest_opening_s(self.wanted)
+            self._again.append((now + PAUSE_S, holder))
+
+    def _forget(self, holder: _Holder, place: dict[int, _Holder]) -> None:
+        if holder.socket is not None:
+            place.pop(holder.socket.fileno(), None)
+            # Taken out of the epoll by being closed.
+            holder.socket.close()
+            holder.socket, holder.asked = None, False
+
+    def _give_up(self, stalled: bool) -> None:
+        """Nobody is tried any more. Who is under way has had its time only if nothing went forward."""
+        for holder in list(self._under_way.values()):
+            if stalled:
+                holder.tries = TRIES
+                self._failed(holder, ConnectError("no answer") if holder.connecting else SilenceError())
+            else:
+                self.unanswered += holder.asked
+                self._forget(holder, self._under_way)
+        self._again.clear()
+        self._fresh = 0
+        self._settle()

@@ -12,8 +12,28 @@ RUN = "threadmill_run"
 LIVE = "threadmill"
 """Name under which a worker adds its own state to Locust's regular reports."""
 
+HOLD = "threadmill_hold"
+"""Type of the message with which the master has a worker open idle holders before a run (HoldOrder)."""
+
+HELD = "threadmill_held"
+"""Type of the message with which a worker says that its holders are there, or that it has given up on some."""
+
 FINAL = "threadmill_final"
 """Type of the message with which a worker reports a run that is over."""
+
+
+@dataclass(frozen=True)
+class HoldOrder:
+    """One worker's idle holders for the run that is about to start. `wanted` 0 closes those of a run that did not."""
+
+    id: str
+    host: str
+    port: int
+    wanted: int
+    at_once: int
+
+    def to_wire(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -29,7 +49,7 @@ class RunOrder:
     closes_unix: float | None
     """None: the window closes when the run is stopped."""
     workers: tuple[str, ...]
-    """Ids of those that take part, in the order in which they share slots and idle holders."""
+    """Ids of those that take part, in the order in which they share slots."""
 
     def to_wire(self) -> dict[str, Any]:
         return asdict(self)

@@ -83,7 +83,12 @@ def _flag(name: str, explanation: str) -> Field:
     return Field(name, False, explanation, "true or false", read)
 
 
+MOST_WORK_US = 10_000_000
+MOST_UNITS = 100_000_000
+"""The bounds of the protocol's !spin and !hash."""
+
 MOST_REQUESTS_PER_CONNECTION = 1_000_000
+MOST_USERS = 100_000
 
 
 def _connection(text: str) -> str:
@@ -118,8 +123,10 @@ FIELDS: tuple[Field, ...] = (
     _flag("precise", "open, fast: spin before each start, on a core of its own"),
     _whole("idle_holders", 0, 0, 10_000, "silent connections held beside the users"),
     _whole("sleep_us", 0, 0, 10_000_000, "microseconds the server sleeps per request"),
-    _whole("spin_units", 0, 0, 10_000_000, "work the server computes per request"),
-    _whole("hash_rounds", 0, 0, 10_000_000, "work that lets the server's other threads run"),
+    _whole("spin_us", 0, 0, MOST_WORK_US, "CPU time per request, holding Python's lock"),
+    _whole("hash_us", 0, 0, MOST_WORK_US, "CPU time per request, without the lock"),
+    _whole("spin_units", 0, 0, MOST_UNITS, "the same in the server's units, in place of spin_us", on_form=False),
+    _whole("hash_rounds", 0, 0, MOST_UNITS, "the same in the server's rounds, in place of hash_us", on_form=False),
     _number("warmup_s", 0.0, 0, 86_400, "seconds at the start, not measured"),
     _number("window_s", 0.0, 0, 86_400, "seconds measured, then it stops; 0: until Stop"),
     _number("reply_timeout_s", 10.0, 0.001, 3_600, "silence of a server that has replied before", on_form=False),
@@ -151,7 +158,10 @@ class Options:
     precise: bool
     idle_holders: int
     sleep_us: int
+    spin_us: int
+    hash_us: int
     spin_units: int
+    """What `spin_us` comes to on the target (calibrate.in_units), or what was asked for in its place."""
     hash_rounds: int
     warmup_s: float
     window_s: float
@@ -197,6 +207,13 @@ def parse(found: Mapping[str, object], targets: Collection[str], default_target:
     wanted = Options(**values)
     _check_combination(wanted)
     return wanted
+
+
+def too_few_users(wanted: Options, users: int, workers: int) -> str:
+    """Why so many users cannot make this load on so many workers; empty when they can."""
+    if wanted.open_loop and users < workers:
+        return f"{users} users for {workers} workers: mode open shares the rate equally, so each worker needs one"
+    return ""
 
 
 def _check_combination(wanted: Options) -> None:

@@ -161,14 +161,21 @@ def _merged_slices(slices: Iterable[Mapping[str, Any]], slots: Slots | None) -> 
     return merged
 
 
-def _holders(finals: Iterable[Mapping[str, Any]]) -> dict[str, int | None]:
+_HOLDERS = ("wanted", "opened", "held_at_open", "held_at_close", "held_throughout", "dropped", "echoes", "unanswered")
+
+
+def _holders(finals: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Null where a worker's window never opened."""
-    added: dict[str, int | None] = dict.fromkeys(("wanted", "held_at_open", "held_at_close", "dropped"), 0)
-    for final in finals:
-        for name, value in final["idle_holders"].items():
-            known = added[name]
-            added[name] = None if known is None or value is None else known + value
-    return added
+    each = [final["idle_holders"] for final in finals]
+    added: dict[str, Any] = {}
+    for name in _HOLDERS:
+        values = [one.get(name, 0) for one in each]
+        added[name] = None if None in values else sum(values)
+    failures: dict[str, int] = {}
+    for one in each:
+        for kind, count in one.get("failures", {}).items():
+            failures[kind] = failures.get(kind, 0) + count
+    return {**added, "failures": failures, "said": next((one["said"] for one in each if one.get("said")), "")}
 
 
 def _sum(items: Iterable[Mapping[str, Any]], key: str) -> int:

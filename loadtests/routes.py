@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 from flask import Flask, Request, Response, g, jsonify, request
 from locust.util.timespan import parse_timespan
 
-from loadtests import options, page, reach, verify
+from loadtests import calibrate, options, page, reach, verify
+from loadtests.calibrate import NotCalibratedError
 from loadtests.control import Control, StartRefusedError
-from loadtests.options import OptionError
+from loadtests.options import MOST_USERS, OptionError
 from loadtests.server_tab import ServerTab
 
-MOST_USERS = 100_000
 _START_TIMEOUT_S = 5.0
 _CONNECTIONS = f"a whole number of connections, at most {verify.MOST_CONNECTIONS}"
 
@@ -108,10 +108,11 @@ class Routes:
         if request.method == "POST" and request.path == "/swarm":
             try:
                 wanted = self._check_swarm(request.form)
+                wanted, echoes = calibrate.in_units(wanted, *self._control.targets[wanted.target])
                 # The check has made the server answer one line.
-                self._control.claim(wanted, users=int(request.form["user_count"]), replies_to_checks=1)
+                self._control.claim(wanted, users=int(request.form["user_count"]), replies_to_checks=1 + echoes)
                 g.claimed = True
-            except (OptionError, StartRefusedError) as refusal:
+            except (OptionError, StartRefusedError, NotCalibratedError) as refusal:
                 return jsonify(success=False, message=str(refusal))
         if request.method == "GET" and request.path == "/":
             self._choose_default_target()

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MOST_LINES = 7_200
 """Kept of each model: two hours at one line a second. The oldest go first."""
 MOST_BYTES = 65_536
@@ -88,13 +88,23 @@ def table(model: str, latest: tuple[float, Line] | None, lines: list[Line]) -> l
         ("PSS", _mib(level.get("pss_bytes")), "proportional set size of all its processes"),
         ("processes", _count(level.get("processes")), "made by fork, and the first one"),
         ("threads", _count(level.get("threads")), "of all processes together, main threads included"),
-        ("voluntary switches", _rate(lines, "voluntary_switches", "threads"), "gave up the CPU; seen alive only"),
-        ("involuntary switches", _rate(lines, "involuntary_switches", "threads"), "was preempted; seen alive only"),
+        (
+            "voluntary switches",
+            _of_tasks(lines, "voluntary_switches"),
+            "gave up the CPU; by all tasks, ended ones too",
+        ),
+        ("involuntary switches", _of_tasks(lines, "involuntary_switches"), "was preempted; likewise"),
         ("connections", _count(line.get("established")), "established, accepted or still queued"),
         ("accept queue", _count(level.get("accept_queue")), "connections that wait for accept()"),
         ("overflows", _rate(lines, "listen_overflows"), "connections dropped because that queue was full"),
     ]
     return [{"what": what, "now": now, "meaning": meaning} for what, now, meaning in rows]
+
+
+def held(now: int | None, wanted: int) -> Row:
+    """The row that says how many idle holders there are."""
+    count = f"{_count(now)} of {wanted:,}"
+    return {"what": "idle holders", "now": count, "meaning": "held beside the users, as the load workers count them"}
 
 
 def _count(value: Any) -> str:
@@ -136,6 +146,12 @@ def _throttled(line: Line) -> str:
     if stopped is None or periods is None:
         return _ABSENT
     return f"{stopped / periods:.0%}" if periods else "0%"
+
+
+def _of_tasks(lines: Sequence[Line], name: str) -> str:
+    """Of a counter that is read with the threads: the probe leaves it out where it is not known of all of them."""
+    having = [line for line in lines if "threads" in line]
+    return "not known" if len(having) > 1 and _grown(having[-1], name) is None else _rate(lines, name, "threads")
 
 
 def _rate(lines: Sequence[Line], name: str, read_with: str = "unix") -> str:

@@ -70,6 +70,8 @@ class ServerTab:
         model = run.options.target
         store = self._control.samples
         rows = samples.table(model, store.latest(model), store.recent(model, samples.SHOWN_LINES))
+        if run.options.idle_holders:
+            rows.append(samples.held(self._control.held, run.options.idle_holders))
         content: dict[str, Any] = response.get_json()
         content["extended_stats"] = [{"key": KEY, "data": rows}]
         response.set_data(json.dumps(content))

@@ -17,7 +17,7 @@ from loadtests import generator, options
 from loadtests.client import Address, resolve
 from loadtests.generator import CollectorClock, Reading
 from loadtests.holders import Holders
-from loadtests.messages import FINAL, LIVE, RUN, RunOrder
+from loadtests.messages import FINAL, HELD, HOLD, LIVE, RUN, HoldOrder, RunOrder
 from loadtests.run import RunOnWorker, Window
 from loadtests.users import EchoUser
 
@@ -32,7 +32,7 @@ class Edge:
 
     reading: Reading
     held: int
-    dropped: int
+    unbroken: int
 
 
 @dataclass
@@ -50,8 +50,11 @@ class Worker:
     def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
         self._runner = runner
         self._run: WorkersRun | None = None
+        self._holders = Holders(None, 0)
+        """Of the run that is about to start."""
         self._collector = CollectorClock()
         self._last = generator.read(self._collector)
+        runner.register_message(HOLD, self.on_hold)
         environment.events.test_start.add_listener(self.on_test_start)  # type: ignore[no-untyped-call]
         environment.events.test_stopping.add_listener(self.on_test_stopping)  # type: ignore[no-untyped-call]
         environment.events.test_stop.add_listener(self.on_test_stop)  # type: ignore[no-untyped-call]
@@ -60,6 +63,21 @@ class Worker:
         # What has been imported stays: looking through it again would stop all users for tens of milliseconds.
         gc.collect()
         gc.freeze()
+
+    def on_hold(self, msg: Any, **_: Any) -> None:
+        """Open idle holders before the run in which they are to be there; the master waits for the answer."""
+        order = HoldOrder(**msg.data)
+        self._holders.close()
+        self._holders = holders = Holders(
+            _resolve(order.host, order.port) if order.wanted else None, order.wanted, order.at_once
+        )
+
+        def tell() -> None:
+            holders.settled.wait()
+            self._runner.send_message(HELD, {"hold": order.id})
+
+        # This is the loop that reads messages: it must not wait.
+        gevent.spawn(tell)
 
     def on_test_start(self, environment: Environment, **_: Any) -> None:
         found = vars(environment.parsed_options)
@@ -72,8 +90,8 @@ class Worker:
         address = _resolve(order.host, order.port)
         window = Window(begins_at, opens_at, closes_at)
         shared = RunOnWorker.prepare(wanted, address, window, environment.stats, index, workers)
-        holders = Holders(address, share_of(wanted.idle_holders, index, workers))
-        self._run = run = WorkersRun(order.id, shared, holders)
+        self._run = run = WorkersRun(order.id, shared, self._holders)
+        self._holders = Holders(None, 0)
         EchoUser.run_on_worker = shared
         run.watcher = gevent.spawn(self._read_edges, run, opens_at, closes_at)
 
@@ -85,7 +103,9 @@ class Worker:
 
     def _read_edge(self, run: WorkersRun) -> None:
         reading = generator.read(self._collector, run.shared.spun_s)
-        run.edges.append(Edge(reading, run.holders.held, run.holders.dropped))
+        if not run.edges:
+            run.holders.mark()
+        run.edges.append(Edge(reading, run.holders.held, run.holders.unbroken))
 
     def on_report(self, data: dict[str, Any], **_: Any) -> None:
         """What the page and the status show while a run is under way."""
@@ -130,21 +150,24 @@ class Worker:
 
     def _cost(self, run: WorkersRun) -> dict[str, Any]:
         """Null where the window never opened."""
-        holders: dict[str, int | None] = {"wanted": run.holders.wanted, "held_at_open": None, "held_at_close": None}
+        found = run.holders
+        holders: dict[str, Any] = {
+            "wanted": found.wanted,
+            "opened": found.opened,
+            **dict.fromkeys(("held_at_open", "held_at_close", "held_throughout")),
+            "dropped": found.dropped,
+            "echoes": found.echoes,
+            "unanswered": found.unanswered,
+            "failures": dict(found.failures),
+            "said": found.said,
+        }
         cost = None
         if len(run.edges) == 2:
             opening, closing = run.edges
             cost = generator.spent(self._runner.client_id, opening.reading, closing.reading)
             holders |= {"held_at_open": opening.held, "held_at_close": closing.held}
-            holders["dropped"] = closing.dropped
-        else:
-            holders["dropped"] = run.holders.dropped
+            holders["held_throughout"] = closing.unbroken
         return {"generator": cost, "idle_holders": holders}
-
-
-def share_of(total: int, index: int, workers: int) -> int:
-    """One worker's share of a whole number; the shares add up to it."""
-    return total // workers + (index < total % workers)
 
 
 def _raise_file_limit() -> None:

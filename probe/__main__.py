@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from probe import steal
 from probe.files import raise_open_files_limit
 from probe.output import Series, write_json
 from probe.sampler import Clock, Sampler
@@ -173,7 +174,13 @@ def measure(directory: Path, name: str, arguments: Arguments) -> None:
         server = Server(arguments.port, raise_open_files_limit())
         start_cpu_s = time.process_time()
         sampler = Sampler(
-            server, CLOCK, lambda: read(window_file), series.add, arguments.interval_s, arguments.detail_interval_s
+            server,
+            CLOCK,
+            lambda: read(window_file),
+            series.add,
+            arguments.interval_s,
+            arguments.detail_interval_s,
+            steal.read,
         )
         outcome = sampler.run()
     except BaseException:

@@ -4,18 +4,20 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from probe.growth import ALIVE_ONLY, Growth
+from probe.growth import OF_TASKS
+from probe.growth import difference as grown_between
 from probe.processes import Sample
 from probe.server import Reading, Server
 from probe.summary import COUNTERS, difference
 
 
 class Followed:
-    """The server, and what its threads' counters have grown by since the first sample though threads come and go."""
+    """The server, and what the counters of all its tasks have grown by, though tasks come and go."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._growth: Growth | None = None
+        self._before: Sample | None = None
+        self._grown: dict[str, int | None] = dict.fromkeys(OF_TASKS)
 
     def cheap(self) -> Reading:
         group = self._server.control_group()
@@ -26,12 +28,11 @@ class Followed:
         return self._server.accept_queue()
 
     def processes(self) -> Sample | None:
-        sample = self._server.processes()
-        if sample is not None:
-            if self._growth is None:
-                self._growth = Growth(sample)
-            else:
-                self._growth.add(sample)
+        sample, before = self._server.processes(), self._before
+        self._grown = dict.fromkeys(OF_TASKS)
+        if before is not None and sample is not None:
+            self._grown = grown_between(before.use, sample.use)
+        self._before = sample
         return sample
 
     def pss_bytes(self, may_go_on: Callable[[], bool]) -> int | None:
@@ -41,27 +42,27 @@ class Followed:
         return self._server.unavailable()
 
     def grown(self) -> dict[str, int | None]:
-        """Of each counter in ALIVE_ONLY; None where the kernel does not tell."""
-        return dict.fromkeys(ALIVE_ONLY) if self._growth is None else self._growth.difference
+        """Each counter in OF_TASKS between the last two samples of the processes; None where it is not known."""
+        return self._grown
 
 
 class Lines:
     """Turns samples into lines, each told to `say`."""
 
     def __init__(self, grown: Callable[[], dict[str, int | None]], say: Callable[[dict[str, Any]], None]) -> None:
-        """`grown`: what the counters of threads have grown by up to the last sample that saw them."""
+        """`grown`: what the counters of tasks have grown by between the last two samples that saw them."""
         self._grown = grown
         self._say = say
         self._before: dict[str, Any] = {}
 
     def add(self, sample: dict[str, Any]) -> None:
-        line = {name: value for name, value in sample.items() if value is not None and name not in ALIVE_ONLY}
+        line = {name: value for name, value in sample.items() if value is not None and name not in OF_TASKS}
         # Not every sample has processes and threads: the next one that does tells their growth since the last that did.
         counters = {name: sample[name] for name in COUNTERS if name in sample}
+        grown = {name: difference(self._before.get(name), value) for name, value in counters.items()}
         if "threads" in sample:
-            counters |= self._grown()
-        for name, value in counters.items():
-            since_last = difference(self._before.get(name), value)
+            grown |= self._grown()
+        for name, since_last in grown.items():
             line.pop(name, None)
             if since_last is not None:
                 line[f"{name}_since_last"] = since_last

@@ -15,7 +15,7 @@ from probe.server import Reading, Server
 from probe.summary import difference
 from probe.tree import Tree
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # Shares of one core. With 300 processes a sample takes 15 ms of CPU time and PSS 80 ms: lines then come every second
 # still, and PSS every 20 s.
 LINE_SHARE = 0.02

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from probe.ended import RING_SIZE, Ended, Memory, NotKnown
 from probe.files import KeptFile, read_file, why
+from probe.growth import OF_TASKS, Late, Use, enough, total
 
 # Left for everything that is not a process's file.
 _SPARE_FILES = 64
@@ -55,6 +57,8 @@ class Sample:
     rss_bytes: int
     tasks: dict[int, Task]  # by thread id
     stats: dict[int, Stat] = field(default_factory=dict)  # by PID, also of those that wait to be reaped
+    use: Use = field(default_factory=Use)
+    ended: Ended | None = None  # None: not known
 
 
 def parse_stat(content: bytes) -> Stat:
@@ -137,8 +141,16 @@ class Processes:
     at is normal and left out.
     """
 
-    def __init__(self, proc: Path, open_files: int, parse_task: Callable[[bytes, bytes], Task] = parse_task) -> None:
+    def __init__(
+        self,
+        proc: Path,
+        open_files: int,
+        parse_task: Callable[[bytes, bytes], Task] = parse_task,
+        memory: Memory | None = None,
+    ) -> None:
         self._proc = os.fspath(proc)
+        self._memory = memory or Memory(proc)
+        self._late = Late()
         self._parse_task = parse_task
         self._open_files = open_files - _SPARE_FILES
         self._room = 0
@@ -158,8 +170,20 @@ class Processes:
             return None
         server = _descendants(stats)
         tasks: dict[int, Task] = {}
+        owners: dict[int, int] = {}
+        before = self._counts()
         for pid in server:
             self._read_tasks(pid, stats[pid].threads, tasks)
+            owners.update(dict.fromkeys(self._known[pid].tasks, pid))
+        ended = self._read_ended(before)
+        if isinstance(ended, Ended):
+            ended = self._late.corrected(tasks, owners, ended)
+            use = total(tasks, owners, ended)
+            for name in OF_TASKS:
+                self.unavailable.pop(name, None)
+        else:
+            use = Use(why=ended)
+            self.unavailable |= dict.fromkeys(OF_TASKS, ended)
         alive = [pid for pid in server if stats[pid].state not in "ZX"]
         return Sample(
             processes=frozenset((pid, stats[pid].started) for pid in alive),
@@ -169,7 +193,35 @@ class Processes:
             rss_bytes=sum(stats[pid].rss_bytes for pid in alive),
             tasks=tasks,
             stats={pid: stats[pid] for pid in server},
+            use=use,
+            ended=ended if isinstance(ended, Ended) else None,
         )
+
+    def _counts(self) -> tuple[int, ...] | None:
+        try:
+            return self._memory.counts()
+        except NotKnown:  # the reading afterwards says why
+            return None
+
+    def _read_ended(self, before: tuple[int, ...] | None) -> Ended | str:
+        """What ended tasks have used, now that those alive were read; or why it is not known."""
+        try:
+            ended = self._memory.read()
+            if before is not None:
+                enough(before, ended.counts, RING_SIZE)
+        except NotKnown as reason:
+            return str(reason)
+        # The threads of a process that is killed vanish uncounted; all of them are counted once it is reaped.
+        for slot in ended.slots[2:]:
+            if slot.pid and slot.pid not in ended.processes and not self._is_alive(slot.pid):
+                return f"the worker {slot.pid} has just ended and was not reaped yet"
+        return ended
+
+    def _is_alive(self, pid: int) -> bool:
+        try:
+            return parse_stat(read_file(f"{self._proc}/{pid}/stat")).state not in "ZX"
+        except (OSError, ValueError):
+            return False
 
     def pss_bytes(self, may_go_on: Callable[[], bool]) -> int | None:
         """The PSS of the processes that the last sample saw; None if it may not be told or may not go on to the end."""

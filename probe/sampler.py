@@ -99,7 +99,10 @@ class Sampler:
         record: Callable[[dict[str, Any]], None],
         interval_s: float,
         detail_interval_s: float,
+        at_edges: Callable[[], Reading] = dict,
     ) -> None:
+        """`at_edges` reads what is wanted of the machine, besides the server, at the edges only."""
+        self._at_edges = at_edges
         self._server = server
         self._clock = clock
         self._read_window = read_window
@@ -179,6 +182,7 @@ class Sampler:
         self._cheap.made(began_unix, clock.cpu_s() - cpu_before_s)
         reading["accept_queue"] = self._accept_queue(began_unix)
         reading |= self._details(clock.unix(), first=opening)
+        reading |= self._at_edges()
         took_s, cpu_after_s = clock.unix() - began_unix, clock.cpu_s()
         if opening:
             reading["pss_bytes"] = self._pss_before

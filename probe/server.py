@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from probe import cgroup
+from probe.ended import Memory
 from probe.files import why
-from probe.growth import totals
+from probe.growth import OF_TASKS, levels
 from probe.processes import Processes, Sample, Task, parse_task
 from probe.sockets import Sockets
 
@@ -20,9 +21,7 @@ DETAILS = (
     "minor_faults",
     "major_faults",
     "rss_bytes",
-    "voluntary_switches",
-    "involuntary_switches",
-    "run_queue_wait_us",
+    *OF_TASKS,
 )
 
 
@@ -35,12 +34,13 @@ class Server:
         open_files: int,
         proc: Path = Path("/proc"),
         parse_task: Callable[[bytes, bytes], Task] = parse_task,
+        memory: Memory | None = None,
     ) -> None:
         self._proc = proc
         self._group: cgroup.ControlGroup | None = None
         self._no_group = ""
         self._sockets = Sockets(proc, port)
-        self._processes = Processes(proc, open_files, parse_task)
+        self._processes = Processes(proc, open_files, parse_task, memory)
 
     def control_group(self) -> cgroup.ControlGroup | None:
         # Looked for until it is found: a container that just starts is root's for a moment, and out of sight.
@@ -90,5 +90,5 @@ def details(sample: Sample | None) -> Reading:
         "minor_faults": sample.minor_faults,
         "major_faults": sample.major_faults,
         "rss_bytes": sample.rss_bytes,
-        **totals(sample.tasks.values()),
+        **levels(sample.use),
     }

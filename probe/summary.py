@@ -4,13 +4,14 @@ from dataclasses import asdict
 from typing import Any
 
 from probe.cgroup import Limits
-from probe.growth import ALIVE_ONLY
+from probe.growth import OF_TASKS
 from probe.sampler import Edge, Outcome
 
-SCHEMA_VERSION = 1
+# 1 had sums over the tasks alive in the place of the counters in OF_TASKS.
+SCHEMA_VERSION = 2
 
-# Of these the window's difference is told; everything else is a level. What threads take with them when they end has
-# its difference from probe.growth.
+# Of these the window's difference is told; everything else is a level. What the kernel keeps for each thread has its
+# difference from probe.growth.
 COUNTERS = (
     "cpu_used_us",
     "user_us",
@@ -60,13 +61,21 @@ def summarise(
         "closed": None if closed is None else closed.reading,
         "difference": _differences(outcome, opened, closed) if opened and closed else None,
         "max": outcome.maxima if both else None,
-        "alive_only": list(ALIVE_ONLY),
         "churn": None if outcome.growth is None else asdict(outcome.growth.churn),
-        "unavailable": {**(opened.unavailable if opened else {}), **(closed.unavailable if closed else {})},
+        "unavailable": _unavailable(outcome),
         "samples": {**outcome.samples, "detail_interval_s": round(detail_interval_s, 3)},
         "own_cost": _own_cost(outcome, opened, closed, start_cpu_s),
         "machine": machine,
     }
+
+
+def _unavailable(outcome: Outcome) -> dict[str, str]:
+    """Why, for what an edge's reading lacks, and for the counters in OF_TASKS where their difference is not known."""
+    edges = [edge.unavailable for edge in (outcome.opened, outcome.closed) if edge is not None]
+    found = {name: why for edge in edges for name, why in edge.items()}
+    if outcome.growth is not None and outcome.closed is not None:
+        found = {name: why for name, why in found.items() if name not in OF_TASKS} | outcome.growth.unavailable
+    return found
 
 
 def _timing(edge: Edge | None) -> dict[str, float] | None:
@@ -77,7 +86,7 @@ def _timing(edge: Edge | None) -> dict[str, float] | None:
 
 def _differences(outcome: Outcome, opened: Edge, closed: Edge) -> dict[str, Any]:
     counters = {name: difference(opened.reading[name], closed.reading[name]) for name in COUNTERS}
-    grown = dict.fromkeys(ALIVE_ONLY) if outcome.growth is None else outcome.growth.difference
+    grown = dict.fromkeys(OF_TASKS) if outcome.growth is None else outcome.growth.difference
     return {"duration_s": round(closed.unix - opened.unix, 6), **counters, **grown}
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from probe.growth import grown, of_process, whole_sum
 from probe.processes import Sample, Stat, Task, parse_switches, parse_wait_ns
 
 # So many processes, and so many threads of all of them together, are told one by one; the others are summed up.
@@ -51,15 +52,14 @@ class Use:
 _UNKNOWN = Use(None, None, None)
 
 
-def _sum(values: Iterable[int | None]) -> int | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
-
-
 def added(uses: Iterable[Use]) -> Use:
-    """All of them together, as far as they are known."""
+    """All of them together; not known as soon as it is not known of one."""
     uses = list(uses)
-    return Use(_sum(use.cpu_ns for use in uses), _sum(use.voluntary for use in uses), _sum(u.involuntary for u in uses))
+    return Use(
+        whole_sum(use.cpu_ns for use in uses),
+        whole_sum(use.voluntary for use in uses),
+        whole_sum(use.involuntary for use in uses),
+    )
 
 
 def _grown(before: int | None, after: int | None) -> int | None:
@@ -83,13 +83,12 @@ class Tree:
         """
         before, seconds = self._before, unix - self._before_unix
         self._before, self._before_unix = sample, unix
-        threads = {tid: task for tid, task in sample.tasks.items() if isinstance(task, Thread)}
+        threads = _threads(sample)
         uses = {tid: _UNKNOWN if before is None else _use(before.tasks.get(tid), task) for tid, task in threads.items()}
-        of_process: dict[int, list[int]] = {pid: [] for pid in sample.stats}
-        for tid, task in threads.items():
-            if task.pid in of_process:
-                of_process[task.pid].append(tid)
-        totals = {pid: _total(pid, tids, sample, before, uses) for pid, tids in of_process.items()}
+        of_process, of_before = _by_process(sample), {} if before is None else _by_process(before)
+        totals = {
+            pid: _total(pid, tids, of_before.get(pid, []), sample, before, uses) for pid, tids in of_process.items()
+        }
         told = sorted(_busiest(totals, MOST_PROCESSES))
         many = [tid for pid in told if len(of_process[pid]) > 1 for tid in of_process[pid]]
         told_threads = set(_busiest({tid: uses[tid] for tid in many}, MOST_THREADS))
@@ -125,7 +124,7 @@ class Tree:
         return {
             "processes_count": len(sample.processes),
             "threads_count": sample.threads,
-            **rates(added(totals.values())),
+            **rates(_of_all(sample, before, totals)),
             "rss_bytes": sample.rss_bytes,
             "pss_bytes": sum(pss.get(pid, 0) for pid in totals) if pss else None,
             "processes": [process(pid) for pid in told],
@@ -152,16 +151,47 @@ def _use(before: Task | None, after: Thread) -> Use:
     )
 
 
-def _total(pid: int, tids: list[int], sample: Sample, before: Sample | None, uses: dict[int, Use]) -> Use:
-    """Of a process: its threads' use, and its CPU time at least as its own clock has it, which keeps ended threads'."""
+def _threads(sample: Sample) -> dict[int, Thread]:
+    return {tid: task for tid, task in sample.tasks.items() if isinstance(task, Thread)}
+
+
+def _by_process(sample: Sample) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {pid: [] for pid in sample.stats}
+    for tid, task in _threads(sample).items():
+        if task.pid in found:
+            found[task.pid].append(tid)
+    return found
+
+
+def _of_all(sample: Sample, before: Sample | None, totals: dict[int, Use]) -> Use:
+    """Of the server: its switches with those of processes that are no longer there."""
     if before is None:
         return _UNKNOWN
-    total, stat, old = added(uses[tid] for tid in tids), sample.stats[pid], before.stats.get(pid)
-    old_ticks = old.cpu_ticks if old is not None and old.started == stat.started else 0
+    cpu_ns = added(totals.values()).cpu_ns
+    return Use(
+        cpu_ns,
+        grown(before.use.voluntary, sample.use.voluntary),
+        grown(before.use.involuntary, sample.use.involuntary),
+    )
+
+
+def _total(
+    pid: int, tids: list[int], tids_before: list[int], sample: Sample, before: Sample | None, uses: dict[int, Use]
+) -> Use:
+    """Of a process with what its ended threads did: CPU time at least as its own clock has it, which keeps theirs."""
+    if before is None:
+        return _UNKNOWN
+    alive_ns, stat, old = added(uses[tid] for tid in tids).cpu_ns, sample.stats[pid], before.stats.get(pid)
+    is_same = old is not None and old.started == stat.started
+    old_ticks = old.cpu_ticks if old is not None and is_same else 0
     ticks_ns = (stat.cpu_ticks - old_ticks) * _TICK_NS
     # The clock has steps of 10 ms: below a few of those the threads' own is the better one.
-    cpu_ns = total.cpu_ns if total.cpu_ns is not None and ticks_ns - total.cpu_ns < 3 * _TICK_NS else ticks_ns
-    return Use(cpu_ns, total.voluntary, total.involuntary)
+    cpu_ns = alive_ns if alive_ns is not None and ticks_ns - alive_ns < 3 * _TICK_NS else ticks_ns
+    now = of_process(pid, sample.tasks, tids, sample.ended)
+    if not is_same:  # it began in between
+        return Use(cpu_ns, now.voluntary, now.involuntary)
+    then = of_process(pid, before.tasks, tids_before, before.ended)
+    return Use(cpu_ns, grown(then.voluntary, now.voluntary), grown(then.involuntary, now.involuntary))
 
 
 def _busiest(uses: dict[int, Use], most: int) -> list[int]:

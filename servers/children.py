@@ -64,6 +64,7 @@ class Children:
                 self._be_child(run, argument, row)
             self._rows[pid] = row
             if tenure is not None:
+                counters.ended.has_threads(row, pid)
                 tenure.number = pid
                 self._tenures[pid] = tenure
             if server.draining:  # the stop came before this child and did not reach it
@@ -92,12 +93,10 @@ class Children:
         """
         deaths: list[Death] = []
         while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
+            ended = self._wait_for(-1, os.WNOHANG)
+            if ended is None:
                 return deaths
-            if pid == 0:
-                return deaths
+            pid, status = ended
             row = self._rows.get(pid)
             if row is None:
                 continue
@@ -107,6 +106,21 @@ class Children:
             if status or pid in self._tenures:
                 deaths.append(Death(pid, describe(status)))
             self._end(pid)
+
+    def _wait_for(self, which: int, options: int) -> tuple[int, int] | None:
+        """One child that has ended, with its status, once its use is counted. None: there is none."""
+        # Nothing else is done in between: whoever reads these counts meanwhile has to wait.
+        ended = self._server.counters.ended
+        ended.begin_reaping()
+        try:
+            pid, status, used = os.wait4(which, options)
+            if pid:
+                ended.process(pid, used, self._rows.get(pid) if pid in self._tenures else None)
+        except ChildProcessError:
+            return None
+        finally:
+            ended.end_reaping()
+        return (pid, status) if pid else None
 
     def _end(self, pid: int) -> None:
         row = self._rows.pop(pid, None)
@@ -130,8 +144,7 @@ class Children:
             logs.info(f"{len(self._rows)} processes did not stop: killed")
         self.send(signal.SIGKILL)
         for pid in list(self._rows):
-            with contextlib.suppress(ChildProcessError):  # reaped by the code this handler interrupted
-                os.waitpid(pid, 0)
+            self._wait_for(pid, 0)  # None: reaped by the code this handler interrupted, which counts it
             self._end(pid)
 
     def wait(self) -> None:
@@ -147,7 +160,7 @@ class Children:
 
 
 def describe(status: int) -> str:
-    """How a process ended that should not have: what ``waitpid`` says in words, "" for exit code 0."""
+    """How a process ended that should not have: what ``wait4`` says in words, "" for exit code 0."""
     if os.WIFSIGNALED(status):
         signum = os.WTERMSIG(status)
         try:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from servers import faults, logs, protocol
+from servers.counters import ADDS_IN_ONE_STEP
 from servers.framing import LineSplitter
 from servers.listener import TICK_S, set_receive_timeout
 from servers.work import do
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from servers.server import Server
 
 RECEIVE_BYTES = 65_536
+# What a connection is read by until it fills this once. With its header it is what the interpreter's own allocator
+# serves; more goes by way of malloc twice for every read, to be had and to be cut to what has arrived.
+SHORT_RECEIVE_BYTES = 479
 # What is thrown away at most before closing on a client that is still sending.
 DISCARD_BYTES = 1_048_576
 DIRECTIVE = ord("!")
@@ -80,12 +84,41 @@ def converse(server: "Server", connection: Connection, receive_timeout_s: float)
 
 
 def _serve_requests(server: "Server", connection: Connection, lines: LineSplitter, receive_timeout_s: float) -> None:
-    receive, packet_log, idle_timeout_s = connection.sock.recv, server.config.packet_log, server.config.idle_timeout_s
+    receive, send, cells, cell = (
+        connection.sock.recv,
+        connection.sock.send,
+        server.counters.cells,
+        connection.served_cell,
+    )
+    packet_log, idle_timeout_s = server.config.packet_log, server.config.idle_timeout_s
+    longest = server.config.max_line + 1
+    receive_bytes = RECEIVE_BYTES if packet_log or server.draining else SHORT_RECEIVE_BYTES
     idle_s = 0.0
     last = False
     while not lines.too_long:
+        alone = ADDS_IN_ONE_STEP and not packet_log and not lines.held_bytes
         try:
-            data = receive(RECEIVE_BYTES)
+            data = receive(receive_bytes)
+            # Almost every read of a request-reply protocol is exactly one whole line. Here is all that there is to do
+            # for it, without a call that can be spared: what _echo and count_served do, and is_line in half its time.
+            while alone:
+                _, newline, more = data.partition(b"\n")
+                size = len(data)
+                if more or not newline or size > longest or data[0] == DIRECTIVE or server.draining:
+                    break
+                connection.sending = True
+                try:
+                    sent = send(data)
+                    if sent == size:
+                        cells[cell] += 1
+                except BlockingIOError:
+                    raise StalledError from None
+                finally:
+                    connection.sending = False
+                if sent < size:
+                    _echo(server, connection, data, _ONE, sent)
+                idle_s = 0.0
+                data = receive(receive_bytes)
         except BlockingIOError:
             server.tick()
             idle_s += receive_timeout_s
@@ -96,9 +129,10 @@ def _serve_requests(server: "Server", connection: Connection, lines: LineSplitte
         if not data:
             return
         idle_s = 0.0
+        if len(data) == receive_bytes:
+            receive_bytes = RECEIVE_BYTES
         if packet_log:
             logs.packet("RECV", data)
-        # Almost every read of a request-reply protocol is exactly one whole line.
         if data[0] != DIRECTIVE and lines.is_line(data):
             _echo(server, connection, data, _ONE)
         else:
@@ -108,6 +142,7 @@ def _serve_requests(server: "Server", connection: Connection, lines: LineSplitte
             if last:
                 return
             last = True
+            receive_bytes = RECEIVE_BYTES
 
 
 def _answer(server: "Server", connection: Connection, requests: list[bytes]) -> None:
@@ -134,12 +169,15 @@ def _answer(server: "Server", connection: Connection, requests: list[bytes]) -> 
         _echo(server, connection, b"".join(echoes), echoes)
 
 
-def _echo(server: "Server", connection: Connection, data: bytes, requests: Sequence[bytes]) -> None:
-    """Send ``data``, the replies to ``requests`` in one piece; _ONE stands for it being the reply to a single one."""
+def _echo(server: "Server", connection: Connection, data: bytes, requests: Sequence[bytes], sent: int = 0) -> None:
+    """Send ``data``, the replies to ``requests`` in one piece; _ONE stands for it being the reply to a single one.
+
+    From byte ``sent`` on.
+    """
     connection.sending = True
-    sent, size = 0, len(data)
+    size = len(data)
     try:
-        sent = connection.sock.send(data)
+        sent += connection.sock.send(memoryview(data)[sent:] if sent else data)
         while sent < size:
             sent += connection.sock.send(memoryview(data)[sent:])
     except BlockingIOError:

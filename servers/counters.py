@@ -1,10 +1,14 @@
 """Counts that survive fork: one row of shared memory per process, written by that process alone."""
 
 import errno
-import mmap
+import sys
 from typing import NamedTuple
 
-_CELL_BYTES = 8
+from servers.ended import Ended
+
+# Whether `cells[cell] += n` is one step to all threads of a process, so that it needs no lock of ours. It is under the
+# interpreter's own lock, which a thread hands on at calls and jumps backwards only: there is neither in it.
+ADDS_IN_ONE_STEP: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 class Totals(NamedTuple):
@@ -32,10 +36,12 @@ class Counters:
     A released row keeps its counts and is handed on. Within a process the caller holds a lock around its writes.
     """
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, visible: bool = False) -> None:
+        """``visible``: the probe is to find what ended tasks have used."""
         self._rows = rows
-        self._memory = mmap.mmap(-1, (1 + rows * _COLUMNS) * _CELL_BYTES)
-        cells = memoryview(self._memory).cast("q")
+        self.ended = Ended(rows, 1 + rows * _COLUMNS, visible)
+        self.ended.first_process()
+        cells = self.ended.further
         # How many rows were ever claimed, shared too: a sum need not touch the others.
         self._used, self.cells = cells[:1], cells[1:]
         self._used[0] = 1

@@ -37,7 +37,7 @@ def run(model_name: str) -> NoReturn:
         print(f"servers: {model_name} needs the package {missing.name}: its image has it", file=sys.stderr)
         sys.exit(2)
     rows = 1 + max(config.max_connections, config.workers, config.threads)
-    server = Server(model_name, config, listener, Counters(rows))
+    server = Server(model_name, config, listener, Counters(rows, visible=True))
     rehearse(server)
     gc.collect()
     # What exists now stays: the collector need not touch it, so forked children share its memory.
@@ -60,12 +60,14 @@ def rehearse(server: Server) -> None:
     """
     config = server.config._replace(packet_log=False)
     for _ in range(_REHEARSALS):
-        ours, theirs = socket.socketpair()
+        # Of the kind that keeps what was sent apart apart, so that lines that come alone are rehearsed too.
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             listener = socket.socket(fileno=os.dup(server.listener.fileno()))
             child = Server(server.model, config, listener, Counters(2))
             connection = Connection(socket.SocketType(ours.family, ours.type, ours.proto, ours.detach()), "rehearsal")
-            theirs.sendall(b"a\n!sleep=1 !spin=1 !hash=1 b\n")
+            for data in (b"a\n", b"a\n", b"a\n!sleep=1 !spin=1 !hash=1 b\n"):
+                theirs.sendall(data)
             theirs.shutdown(socket.SHUT_WR)
             child.become_child(1)
             child.handle_alone(connection)

@@ -12,6 +12,11 @@ def report_line(model: str, totals: Totals, workers: Sequence[dict[str, int]], d
     """Counts in all, of each worker (pools: {"pid" or "thread", "accepted", "served"}), and getrusage of this process
     and of the children it has reaped; ``duration_s`` is since the server started.
     """
+    # Before the import, which reads files: that is a use of stopping, not of serving.
+    usage = {
+        "self": used(resource.getrusage(resource.RUSAGE_SELF)),
+        "children": used(resource.getrusage(resource.RUSAGE_CHILDREN)),
+    }
     import json  # here, because it is needed once, and what is imported at the start is copied by every fork
 
     return json.dumps(
@@ -20,10 +25,7 @@ def report_line(model: str, totals: Totals, workers: Sequence[dict[str, int]], d
             "model": model,
             **totals._asdict(),
             "workers": workers,
-            "rusage": {
-                "self": used(resource.getrusage(resource.RUSAGE_SELF)),
-                "children": used(resource.getrusage(resource.RUSAGE_CHILDREN)),
-            },
+            "rusage": usage,
             "duration_s": round(duration_s, 6),
         }
     )

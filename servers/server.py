@@ -13,7 +13,7 @@ from servers import logs, protocol
 from servers.children import Children
 from servers.config import Config
 from servers.connection import Connection, converse, discard_unread
-from servers.counters import Counters, Tenure
+from servers.counters import ADDS_IN_ONE_STEP, Counters, Tenure
 from servers.listener import TICK_S, set_nodelay, set_send_timeout
 from servers.report import report_line
 
@@ -141,7 +141,13 @@ class Server:
     def thread_to_handle(self, connection: Connection) -> None:
         """Serve a connection in a detached thread made for it. Raises RuntimeError if there can be none."""
         # Not threading.Thread: the caller would wait until the thread runs, and keep a list of all of them.
-        _thread.start_new_thread(self.handle, (connection,))
+        _thread.start_new_thread(self._handle_in_thread, (connection,))
+
+    def _handle_in_thread(self, connection: Connection) -> None:
+        try:
+            self.handle(connection)
+        finally:
+            self.count_this_thread()
 
     def fork_to_handle(self, connection: Connection) -> None:
         """Serve a connection in a child process made for it. Raises OSError if there can be none."""
@@ -177,8 +183,11 @@ class Server:
         connection.served_cell = self.counters.served_cell(row)
 
     def count_served(self, connection: Connection, requests: int) -> None:
-        with self._lock:
+        if ADDS_IN_ONE_STEP:
             self._cells[connection.served_cell] += requests
+        else:
+            with self._lock:
+                self._cells[connection.served_cell] += requests
 
     def count_error(self, connection: Connection) -> None:
         with self._lock:
@@ -190,6 +199,11 @@ class Server:
             return
         self.count_error(connection)
         logs.info(f"{connection.peer} {message}")
+
+    def count_this_thread(self) -> None:
+        """The last thing that a thread does: what it has used would otherwise be gone with it."""
+        with self._lock:
+            self.counters.ended.this_thread(self._row)
 
     def count_replaced(self) -> None:
         with self._lock:

@@ -54,3 +54,5 @@ class _PoolThread(Thread):
             self._serve(self._server)
         except BaseException:  # noqa: BLE001 - the main thread starts another
             logs.failure(f"{self.name} failed")
+        finally:
+            self._server.count_this_thread()

@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 from testbed import images
 from testbed.compose import SERVER_PORT, WEB_PORT
 from testbed.errors import UserError
+from testbed.failures import attempt, describe
 from testbed.fields import Cpus, Machine, MemoryBytes
+from testbed.interrupt import undisturbed
 from testbed.units import format_bytes
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -81,18 +84,25 @@ def up(models: list[str], limits: ServerLimits, workers: int, packet_log: bool, 
     say(f"starting {', '.join(services)} ...")
     try:
         _compose("up", "--detach", "--wait", "--scale", f"worker={workers}", *services, environment=environment)
-    except UserError:
-        # Half of it would only be in the way of the next try; what ran before goes on.
-        if running:
-            _compose("rm", "--stop", "--force", *(service for service in services if service not in running))
-        else:
-            down()
+    except BaseException:
+        # Half of it would only be in the way of the next try, also after a Ctrl-C; what ran before goes on.
+        with undisturbed():
+            for error in attempt(partial(_remove_new, services, running)):
+                say(f"warning: something is left: {describe(error)}; to remove it: orchestrate.py down")
         raise
     for model in models:
         address = _compose("port", model, str(SERVER_PORT)).strip()
         say(f"{model}: {address}, {limits.cpus:g} CPUs, {format_bytes(limits.memory_bytes)}")
     say(f"Locust: http://{_compose('port', 'locust', str(WEB_PORT)).strip()}")
     say("to remove it: .venv/bin/python orchestrate.py down")
+
+
+def _remove_new(services: list[str], running: list[str]) -> None:
+    """Remove these services but for those that ran before."""
+    if running:
+        _compose("rm", "--stop", "--force", *(service for service in services if service not in running))
+    else:
+        down()
 
 
 def down() -> None:

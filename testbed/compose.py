@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from testbed import holding
 from testbed.images import image_name
 from testbed.plan import Cell, Trial
 from testbed.topology import CpuSets, format_cpu_list, parse_cpu_list
@@ -25,13 +26,12 @@ SHARED_SYSCTLS = {"net.ipv4.ip_local_reserved_ports": f"5557,5558,{SERVER_PORT},
 SHARED_SUFFIX = "-shared"
 HOLDER = "holder"
 
-# More tasks than this in one server container would only be a mistake; the limit keeps it from becoming the host's.
-PIDS_LIMIT = 4096
+PIDS_LIMIT = holding.LEAST_TASKS
 
 _CONFINED: dict[str, Any] = {
     "read_only": True,
     "cap_drop": ["ALL"],
-    "security_opt": ["no-new-privileges:true"],
+    "security_opt": ["no-new-privileges=true"],
     "restart": "no",
     # Bounded, and never a reason for a process to wait: what the log driver cannot take at once is dropped.
     "logging": {"driver": "json-file", "options": {"mode": "non-blocking", "max-buffer-size": "4m", "max-size": "32m"}},
@@ -155,10 +155,14 @@ def server_service(run: Run, trial: Trial) -> dict[str, Any]:
         "image": run.image(cell.model),
         "user": run.user,
         **server_cpus(run, cell),
-        "environment": {"WORKERS": str(cell.workers or 1), "THREADS": str(cell.threads or 1)},
+        "environment": {
+            "WORKERS": str(cell.workers or 1),
+            "THREADS": str(cell.threads or 1),
+            **holding.environment(cell),
+        },
         "mem_limit": cell.memory_bytes,
         "memswap_limit": cell.memory_bytes,
-        "pids_limit": PIDS_LIMIT,
+        "pids_limit": holding.tasks_limit(cell),
         **({"network_mode": f"service:{HOLDER}"} if cell.network == "shared" else {}),
         # Readiness is a real echo from outside: a check inside would spend the limit that is being measured.
         "healthcheck": {"disable": True},

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import signal
 import subprocess
 import tarfile
@@ -16,10 +17,11 @@ from typing import Any
 import docker
 import docker.errors
 import requests
+import urllib3
 from docker.models.containers import Container
 
 from testbed.compose import RUN_LABEL, TRIAL_LABEL
-from testbed.errors import UserError
+from testbed.errors import Breakdown, EngineError, EngineGone, UserError
 from testbed.interrupt import deferred
 
 # How long a server may take to drain before it is killed: a second more than DRAIN_TIMEOUT's default.
@@ -28,6 +30,16 @@ STOP_TIMEOUT_S = 6
 INTERRUPT_TIMEOUT_S = 10
 # For so long after such an interrupt the engine may still finish a request, and create what nobody waits for.
 SETTLING_S = 2.0
+REMOVAL_TIMEOUT_S = 60.0
+POLL_INTERVAL_S = 0.1
+
+# What Compose says when the engine went away under it.
+_CUT_OFF = re.compile(
+    r"cannot connect to the docker daemon|failed to connect to the docker api|error during connect"
+    r"|connection re(fused|set)|\bEOF$",
+    re.IGNORECASE,
+)
+_NO_ROOM = "no space left on device"
 
 
 class ContainerGone(Exception):
@@ -58,12 +70,45 @@ def _endpoint() -> str | None:
     return answer.stdout.strip() or None
 
 
+@contextlib.contextmanager
+def speaking() -> Iterator[None]:
+    """Around whatever talks to Docker: what its client raises becomes one EngineError. EngineGone: no answer at all."""
+    try:
+        yield
+    except docker.errors.APIError as error:
+        said = str(error.explanation or error).strip().splitlines()
+        raise EngineError(f"Docker's engine reports: {said[-1] if said else type(error).__name__}") from error
+    except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise EngineGone(f"Docker's engine does not answer any more: {_cause(error)}") from error
+
+
+def _cause(error: BaseException) -> str:
+    """The system's own word for it, which the client's exceptions have wrapped several times."""
+    pending: list[BaseException] = [error]
+    while pending:
+        one = pending.pop(0)
+        if isinstance(one, OSError) and isinstance(one.errno, int) and one.strerror:
+            return one.strerror
+        pending += [inner for inner in (*one.args, one.__cause__, one.__context__) if isinstance(inner, BaseException)]
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def compose_failure(compose_file: Path, output: str) -> UserError | EngineError:
+    """What a failed `docker compose up` has printed, as what it is: a matter of the file, or of the engine. Pure."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()] or ["no reason given"]
+    why = f"docker compose up failed: {lines[-1]}"
+    if _CUT_OFF.search(lines[-1]):
+        return EngineGone(why)
+    return EngineError(why) if _NO_ROOM in lines[-1] else UserError(f"{compose_file}: {why}")
+
+
 class Server:
     """A running server container."""
 
     def __init__(self, container: Container) -> None:
         self.container = container
 
+    @speaking()
     def tasks(self) -> tuple[int, int]:
         """How many processes and how many threads in all it has now, counted from outside."""
         try:
@@ -77,6 +122,7 @@ class Server:
         """The process id of its first process on the engine's machine, as of the last look at it."""
         return int(self.container.attrs["State"]["Pid"])
 
+    @speaking()
     def exit(self) -> Exit | None:
         """How it ended, or None while it runs."""
         try:
@@ -86,6 +132,7 @@ class Server:
         state = self.container.attrs["State"]
         return None if state["Running"] else Exit(state["ExitCode"], state["OOMKilled"])
 
+    @speaking()
     def stop(self) -> str:
         """Stop it with SIGTERM (SIGKILL after STOP_TIMEOUT_S), remove it, and return its log."""
         try:
@@ -110,6 +157,22 @@ class Engine:
             raise UserError(
                 f"Docker does not answer: {error}; `.venv/bin/python orchestrate.py doctor` says what helps"
             ) from None
+
+    @speaking()
+    def ping(self) -> None:
+        """EngineGone unless the engine answers."""
+        self._client.ping()
+
+    def wait_until_back(self, patience_s: float) -> None:
+        """Return as soon as the engine answers again, by this many seconds in any case."""
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline:
+            try:
+                self.ping()
+            except EngineError:
+                time.sleep(POLL_INTERVAL_S)
+            else:
+                return
 
     def keep_open(self, descriptor: int) -> None:
         """Let every command that is started inherit this descriptor: the lock of a sweep, held as long as they run."""
@@ -144,6 +207,7 @@ class Engine:
         )
         return {**{name: self._info.get(name) for name in names}, "ComposeVersion": compose.stdout.strip()}
 
+    @speaking()
     def image_id(self, image: str) -> str | None:
         """The image's content id, or None when it does not exist here."""
         try:
@@ -152,26 +216,32 @@ class Engine:
             return None
         return found
 
+    @speaking()
     def run_once(self, image: str, command: list[str], run_id: str, cpuset: str | None) -> str:
         """Run a short command in a fresh container without limits, on these processors, and return what it prints.
 
         UserError if it fails.
         """
+        container: Container | None = None
         try:
-            output: bytes = self._client.containers.run(
-                image,
-                command,
-                entrypoint=[],
-                remove=True,
-                network_mode="none",
-                read_only=True,
-                cpuset_cpus=cpuset,
-                labels={RUN_LABEL: run_id},
-            )
-        except docker.errors.ContainerError as error:
-            raise UserError(
-                f"{image}: {' '.join(command)} failed: {error.stderr.decode(errors='replace').strip()}"
-            ) from None
+            with deferred():
+                container = self._client.containers.create(
+                    image,
+                    command,
+                    entrypoint=[],
+                    network_mode="none",
+                    read_only=True,
+                    cpuset_cpus=cpuset,
+                    labels={RUN_LABEL: run_id},
+                )
+            container.start()
+            code = container.wait()["StatusCode"]
+            output: bytes = container.logs(stdout=code == 0, stderr=code != 0)
+        finally:
+            if container is not None:
+                _remove_container(container)
+        if code != 0:
+            raise UserError(f"{image}: {' '.join(command)} failed: {output.decode(errors='replace').strip()}")
         return output.decode()
 
     def volume_files(self, volume: str, directory: str, image: str) -> Iterator[tuple[str, str]]:
@@ -179,17 +249,21 @@ class Engine:
 
         Read through a container that is created and never started: what a volume holds is the engine's alone.
         """
+        with speaking():
+            yield from self._volume_files(volume, directory, image)
+
+    def _volume_files(self, volume: str, directory: str, image: str) -> Iterator[tuple[str, str]]:
+        reader: Container | None = None
         try:
             self._client.volumes.get(volume)
-            reader = self._client.containers.create(
-                image,
-                volumes={volume: {"bind": "/volume", "mode": "ro"}},
-                network_mode="none",
-                labels={RUN_LABEL: "reader"},
-            )
-        except docker.errors.NotFound:
-            return
-        try:
+            # An interrupt that comes just now finds it named.
+            with deferred():
+                reader = self._client.containers.create(
+                    image,
+                    volumes={volume: {"bind": "/volume", "mode": "ro"}},
+                    network_mode="none",
+                    labels={RUN_LABEL: "reader"},
+                )
             chunks, _ = reader.get_archive(f"/volume/{directory}")
             with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
                 for member in archive:
@@ -198,10 +272,12 @@ class Engine:
         except docker.errors.NotFound:
             return
         finally:
-            _remove_container(reader)
+            if reader is not None:
+                _remove_container(reader)
 
     def up(self, compose_file: Path, project: str, services: list[str]) -> None:
-        """Create and start these services of a compose file, and no other. UserError with Compose's reason if it fails.
+        """Create and start these services of a compose file, and no other. UserError with Compose's reason if it fails,
+        EngineError where the reason is the engine: it has gone, or its disk is full.
 
         Compose runs in a session of its own so that a Ctrl-C reaches it once, from here, and in order.
         """
@@ -224,10 +300,8 @@ class Engine:
                 self._end_command(process)
             raise
         if process.returncode != 0:
-            lines = [line for line in output.splitlines() if line.strip()]
-            raise UserError(
-                f"{compose_file}: docker compose up failed: {lines[-1].strip() if lines else 'no reason given'}"
-            )
+            self.ping()
+            raise compose_failure(compose_file, output)
 
     def _end_command(self, process: "subprocess.Popen[str]") -> None:
         process.send_signal(signal.SIGINT)
@@ -244,6 +318,7 @@ class Engine:
         )
         return found
 
+    @speaking()
     def server(self, run_id: str, service: str) -> Server:
         """The container of a service of this run. ContainerGone if there is none."""
         found = self._containers(run_id, f"com.docker.compose.service={service}")
@@ -251,11 +326,13 @@ class Engine:
             raise ContainerGone(service)
         return Server(found[0])
 
+    @speaking()
     def pids(self, run_id: str) -> list[int]:
         """The first process of each of the run's containers that run, if they run on this machine."""
         running = self._containers(run_id, stopped=False) if self.is_here else []
         return [int(container.attrs["State"]["Pid"]) for container in running]
 
+    @speaking()
     def published_port(self, run_id: str, service: str, port: int) -> int:
         """The port of this machine at which a service's port is published. ContainerGone if it does not run."""
         containers = self._containers(run_id, f"com.docker.compose.service={service}")
@@ -264,10 +341,12 @@ class Engine:
             raise ContainerGone(service)
         return int(bindings[0]["HostPort"])
 
+    @speaking()
     def ended(self, run_id: str) -> list[str]:
         """The names of the run's containers that do not run any more."""
         return [container.name for container in self._containers(run_id) if container.status in ("exited", "dead")]
 
+    @speaking()
     def logs(self, run_id: str) -> dict[str, str]:
         """The logs of every container of the run, by container name."""
         logs: dict[str, str] = {}
@@ -276,12 +355,13 @@ class Engine:
                 logs[container.name] = container.logs(timestamps=True).decode(errors="replace")
         return logs
 
+    @speaking()
     def remove(self, run_id: str) -> None:
         """Remove every container and network that carries the run's label, and nothing else. Idempotent.
 
         A request under way when a command was interrupted may still create something: look until it cannot any more.
         """
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + REMOVAL_TIMEOUT_S
         while time.monotonic() < deadline:
             containers = self._containers(run_id)
             networks = self._client.networks.list(filters={"label": f"{RUN_LABEL}={run_id}"})
@@ -294,15 +374,27 @@ class Engine:
             for network in networks:
                 with contextlib.suppress(docker.errors.APIError):
                     network.remove()
-        raise UserError(
+        raise Breakdown(
             f"run {run_id}: some containers are left; run: docker rm -f $(docker ps -aq -f label={RUN_LABEL}={run_id})"
         )
 
+    @speaking()
     def remove_trial(self, run_id: str, trial_id: str) -> None:
-        """Remove what is left of a trial: its probe."""
-        for container in self._containers(run_id, f"{TRIAL_LABEL}={trial_id}"):
-            _remove_container(container)
+        """Remove whatever there is of a trial. Idempotent."""
+        deadline = time.monotonic() + REMOVAL_TIMEOUT_S
+        while containers := self._containers(run_id, f"{TRIAL_LABEL}={trial_id}"):
+            if time.monotonic() > deadline:
+                raise Breakdown(f"trial {trial_id}: its containers cannot be removed")
+            for container in containers:
+                _remove_container(container)
 
+    @speaking()
+    def load_is_gone(self, run_id: str) -> bool:
+        """Whether not one of the containers runs that are up across all trials: no trial ends those."""
+        load = [container for container in self._containers(run_id) if TRIAL_LABEL not in container.labels]
+        return all(container.status != "running" for container in load)
+
+    @speaking()
     def runs(self) -> dict[str, int]:
         """The runs that have containers or networks here, with how many."""
         found: dict[str, int] = {}

@@ -34,6 +34,11 @@ def not_allowed(allowed: str) -> PydanticCustomError:
     return PydanticCustomError("not_allowed", "{allowed}", {"allowed": allowed})
 
 
+def not_allowed_at(at: tuple[int | str, ...], allowed: str) -> PydanticCustomError:
+    """What stands at this place of the sweep file does not go with what stands elsewhere in it."""
+    return PydanticCustomError("not_allowed", "{allowed}", {"allowed": allowed, "at": at})
+
+
 def quantity(parse: Any, low: int, high: int, allowed: str) -> BeforeValidator:
     def validate(value: object) -> int:
         try:

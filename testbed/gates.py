@@ -128,7 +128,11 @@ def conservation(e: Evidence) -> Gate:
     if e.other_replies is None:
         return unknown("conservation", "replies outside of the load", "served = replies the clients counted")
     low = e.total_ok + e.other_replies
-    uncertain = e.total_in_flight + sum(n for kind, n in e.total_failures.items() if kind not in _NEVER_ANSWERED)
+    uncertain = (
+        e.total_in_flight
+        + e.holders_unanswered
+        + sum(n for kind, n in e.total_failures.items() if kind not in _NEVER_ANSWERED)
+    )
     allowed = f"{low} served" if not uncertain else f"{low} to {low + uncertain} served"
     if e.server_served is None:
         return unknown("conservation", "the server's own count", allowed)
@@ -195,6 +199,17 @@ def achieved_over_offered(e: Evidence, t: Thresholds) -> Gate | None:
 
 
 # --- what is shown, and changes no verdict ---
+
+
+def disturbed(e: Evidence, t: Thresholds) -> Gate:
+    most = t.steal_share + (t.steal_tick_s / e.window_s if e.window_s else 0.0)
+    allowed = f"at most {most:.1%} of the window taken from the processors of server or generator by others"
+    shares = {"server": e.server_steal_share, "generator": e.generator_steal_share}
+    told = [f"{share:.1%} of the {who}'s" for who, share in shares.items() if share is not None]
+    over = any(share is not None and share > most for share in shares.values())
+    if not over and len(told) < len(shares):
+        return unknown("disturbed", "time stolen by a hypervisor", allowed)
+    return decide("disturbed", not over, f"stolen: {', '.join(told)}", allowed)
 
 
 def isolation(e: Evidence) -> Gate:

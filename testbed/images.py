@@ -1,25 +1,31 @@
 """The images: which base they stand on, and building them. Standard library only: the set-up makes the base early.
 
-What an image is made of stands in docker-compose.yml and images/; Docker's own cache decides what is built again.
+What an image is made of stands in docker-compose.yml and images/. Each carries a label that says of which code it is;
+only what is missing or of other code is built.
 """
 
+import contextlib
 import hashlib
+import json
 import os
 import re
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from servers.models import SERVERS
-from testbed import machine, setup_apt
+from testbed import fingerprint, machine, setup_apt
 from testbed.commands import CommandFailed, Commands
 from testbed.errors import UserError
 
 PROJECT = Path(__file__).resolve().parent.parent
 BASE_RECIPE = PROJECT / "images" / "base"
+# Where Compose looks for what the shell does not say: with it, `docker compose up` by hand builds on the same base.
+COMPOSE_VARIABLES = PROJECT / ".env"
+COMPOSE_VARIABLES_HEAD = "# Written by Threadmill's set-up for `docker compose` by hand; what the shell says wins.\n"
 PYTHON_IMAGE = "python:3.13-slim-trixie"
 OWN_BASE = "threadmill/base"
 RECIPE_LABEL = "threadmill.recipe"
@@ -53,9 +59,37 @@ def _present(reference: str, label: str = "", value: str = "") -> bool:
     return answer.exit_code == 0 and (not label or answer.output == value)
 
 
-def missing() -> list[str]:
-    """The names of the images that do not exist here."""
-    return [name for name in map(image_name, EVERY) if not _present(name)]
+def _labels() -> dict[str, Mapping[str, str]]:
+    """The labels of Threadmill's images that are here, by image name."""
+    every = [f"{image_name(name)}:latest" for name in EVERY]
+    listed = machine.ask("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}").output.split()
+    if not (here := [reference for reference in every if reference in listed]):
+        return {}
+    answer = machine.ask("docker", "image", "inspect", "--format", "{{json .Config.Labels}}", *here)
+    found = answer.output.splitlines() if answer.exit_code == 0 else []
+    return {
+        reference.removesuffix(":latest"): json.loads(line) or {} for reference, line in zip(here, found, strict=False)
+    }
+
+
+def outdated(names: Iterable[str] = EVERY) -> dict[str, str]:
+    """What is missing or of other code among these, by name, each with what is wrong in words."""
+    here = _labels()
+    sources = fingerprint.sources(PROJECT)
+    base = os.environ.get("THREADMILL_BASE") or fingerprint.DEFAULT_BASE
+    wrong = {
+        name: fingerprint.what_is_wrong(here.get(image_name(name)), sources[fingerprint.kind(name)], base)
+        for name in dict.fromkeys(names)
+    }
+    return {name: what for name, what in wrong.items() if what}
+
+
+def in_words(wrong: Mapping[str, str]) -> str:
+    """`threadmill/spst, threadmill/spmt: missing; threadmill/probe: of other code`."""
+    names: dict[str, list[str]] = {}
+    for name, what in wrong.items():
+        names.setdefault(what, []).append(image_name(name))
+    return "; ".join(f"{', '.join(those)}: {what}" for what, those in names.items())
 
 
 def ca_bundle(environment: dict[str, str]) -> str:
@@ -125,8 +159,23 @@ def _make(commands: Commands, say: Say) -> Base:
     return Base(OWN_BASE, "no registry answers: made here with mmdebstrap")
 
 
+_CERTIFICATE = re.compile(
+    r"CERTIFICATE_VERIFY_FAILED|certificate verif\w+ failed|invalid peer certificate|UnknownIssuer"
+    r"|confirming the ssl certificate|x509: certificate signed by unknown authority",
+    re.IGNORECASE,
+)
+
+
 def reason(lines: Sequence[str]) -> str:
-    """The one line of a failed command's output that tells most: its last error, else its last line."""
+    """The one line of a failed command's output that tells most: its last error, else its last line.
+
+    A certificate that is not trusted is the cause of whatever pip and uv say after it.
+    """
+    if any(_CERTIFICATE.search(line) for line in lines):
+        return (
+            "the certificate of the package index, or of a proxy on the way to it, is not trusted here; put the"
+            " certificates to trust into a file and name it: PIP_CERT=FILE"
+        )
     errors = [line for line in lines if re.search(r"\berror\b|^E: |failed to solve", line, re.IGNORECASE)]
     return (errors or list(lines) or ["no reason given"])[-1].strip()
 
@@ -155,22 +204,70 @@ class Progress:
         return None
 
 
-def build(models: Sequence[str] | None, say: Say) -> None:
+def build(models: Sequence[str] | None, say: Say, force: bool = False) -> None:
     """Build these models' images (default: all), Locust's and the probe's. UserError, one line, if that fails.
 
-    What has not changed comes from Docker's cache: with nothing to do this takes a second.
+    What is there and of this code is left as it is, unless `force`.
     """
-    build_missing((*(models or SERVERS), *COMPANIONS), say)
+    build_missing((*(models or SERVERS), *COMPANIONS), say, force)
 
 
-def build_missing(names: Sequence[str], say: Say) -> None:
-    """Build what is missing or out of date among these: names of models, `locust`, `probe`."""
-    base = choose_base(say)
+def build_missing(names: Sequence[str], say: Say, force: bool = False, commands: Commands | None = None) -> None:
+    """Build what is missing or of other code among these: names of models, `locust`, `probe`.
+
+    With nothing to build, neither a base nor a network nor Compose is needed.
+    """
+    wrong = outdated(names)
+    if not wrong and not force:
+        say(f"[images] there and of this code: {len(set(names))}")
+        return
+    if any(what != "missing" for what in wrong.values()):
+        say(f"[images] {in_words(wrong)}")
+    try:
+        commands = commands or Commands()
+        _build(tuple(dict.fromkeys(names)) if force else tuple(wrong), choose_base(say, commands), commands, say)
+    except UserError as error:
+        raise UserError(_cannot_be_built(wrong, str(error))) from None
+
+
+def _cannot_be_built(wrong: Mapping[str, str], why: str) -> str:
+    """One line: which images are not of this code, why they could not be built, and what to do. Pure."""
+    if not wrong:
+        return why
+    load = "or bring images of this very code with `docker load`"
+    stale = [name for name, what in wrong.items() if what != "missing"]
+    as_it_is = f"images: {{{', '.join(f'{name}: {image_name(name)}' for name in stale)}}}"
+    use = f", or let a sweep use what is there by `{as_it_is}` in its file" if stale else ""
+    return f"{in_words(wrong)}; cannot be built: {why}; put that right, {load}{use}"
+
+
+def compose_variables(base: Base, environment: Mapping[str, str]) -> dict[str, str]:
+    """What docker-compose.yml takes from its environment for a build."""
+    return {"BASE": base.reference, "CA_BUNDLE": ca_bundle(dict(environment))}
+
+
+def remember(base: Base) -> None:
+    """Have `docker compose` by hand build on this base, too. A file there that is somebody else's is left alone."""
+    text = COMPOSE_VARIABLES.read_text() if COMPOSE_VARIABLES.is_file() else COMPOSE_VARIABLES_HEAD
+    if text.startswith(COMPOSE_VARIABLES_HEAD):
+        lines = [f"{name}={value}\n" for name, value in compose_variables(base, os.environ).items()]
+        with contextlib.suppress(OSError):  # a checkout of another user's: only Compose by hand lacks something then
+            COMPOSE_VARIABLES.write_text(COMPOSE_VARIABLES_HEAD + "".join(lines))
+
+
+def label_variables() -> dict[str, str]:
+    """What docker-compose.yml makes the labels of. Compose by hand has none of it: such an image is of unknown code."""
+    sources = {f"SOURCE_{kind.upper()}": source for kind, source in fingerprint.sources(PROJECT).items()}
+    return {**sources, "BASE_NAME": os.environ.get("THREADMILL_BASE") or fingerprint.DEFAULT_BASE}
+
+
+def _build(names: Sequence[str], base: Base, commands: Commands, say: Say) -> None:
     say(f"[images] base: {base.reference} ({base.origin})")
-    environment = {**os.environ, "BASE": base.reference, "CA_BUNDLE": ca_bundle(dict(os.environ))}
+    remember(base)
+    environment = {**os.environ, **compose_variables(base, os.environ), **label_variables()}
     compose = ["docker", "compose", "--project-directory", str(PROJECT), "--file", str(PROJECT / "docker-compose.yml")]
     started = time.monotonic()
-    say(f"[images] building {', '.join(dict.fromkeys(names))} ...")
+    say(f"[images] building {', '.join(names)} ...")
 
     progress = Progress()
 
@@ -179,7 +276,7 @@ def build_missing(names: Sequence[str], say: Say) -> None:
             say(shown)
 
     try:
-        Commands().run([*compose, "--progress", "plain", "build", *dict.fromkeys(names)], show, environment)
+        commands.run([*compose, "--progress", "plain", "build", *names], show, environment)
     except CommandFailed as failure:
         raise UserError(f"building the images failed: {reason(failure.lines)}") from None
     say(f"[images] ready: {time.monotonic() - started:.1f} s")

@@ -1,5 +1,6 @@
 """The gates that hold a trial against arithmetic: Little's law, the utilisation law. Pure."""
 
+from servers.models import base
 from testbed import shape
 from testbed.evidence import Evidence, Thresholds
 from testbed.gates import Gate, decide, generator_cpu, generator_throttling, unknown
@@ -56,7 +57,8 @@ def littles_law(e: Evidence, t: Thresholds) -> Gate | None:
     served = round(e.users - e.users_starved - e.users_absent, 3)
     if served <= 0:
         return unknown(name, "no user was served throughout", law)
-    held_for_good = e.connection == "persistent" and shape.serving_slots(e.model, e.workers, e.threads) is not None
+    slots = shape.serving_slots(e.model, e.workers, e.threads) if shape.is_known(e.model) else None
+    held_for_good = e.connection == "persistent" and slots is not None
     if e.users_starved and not held_for_good:
         return unknown(name, f"{e.users_starved} starved users show cycles that are longer than the window", law)
 
@@ -91,20 +93,22 @@ def _generator_short(e: Evidence, t: Thresholds) -> bool:
 
 
 def usable_cpus(e: Evidence) -> float:
-    """CPUs the server can use: its limit, or one for each interpreter lock where there are fewer."""
-    locks = shape.interpreters(e.model, e.workers)
-    if locks is None or (e.hash_us and e.model in _THREADED):
+    """At most how many CPUs the server can use: its limit, or one for each interpreter lock where there are fewer."""
+    locks = shape.interpreters(e.model, e.workers) if shape.is_known(e.model) else None
+    if locks is None or (e.hash_us and base(e.model) in _THREADED):
         return e.cpus
     return min(e.cpus, float(locks))
 
 
 def utilisation_law(e: Evidence, t: Thresholds) -> Gate:
-    """U = X D, with D the calibrated CPU time per request, a lower bound of the true one: X D <= U <= limit.
+    """U = X D, with D a lower bound of the true CPU time per request: its work at the machine's fastest moment.
+
+    So X D <= U <= limit.
 
     A request that completes in the window may have spent its D before it, once per user.
     """
     name, x, window_s = "utilisation_law", e.throughput_rps, e.window_s
-    demand_s = (e.spin_us + e.hash_us) / 1e6
+    demand_s = (e.spin_us + e.hash_us if e.least_cpu_us is None else e.least_cpu_us) / 1e6
     law = "X <= cpus/D and CPU used <= limit"
     if x is None or not window_s:
         return unknown(name, "throughput", law)

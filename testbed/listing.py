@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from rich.console import Console
 
-from testbed import lock, plan, searches, sweepfile
+from testbed import lock, plan, redo, searches, sweepfile
 from testbed.errors import UserError
 from testbed.fields import Machine
 from testbed.progress import plain
@@ -73,6 +74,20 @@ def _listed(path: Path, held: str | None) -> Listed:
     )
 
 
+def _complete(rows: list[dict[str, Any]], redoes: bool) -> int:
+    """How many of the planned trials are through: measured, and measured again where that is owed."""
+    return sum(not redo.is_redo(row) for row in rows) - (redo.owed(rows) if redoes else 0)
+
+
+def _redoes(path: Path) -> bool:
+    """Whether the sweep measures disturbed trials again."""
+    try:
+        sweep = yaml.safe_load((path / "sweep.yaml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        return False
+    return bool(((sweep or {}).get("order") or {}).get("redo"))
+
+
 def _planned(path: Path, manifest: dict[str, Any]) -> int | None:
     """How many trials the sweep has; None for a search. Judged on the machine that it ran on, not on this one."""
     if manifest.get("by_hand") or not (path / "sweep.yaml").is_file():
@@ -113,7 +128,7 @@ def _state(path: Path, manifest: dict[str, Any], rows: Rows, planned: int | None
     if planned is None:
         over = (path / "sweep.yaml").is_file() and _searches_over(_sweep(path, manifest), rows, searches.read(path))
         return "complete" if over else "interrupted"
-    return "complete" if len(rows) >= planned else "interrupted"
+    return "complete" if _complete(rows, _redoes(path)) >= planned else "interrupted"
 
 
 def command(root: Path, as_json: bool, console: Console) -> int:
@@ -144,7 +159,8 @@ def command(root: Path, as_json: bool, console: Console) -> int:
 
 
 def _count(one: Listed) -> str:
-    if one.planned is None or one.planned == one.trials:
+    # What was measured again comes on top of what was planned.
+    if one.planned is None or one.planned <= one.trials:
         return str(one.trials)
     return f"{one.trials} of {one.planned}"
 

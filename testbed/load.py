@@ -6,13 +6,19 @@ from typing import Any
 import requests
 
 from testbed.compose import target
-from testbed.plan import Trial
+from testbed.errors import Breakdown
+from testbed.plan import Cell, Trial
 
 # The master answers at once or is in trouble; stopping waits for the workers' last figures.
 REQUEST_TIMEOUT_S = 5.0
 START_TIMEOUT_S = 20.0
+# Ten seconds and this are what the load takes at most to open idle holders.
+LEAST_HOLDERS_PER_S = 250
 STOP_TIMEOUT_S = 15.0
 VERIFY_TIMEOUT_S = 30.0
+# A server that is silent for so long counts as stuck; longer only where a reply was asked to take long.
+REPLY_TIMEOUT_S = 10.0
+MOST_REPLY_TIMEOUT_S = 3_600.0
 
 
 class LoadError(Exception):
@@ -40,6 +46,38 @@ class Work:
 
     spin_units: int
     hash_rounds: int
+
+
+def form(trial: Trial, work: Work, warmup_s: float, window_s: float) -> dict[str, Any]:
+    """What Locust's master is asked for: the fields of its form, by name. Pure."""
+    cell = trial.cell
+    return {
+        "user_count": cell.users,
+        "spawn_rate": cell.users,
+        "target": target(cell),
+        "connection": cell.connection,
+        "payload_bytes": cell.payload_bytes,
+        "think_ms": cell.think_us / 1000,
+        "sleep_us": cell.sleep_us,
+        "spin_units": work.spin_units,
+        "hash_rounds": work.hash_rounds,
+        "mode": "closed" if cell.mode == "closed" else "open",
+        "rate": cell.rate_rps or 0,
+        "arrivals": cell.arrivals,
+        "engine": cell.engine,
+        "precise": str(cell.precise).lower(),
+        "idle_holders": cell.idle_holders,
+        "warmup_s": warmup_s,
+        "window_s": window_s,
+        "reply_timeout_s": reply_timeout_s(cell),
+        "trial_id": trial.trial_id,
+    }
+
+
+def reply_timeout_s(cell: Cell) -> float:
+    """How long a server may be silent: twice what a reply takes where all users' work is done under the CPU limit."""
+    reply_us = cell.sleep_us + cell.users * (cell.spin_us + cell.hash_us) / cell.cpus
+    return min(MOST_REPLY_TIMEOUT_S, max(REPLY_TIMEOUT_S, 2 * reply_us / 1e6))
 
 
 @dataclass(frozen=True)
@@ -117,28 +155,9 @@ class Load:
 
     def start(self, trial: Trial, work: Work, warmup_s: float, window_s: float) -> None:
         """Start the trial's users, all at once. LoadError with Locust's reason when it refuses."""
-        cell = trial.cell
-        form = {
-            "user_count": cell.users,
-            "spawn_rate": cell.users,
-            "target": target(cell),
-            "connection": cell.connection,
-            "payload_bytes": cell.payload_bytes,
-            "think_ms": cell.think_us / 1000,
-            "sleep_us": cell.sleep_us,
-            "spin_units": work.spin_units,
-            "hash_rounds": work.hash_rounds,
-            "mode": "closed" if cell.mode == "closed" else "open",
-            "rate": cell.rate_rps or 0,
-            "arrivals": cell.arrivals,
-            "engine": cell.engine,
-            "precise": str(cell.precise).lower(),
-            "idle_holders": cell.idle_holders,
-            "warmup_s": warmup_s,
-            "window_s": window_s,
-            "trial_id": trial.trial_id,
-        }
-        answer = self._call("POST", "/swarm", START_TIMEOUT_S, data=form)
+        # It answers when the idle holders are there, or the server has shown that it cannot hold them.
+        timeout_s = START_TIMEOUT_S + trial.cell.idle_holders / LEAST_HOLDERS_PER_S
+        answer = self._call("POST", "/swarm", timeout_s, data=form(trial, work, warmup_s, window_s))
         if not answer.get("success"):
             raise LoadError(f"Locust did not start: {answer.get('message')}")
 
@@ -147,8 +166,13 @@ class Load:
         return Status(**{name: answer[name] for name in Status.__annotations__})
 
     def stop(self) -> None:
-        """Stop the run; after this its result is on the volume. LoadError when a worker's figures are missing."""
+        """Stop the run; after this its result is on the volume. LoadError when a worker's figures are missing.
+
+        Breakdown when the master could not write the result.
+        """
         answer = self._call("POST", "/threadmill/stop", STOP_TIMEOUT_S)
+        if not answer["complete"] and "cannot be written" in answer["error"]:
+            raise Breakdown(f"Locust's master: {answer['error']}")
         if not answer["complete"]:
             raise LoadError(
                 f"worker lost: figures of {answer['workers_final']} of {answer['workers_expected']} workers came"

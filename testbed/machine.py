@@ -72,9 +72,7 @@ def explain_engine(info: Answer) -> Check:
             return Check(name, True, f"{version}, cgroup v{facts.get('CgroupVersion', '1')}")
         # `docker info` can succeed without a daemon and tell so inside.
         return explain_engine(Answer(1, "; ".join(facts.get("ServerErrors") or ["no server in its answer"])))
-    if re.search(
-        r"cannot connect to the docker daemon|failed to connect to the docker api", info.output, re.IGNORECASE
-    ):
+    if _NO_DAEMON.search(info.output):
         return Check(name, False, "Docker is not running", "sudo systemctl start docker")
     reason = info.output.splitlines()[-1] if info.output else "no reason given"
     return Check(name, False, f"Docker does not answer: {reason}", "docker info")
@@ -148,9 +146,9 @@ def _check_disk() -> Check:
 def _check_images() -> Check:
     from testbed import images
 
-    missing = images.missing()
-    found = f"missing: {', '.join(missing)}" if missing else "all built"
-    return Check("images", not missing, found, "make images" if missing else "", required=False)
+    wrong = images.outdated()
+    found = images.in_words(wrong) if wrong else "all there, of this code"
+    return Check("images", not wrong, found, "make images" if wrong else "", required=False)
 
 
 def doctor() -> list[Check]:

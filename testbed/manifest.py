@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,11 +107,13 @@ def differences(begun: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return found
 
 
-def calibrate(engine: Engine, run: Run, model: str) -> dict[str, Any]:
-    """Work units of `!spin` per millisecond of CPU time, measured without limits, on the servers' processors.
+def calibrate(engine: Engine, run: Run, model: str, kinds: Sequence[str], seconds: float) -> dict[str, Any]:
+    """Work per millisecond of CPU time, measured without limits, on the servers' processors, with `kinds` in turn.
 
-    Returns {"spin_units_per_ms": float, "samples": [float, ...]}.
+    Returns what `servers.calibrate` prints: typical and fastest speed of each kind, and its samples.
     """
-    answer = engine.run_once(image_name(model), ["python3", "-m", "servers.calibrate"], run.run_id, run.cpu_sets.server)
-    calibration: dict[str, Any] = json.loads(answer)
+    command = ["python3", "-m", "servers.calibrate", f"{seconds:g}", *kinds]
+    calibration: dict[str, Any] = json.loads(
+        engine.run_once(image_name(model), command, run.run_id, run.cpu_sets.server)
+    )
     return calibration

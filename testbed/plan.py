@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from servers.models import base
 from testbed.errors import UserError
 from testbed.schema import Exclude, Sweep
 
@@ -122,10 +123,20 @@ def cells(sweep: Sweep) -> list[Cell]:
     return [cell for cell in every if not any(_excluded(cell, rule) for rule in sweep.exclude)]
 
 
+def has_workers(model: str) -> bool:
+    """Whether the model, or what a variant is of, has a pool of processes."""
+    return base(model) in WITH_WORKERS
+
+
+def has_threads(model: str) -> bool:
+    """Whether the model, or what a variant is of, has a pool of threads."""
+    return base(model) in WITH_THREADS
+
+
 def _with_pools(cell: Cell) -> Cell:
     """The cell with the pool sizes its model has; 0 where it has none, so that they do not make two cells of one."""
-    workers = (cell.workers or max(LEAST_WORKERS, math.ceil(cell.cpus))) if cell.model in WITH_WORKERS else 0
-    return replace(cell, workers=workers, threads=cell.threads if cell.model in WITH_THREADS else 0)
+    workers = (cell.workers or max(LEAST_WORKERS, math.ceil(cell.cpus))) if has_workers(cell.model) else 0
+    return replace(cell, workers=workers, threads=cell.threads if has_threads(cell.model) else 0)
 
 
 def trials(sweep: Sweep) -> list[Trial]:

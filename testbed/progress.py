@@ -27,7 +27,8 @@ def trial_line(row: dict[str, Any]) -> str:
     text = f"{row['trial_id']}: {row['throughput_rps']:.0f}/s, p50 {format_us(row['latency_p50_us'])}"
     text += f", p99 {format_us(p99)}" if p99 is not None else ""
     text += f", {row['users_starved']} users starved" if row["users_starved"] else ""
-    return text + (f", {row['failed']} failed" if row["failed"] else "")
+    text += f", {row['failed']} failed" if row["failed"] else ""
+    return text + (", disturbed" if row.get("disturbed") else "")
 
 
 class SweepProgress:

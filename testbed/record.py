@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from testbed import holding, steal
 from testbed.evidence import Evidence, GeneratorWorker
 from testbed.plan import Cell, Trial
 from testbed.results import SCHEMA_VERSION
@@ -27,8 +28,14 @@ class Findings:
     load: dict[str, Any] | None = None
     probe: dict[str, Any] | None = None
     report: dict[str, Any] | None = None
+    server_said: str = ""
+    """What its log says of a connection it could not take."""
     packets_dropped: int | None = None
     tracked_limit: int | None = None
+    least_cpu_us: float | None = None
+    """CPU time below which no request's calibrated work can stay."""
+    speed_drift: float | None = None
+    """The processors' speed in the trial's block over that of the sweep's calibration."""
     phases_s: dict[str, float] = field(default_factory=dict)
     overhead_s: float = 0.0
     total_s: float = 0.0
@@ -61,6 +68,7 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
     used_us = _at(found.probe, "difference", "cpu_used_us")
     before_start = _at(load, "replies_to_checks")
     known = found.other_echoes is not None and before_start is not None
+    holders = _at(load, "idle_holders")
     return Evidence(
         model=cell.model,
         cpus=cell.cpus,
@@ -73,6 +81,11 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         sleep_us=cell.sleep_us,
         spin_us=cell.spin_us,
         hash_us=cell.hash_us,
+        idle_holders=cell.idle_holders,
+        memory_bytes=cell.memory_bytes,
+        least_cpu_us=found.least_cpu_us,
+        server_steal_share=steal.share(found.probe, steal.server_processors(cell, cpu_sets)),
+        generator_steal_share=steal.share(found.probe, steal.generator_processors(cpu_sets)),
         failure=found.failure,
         isolated=cpu_sets.isolated,
         machine_cpus=machine_cpus,
@@ -93,17 +106,27 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         achieved_over_offered=_at(load, "achieved_over_offered"),
         slice_ok=tuple(one["ok"] for one in in_window) or None,
         slice_p50_us=tuple(one["p50_us"] for one in in_window) or None,
+        holders_opened=_at(holders, "opened"),
+        holders_held=_at(holders, "held_throughout"),
+        holders_dropped=_at(holders, "dropped"),
+        holders_failures=_at(holders, "failures"),
+        holders_said=_at(holders, "said") or "",
+        holders_unanswered=_at(holders, "unanswered") or 0,
         sent=_at(totals, "sent"),
         total_ok=_at(totals, "ok"),
         total_failures=_at(totals, "failures"),
         total_in_flight=_at(totals, "in_flight"),
         server_served=_at(found.report, "served"),
-        other_replies=found.other_echoes + before_start if known else None,
+        other_replies=found.other_echoes + before_start + (_at(holders, "echoes") or 0) if known else None,
         generator=None if load is None else tuple(_worker(one) for one in load["generator"]),
         cpu_used_s=None if used_us is None else used_us / 1e6,
         periods=_at(found.probe, "difference", "periods"),
         throttled_periods=_at(found.probe, "difference", "throttled_periods"),
         oom_kills=_at(found.probe, "closed", "oom_kills"),
+        memory_peak_bytes=_at(found.probe, "closed", "memory_peak_bytes"),
+        tasks_max=_at(found.probe, "max", "pids"),
+        tasks_limit=holding.tasks_limit(cell),
+        server_said=found.server_said,
         server_ended=found.server_ended,
         workers_replaced=_at(found.report, "replaced"),
     )
@@ -143,6 +166,7 @@ def metrics(cell: Cell, found: Findings) -> dict[str, Any]:
         "service_time_p99_us": _at(load, "service_time_us", "p99"),
         "send_lag_p99_us": _at(load, "send_lag_us", "p99"),
         "dispatch_lag_p99_us": _at(load, "dispatch_lag_us", "p99"),
+        "holders_held": _at(load, "idle_holders", "held_throughout"),
         "offered": _at(load, "offered"),
         "missed": _at(load, "missed"),
         "achieved_over_offered": _rounded(_at(load, "achieved_over_offered"), 4),
@@ -189,7 +213,8 @@ def _seconds(us: int | None) -> float | None:
 
 def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) -> dict[str, Any]:
     """The content of trial.json."""
-    verdict: Verdict = judge(evidence(trial.cell, found, cpu_sets, machine_cpus))
+    known = evidence(trial.cell, found, cpu_sets, machine_cpus)
+    verdict: Verdict = judge(known)
     return {
         "schema_version": SCHEMA_VERSION,
         "trial_id": trial.trial_id,
@@ -201,8 +226,12 @@ def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         "status": "failed" if verdict.kind == "invalid" else "ok",
         "verdict": verdict.kind,
         "unsteady": verdict.unsteady,
+        "disturbed": verdict.disturbed,
         "reasons": list(verdict.reasons),
         **metrics(trial.cell, found),
+        "speed_drift": _rounded(found.speed_drift, 3),
+        "server_steal_share": _rounded(known.server_steal_share, 4),
+        "generator_steal_share": _rounded(known.generator_steal_share, 4),
         "overhead_s": round(found.overhead_s, 3),
         "gates": [asdict(gate) for gate in verdict.gates],
         "verification": found.verification,

@@ -14,7 +14,9 @@ from typing import Any
 
 from testbed.errors import UserError
 
-SCHEMA_VERSION = 2
+# Before 3 the switches were those of tasks seen alive alone: a part, which is no number.
+SCHEMA_VERSION = 3
+_SWITCHES_SINCE = 3
 
 # Every column of trials.csv, in order, with its meaning. The unit is in the name. An empty field means "not known".
 COLUMNS: dict[str, str] = {
@@ -48,6 +50,7 @@ COLUMNS: dict[str, str] = {
     "status": "ok, or failed when the verdict is invalid",
     "verdict": "server-bound, not-saturated, client-bound or invalid",
     "unsteady": "true when throughput or latency drifted within the window",
+    "disturbed": "true when a hypervisor took more of the processors than a measurement bears",
     "reasons": "why this verdict",
     "throughput_rps": "verified replies per second in the window",
     "latency_p50_us": "median from intended start to reply (closed loop: from sending, with connect where one is made)",
@@ -58,6 +61,7 @@ COLUMNS: dict[str, str] = {
     "service_time_p99_us": "99th percentile of the same",
     "send_lag_p99_us": "99th percentile from intended start to sending",
     "dispatch_lag_p99_us": "the same of requests that found a user idle: the generator's own lateness",
+    "holders_held": "idle holders held from the window's opening to its closing without a break",
     "offered": "open loop: requests that were due in the window",
     "missed": "open loop: due in the window, not sent by its end",
     "achieved_over_offered": "open loop: verified replies per offered request",
@@ -73,12 +77,15 @@ COLUMNS: dict[str, str] = {
     "memory_peak_bytes": "most memory charged to the container since its start",
     "pss_bytes": "proportional set size of all its processes at the window's end",
     "oom_kills": "processes killed for want of memory, since the container's start",
-    "voluntary_switches": "context switches by waiting, in the window, of tasks seen alive",
+    "voluntary_switches": "context switches by waiting, in the window, of all tasks",
     "involuntary_switches": "context switches by preemption, likewise",
     "accept_queue_max": "most connections seen waiting to be accepted",
     "listen_overflows": "connections dropped because that queue was full",
     "generator_cpu_share": "CPU share of the busiest load worker, of one core, without what it spun",
     "probe_cpu_share": "CPU share of the probe, of one core",
+    "speed_drift": "speed of the server's processors in this block, of that at the sweep's calibration",
+    "server_steal_share": "share of the window that a hypervisor took from the server's processors",
+    "generator_steal_share": "the same of the load workers' processors",
     "server_served": "replies by the server's own count, over its life",
     "overhead_s": "wall time of the trial beyond warm-up and window",
 }
@@ -106,8 +113,22 @@ TEXT_COLUMNS = frozenset(
 EARLIER = {"network": "bridge", "engine": "plain", "precise": False}
 
 
+# What load and probe write of a trial of a minute stays below this.
+_ROOM_BYTES = 2**20
+
+
 def write_atomically(path: Path, text: str) -> None:
-    """Write `text` so that a reader, or a crash, sees the old file or the new one, never a part."""
+    """Write `text` so that a reader, or a crash, sees the old file or the new one, never a part.
+
+    OSError names `path`, not the file that stands for it while it is written.
+    """
+    try:
+        _write_atomically(path, text)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _write_atomically(path: Path, text: str) -> None:
     with tempfile.NamedTemporaryFile(
         "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
     ) as file:
@@ -210,6 +231,15 @@ class ResultsDirectory:
         for leftover in self.load.glob(f"{trial_id}.*"):
             leftover.unlink()
 
+    def check_room(self) -> None:
+        """OSError unless a file of the size of a container's results fits in where they are written."""
+        with tempfile.TemporaryFile(dir=self.load) as file:
+            try:
+                file.write(bytes(_ROOM_BYTES))
+                file.flush()
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(self.load)) from error
+
     def close(self) -> None:
         """Remove the load's directory: what finished trials had in it is with them now."""
         shutil.rmtree(self.load, ignore_errors=True)
@@ -229,7 +259,15 @@ def _record(path: Path) -> dict[str, Any]:
 def row_of(record: dict[str, Any]) -> dict[str, Any]:
     """The row of trials.csv that a trial's record holds."""
     row = {name: record.get(name, EARLIER.get(name)) for name in COLUMNS} | {"reasons": "; ".join(record["reasons"])}
-    return row if "search_id" in record else row | search_place(row)
+    return known_of(record, row if "search_id" in record else row | search_place(row))
+
+
+def known_of(source: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    """`row` without what was only a part of the number when `source`, its record or manifest, was written."""
+    version = source.get("schema_version")
+    if isinstance(version, int) and version >= _SWITCHES_SINCE:
+        return row
+    return row | {"voluntary_switches": None, "involuntary_switches": None}
 
 
 # How trials of searches were named before their records said so.

@@ -1,8 +1,8 @@
 """What a sweep is: the sections of a sweep file, validated. Durations are in microseconds, sizes in bytes."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from servers.models import MODELS
 from testbed.fields import (
@@ -28,6 +28,7 @@ from testbed.fields import (
     WorkerCpus,
     WorkUs,
     not_allowed,
+    not_allowed_at,
     whole,
 )
 
@@ -125,11 +126,14 @@ class Load(Strict):
 
 
 class Order(Strict):
-    """The order of a block's cells; `canary` adds the first cell once more at the start of every block."""
+    """The order of a block's cells; `canary` adds the first cell once more at the start of every block, `redo` measures
+    what was disturbed once more at its end.
+    """
 
     shuffle: bool = True
     canary: bool = False
     seed: Annotated[int, whole(0, 2**32 - 1)] = 1
+    redo: Literal["disturbed"] | None = None
 
 
 class Exclude(Strict):
@@ -175,3 +179,61 @@ class Sweep(Strict):
     isolate: bool = True
     images: dict[Imaged, Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$")]] = {}
     exclude: tuple[Exclude, ...] = ()
+
+    @model_validator(mode="after")
+    def _a_window_can_hold_a_reply(self) -> Self:
+        """A trial whose window is over before a reply can come is invalid by its plan."""
+        work = self.workload
+        parts = {"sleep": work.sleep, "spin": work.spin, "hash": work.hash}
+        parts |= {"think": work.think} if self.load.mode == "closed" else {}
+        longest = {name: max(values) for name, values in parts.items()}
+        if sum(longest.values()) > self.duration:
+            name = max(longest, key=lambda one: longest[one])
+            raise not_allowed_at(
+                ("workload", name, parts[name].index(longest[name])),
+                f"a request and its pause of at most the duration, {self.duration / 1e6:g} s; here they take "
+                f"{sum(longest.values()) / 1e6:g} s, so that a window may hold no reply",
+            )
+        for place, rate in enumerate(self.load.rate or ()):
+            if rate * self.duration / 1e6 < 1:
+                raise not_allowed_at(
+                    ("load", "rate", place),
+                    f"at least {1e6 / self.duration:g} with a duration of {self.duration / 1e6:g} s, so that a window "
+                    "holds a request",
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _what_the_load_can_do(self) -> Self:
+        """What the load generator would refuse, trial by trial, is refused here."""
+        load = self.load
+        if load.mode == "closed":
+            return self
+        for place, think_us in enumerate(self.workload.think):
+            if think_us:
+                raise not_allowed_at(
+                    ("workload", "think", place),
+                    f"0 with mode {load.mode}: requests start on a schedule, nobody pauses between them",
+                )
+        for place, users in enumerate(load.users):
+            if users < load.workers:
+                raise not_allowed_at(
+                    ("load", "users", place),
+                    f"at least {load.workers} with mode {load.mode} and {load.workers} workers: they share the rate "
+                    "equally, so each needs a user",
+                )
+        names = [f"{share * 100:g}" for share in load.at or ()]
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                raise not_allowed_at(("load", "at", place), f"shares that differ: {name} % is there already")
+        return self
+
+    @field_validator("order")
+    @classmethod
+    def _no_redo_in_a_search(cls, order: Order, info: ValidationInfo) -> Order:
+        load = info.data.get("load")
+        if order.redo and load is not None and load.slo:
+            raise not_allowed(
+                f"redo only with load.mode closed or open (a search, {load.mode}, asks each rate more than once anyway)"
+            )
+        return order

@@ -1,7 +1,7 @@
 """`python3 -m testbed.setup`: what a fresh machine lacks, with progress from the first second. Standard library only.
 
-Side by side: the virtual environment, the Compose plugin where there is none, the base of the images, and for the tests
-a browser. What is there already is left as it is.
+Side by side: the virtual environment, the Compose plugin where there is none, the base of the images and, as soon as
+these two are there, the images; for the tests a browser. What is there already is left as it is.
 """
 
 import argparse
@@ -12,9 +12,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from servers.models import SERVERS
 from testbed import images, machine, setup_apt
 from testbed.commands import CommandFailed, Commands, Interrupted
 from testbed.errors import UserError
@@ -55,10 +56,13 @@ def virtual_environment(commands: Commands, say: Say) -> None:
 
 
 def package_variables(environment: dict[str, str]) -> dict[str, str]:
-    """The environment in which uv reaches the package index the way pip is configured to."""
+    """The environment in which uv reaches the package index the way pip is configured to, and both trust what this
+    machine trusts: pip by itself may know only the authorities that it brings along.
+    """
     found = dict(environment)
     if (bundle := images.ca_bundle(environment)) != "/dev/null":
         found.setdefault("SSL_CERT_FILE", bundle)
+        found.setdefault("PIP_CERT", bundle)
     if "PIP_INDEX_URL" in environment:
         found.setdefault("UV_DEFAULT_INDEX", environment["PIP_INDEX_URL"])
     return found
@@ -90,9 +94,19 @@ def compose_plugin(commands: Commands, say: Say) -> None:
     say(f"[setup] Docker Compose plugin: {time.monotonic() - started:.0f} s, in {target}")
 
 
-def base(commands: Commands, say: Say) -> None:
-    """The base of the images, so that it is made while the rest is fetched."""
-    images.choose_base(say, commands)
+def base_for(names: Sequence[str]) -> Step:
+    """The base of the images, made while the rest is fetched; none where these images need not be built."""
+
+    def base(commands: Commands, say: Say) -> None:
+        if images.outdated(names):
+            images.remember(images.choose_base(say, commands))
+
+    return base
+
+
+def build(names: Sequence[str]) -> Step:
+    """These images, once there are a base and Compose."""
+    return lambda commands, say: images.build_missing(names, say, commands=commands)
 
 
 def browser(commands: Commands, say: Say) -> None:
@@ -101,12 +115,24 @@ def browser(commands: Commands, say: Say) -> None:
         setup_apt.ensure("chromium", "chromium", "testing the web page", commands, say)
 
 
-def run(steps: Sequence[Step], say: Say) -> None:
-    """Every step, side by side. UserError from the first that cannot be done; the others are ended then."""
+def run(steps: Sequence[Step], say: Say, last: Step | None = None, needs: int = 0) -> None:
+    """Every step, side by side; `last` as soon as the first `needs` of them are done.
+
+    UserError from the first that cannot be done; the others are ended then.
+    """
     commands = Commands()
-    with ThreadPoolExecutor(len(steps)) as pool:
+
+    def then(step: Step, before: Sequence["Future[None]"]) -> None:
+        wait(before)
+        # What one of them failed of is raised by itself, below.
+        if not any(future.exception() for future in before):
+            step(commands, say)
+
+    with ThreadPoolExecutor(len(steps) + 1) as pool:
         try:
             futures = [pool.submit(step, commands, say) for step in steps]
+            if last is not None:
+                futures.append(pool.submit(then, last, futures[:needs]))
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
             for future in done:
                 future.result()
@@ -119,16 +145,29 @@ def main() -> int:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--only-venv", action="store_true", help="nothing that needs Docker")
     what.add_argument("--browser", action="store_true", help="also Chromium, for the tests")
+    parser.add_argument(
+        "--images",
+        nargs="*",
+        metavar="MODEL",
+        help="also these models' images (none named: all), and load and probe",
+    )
     arguments = parser.parse_args()
     started = time.monotonic()
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+
     try:
         with interruptible():
             if arguments.only_venv:
-                steps: list[Step] = [virtual_environment]
+                run([virtual_environment], say)
             else:
+                say("[setup] looking at what is here ...")
                 machine.refuse(machine.check_engine())
-                steps = [base, compose_plugin, virtual_environment, *([browser] if arguments.browser else [])]
-            run(steps, lambda line: print(line, flush=True))
+                names = (*(arguments.images or SERVERS), *images.COMPANIONS)
+                steps = [base_for(names), compose_plugin, virtual_environment]
+                steps += [browser] if arguments.browser else []
+                run(steps, say, last=None if arguments.images is None else build(names), needs=2)
     except (UserError, CommandFailed) as error:
         print(f"setup: {error}", file=sys.stderr)
         return 2

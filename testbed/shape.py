@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from servers.models import base
+from servers.models import SERVERS, base
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,14 @@ def _counted(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
+def is_known(model: str) -> bool:
+    """Whether this is a model or a variant of one. A target of the web page may be any server at all."""
+    return model in SERVERS
+
+
 def serving_slots(model: str, workers: int, threads: int) -> int | None:
-    """How many connections the model serves at once; the others wait in the backlog. None where it has no such limit.
+    """How many connections the model serves at once; the others wait in the backlog. None where it has no such limit,
+    and where the size of its pool is given as 0: not known.
 
     KeyError for an unknown model.
     """
@@ -30,8 +36,8 @@ def serving_slots(model: str, workers: int, threads: int) -> int | None:
         "spmt": None,
         "mpst": None,
         "mpmt": None,
-        "thread-pool": threads,
-        "prefork": workers,
+        "thread-pool": threads or None,
+        "prefork": workers or None,
         "event-loop": None,
         "prefork-event-loop": None,
     }
@@ -41,17 +47,18 @@ def serving_slots(model: str, workers: int, threads: int) -> int | None:
 def interpreters(model: str, workers: int) -> int | None:
     """How many Python interpreters serve, each with one lock: Python code runs on at most so many CPUs at once.
 
-    None for a process per connection. KeyError for an unknown model.
+    None for a process per connection, and where the size of the pool is given as 0: not known. KeyError for an unknown
+    model.
     """
     counts: dict[str, int | None] = {
         "spst": 1,
         "spmt": 1,
         "mpst": None,
-        "mpmt": workers,
+        "mpmt": workers or None,
         "thread-pool": 1,
-        "prefork": workers,
+        "prefork": workers or None,
         "event-loop": 1,
-        "prefork-event-loop": workers,
+        "prefork-event-loop": workers or None,
     }
     return counts[base(model)]
 

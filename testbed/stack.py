@@ -9,7 +9,8 @@ from testbed import compose
 from testbed.compose import Run
 from testbed.conntrack import Tracking
 from testbed.engine import ContainerGone, Engine
-from testbed.errors import UserError
+from testbed.errors import Breakdown, UserError
+from testbed.failures import attempt, describe
 from testbed.load import Load
 from testbed.results import ResultsDirectory, write_atomically
 from testbed.trial import compose_text
@@ -31,7 +32,7 @@ class LoadStack:
         self.load = Load("")
 
     def start(self) -> None:
-        """Bring Locust up and wait for all its workers. UserError when they do not come."""
+        """Bring Locust up and wait for all its workers. Breakdown when they do not come."""
         compose_file = self._directory.path / "compose.yaml"
         write_atomically(compose_file, compose_text(compose.project(self._run, "./load", SERVERS, None)))
         self._say("starting Locust ...")
@@ -49,16 +50,24 @@ class LoadStack:
         found = f"{', '.join(ended)} ended" if ended else f"not all workers connected within {WORKERS_TIMEOUT_S:g} s"
         if tracking is not None and (dropped := tracking.dropped()):
             found += f"; the kernel's table of {tracking.limit} tracked connections is full, {dropped} packets dropped"
-        raise UserError(f"Locust did not come up: {found}; logs are in {self._directory.path}/logs")
+        raise Breakdown(f"Locust did not come up: {found}; logs are in {self._directory.path}/logs")
 
     def mend(self) -> None:
-        """After a failed trial a worker may be missing: start the generator afresh rather than measure with less."""
+        """After a failed trial a worker may be missing: start the generator afresh rather than measure with less.
+
+        Breakdown when that fails.
+        """
         if _wait_for(self._complete, MEND_TIMEOUT_S):
             return
         self._say("Locust is not complete any more: starting it afresh")
-        self.keep_logs()
+        for error in attempt(self.keep_logs):
+            self._say(f"warning: Locust's logs are not saved: {describe(error)}")
         self._engine.remove(self._run.run_id)
-        self.start()
+        try:
+            self.start()
+        except UserError as error:
+            # It came up before, from the same file.
+            raise Breakdown(f"Locust did not come up again: {error}") from error
 
     def keep_logs(self) -> None:
         """Save the logs of the run's containers."""

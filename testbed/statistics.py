@@ -205,38 +205,3 @@ def warnings(values: Sequence[float], what: str) -> tuple[str, ...]:
     if needed is not None and needed > count:
         found.append(f"{what}: {count} repeats do not give the mean within {HALF_WIDTH:.0%}; set `repeat: {needed}`")
     return tuple(found)
-
-
-def smallest_sample(fraction: float, confidence: float = CONFIDENCE) -> int:
-    """The least n of which the percentile `fraction` (0.99 for p99) has a two-sided interval within the sample.
-
-    All n values lie below the percentile with probability fraction^n, all above with (1 - fraction)^n; only where both
-    are at most (1 - confidence)/2 do order statistics bound it on both sides (David, Nagaraja: Order Statistics, 7.1).
-    6 for p50, 36 for p90, 368 for p99, 3688 for p99.9 at 95 %.
-    """
-    if not 0 < fraction < 1:
-        raise ValueError(f"fraction is {fraction}; allowed is what lies between 0 and 1")
-    return math.ceil(math.log((1 - confidence) / 2) / math.log(max(fraction, 1 - fraction)) - 1e-9)
-
-
-def supports(count: int, fraction: float) -> bool:
-    """Whether `count` values are enough for the percentile `fraction` to be printed."""
-    return count >= smallest_sample(fraction)
-
-
-def percentile_ranks(count: int, fraction: float, confidence: float = CONFIDENCE) -> tuple[int, int] | None:
-    """The ranks (from 1) of the order statistics that bound a percentile; None where the sample does not support it.
-
-    Exact, from the binomial number of values below it, for independent values.
-    """
-    if count < smallest_sample(fraction, confidence):
-        return None
-    from scipy import stats
-
-    tail = (1 - confidence) / 2
-    below = stats.binom(count, fraction)
-    # The greatest low with P(B < low) <= tail, and the least high with P(B >= high) <= tail.
-    low = int(below.ppf(tail))
-    if below.cdf(low) <= tail:  # hit exactly
-        low += 1
-    return max(low, 1), int(below.ppf(1 - tail)) + 1

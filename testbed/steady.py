@@ -9,7 +9,8 @@ from testbed.gates import Gate, decide, unknown
 
 
 def steady_state(e: Evidence, t: Thresholds) -> Gate:
-    """pyperf's halves test on throughput and median service time per second.
+    """A halves test after pyperf's, with one limit both ways (see Thresholds), on throughput and median service time
+    per second.
 
     Its test of the median absolute deviation is left out: of 20 values that has an error of a quarter by itself, and
     pyperf goes on until a test passes, where a trial has one try. Counts of n replies in a half have an error of

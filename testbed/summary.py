@@ -9,7 +9,9 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from testbed import searches
+from testbed.calibration import FAR_OFF
 from testbed.plan import Cell, varying_fields
+from testbed.redo import counted, is_redo, replaced
 from testbed.statistics import (
     FEWEST_BLOCKS,
     Interval,
@@ -40,8 +42,8 @@ def no_steps(rows: list[Row]) -> list[Row]:
 
 
 def good(rows: list[Row]) -> list[Row]:
-    """The trials whose numbers mean what their columns say, without the canaries."""
-    return [row for row in rows if row["verdict"] != "invalid" and not row["canary"]]
+    """The trials whose numbers mean what their columns say, without the canaries and what a redo replaced."""
+    return [row for row in counted(rows) if row["verdict"] != "invalid" and not row["canary"]]
 
 
 def summary(rows: list[Row], seed: int, searched: Sequence[Row] = ()) -> Row:
@@ -146,6 +148,7 @@ def sweep_warnings(rows: list[Row]) -> list[str]:
         )
     if unsteady := sum(bool(row["unsteady"]) for row in good(rows)):
         found.append(f"{unsteady} trials drifted within their window; set `warmup` and `duration` longer")
+    found += [*_disturbed(rows), *_drifted(rows)]
     most = Counter(cell_of(row) for row in usable).most_common(1)
     if most and most[0][1] < FEWEST_BLOCKS:
         count = most[0][1]
@@ -161,6 +164,28 @@ def sweep_warnings(rows: list[Row]) -> list[str]:
         others = "".join(f", {name} {named[name]}" for name in varying)
         found += warnings(values, f"{named['model']} at {cpus}{others}: throughput") if values else []
     return found
+
+
+def _disturbed(rows: list[Row]) -> list[str]:
+    ids = [str(row["trial_id"]) for row in rows if row.get("disturbed") and not row["canary"]]
+    if not ids:
+        return []
+    out = replaced(rows)
+    left = [one for one in ids if one not in out]
+    named = ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
+    what = f"{len(ids)} of {len(rows)} trials were disturbed by others on the hypervisor ({named})"
+    if not left:
+        return [f"{what}; each was measured again, and the trial that less was stolen from counts"]
+    again = "" if any(map(is_redo, rows)) else "; `order: {redo: disturbed}` measures such trials again"
+    return [f"{what}; {len(left)} of them count all the same{again}"]
+
+
+def _drifted(rows: list[Row]) -> list[str]:
+    speeds = [float(row["speed_drift"]) for row in rows if row.get("speed_drift") is not None]
+    if not speeds or 1 / FAR_OFF <= min(speeds) <= max(speeds) <= FAR_OFF:
+        return []
+    told = f"{min(speeds):.2f} to {max(speeds):.2f} of the speed that the work was calibrated at"
+    return [f"the processors ran at {told}: the same work took more or less CPU time, alike for all models of a block"]
 
 
 def relative_half_width(interval: Interval) -> float | None:

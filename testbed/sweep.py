@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -13,11 +14,13 @@ from typing import Any
 from rich.console import Console
 
 from servers.models import MODELS
-from testbed import images, plan, sweepfile, topology
+from testbed import calibration as calibrating
+from testbed import images, plan, redo, sweepfile, topology
 from testbed.compose import UNPINNED, Run
 from testbed.course import Course
 from testbed.engine import Engine
-from testbed.errors import UserError
+from testbed.errors import Breakdown, EngineGone, UserError
+from testbed.failures import attempt, describe, distinct
 from testbed.interrupt import deferred, interruptible, undisturbed
 from testbed.lock import only_sweep
 from testbed.manifest import calibrate, differences, manifest
@@ -28,7 +31,7 @@ from testbed.results import ResultsDirectory, write_atomically, write_json
 from testbed.schema import Sweep
 from testbed.stack import LoadStack
 from testbed.summary import summary
-from testbed.table import LEGEND, capacity_table, results_table
+from testbed.table import LEGEND, LEGEND_DISTURBED, capacity_table, results_table
 from testbed.topology import CpuSets
 from testbed.trial import Setting, run_trial
 
@@ -38,7 +41,10 @@ UNPRIVILEGED = (10001, 10001)
 # More lines than this push the table out of sight.
 MOST_WARNINGS = 6
 
-EXIT_OK, EXIT_TRIALS_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+# An engine that its supervisor starts again is back by then, and what it has left can be removed.
+ENGINE_PATIENCE_S = 10.0
+
+EXIT_OK, EXIT_TRIALS_FAILED, EXIT_USAGE, EXIT_BROKEN, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def load_user() -> tuple[int, int]:
@@ -46,11 +52,12 @@ def load_user() -> tuple[int, int]:
     return (os.getuid(), os.getgid()) if os.getuid() != 0 else UNPRIVILEGED
 
 
-def cpu_sets(sweep: Sweep) -> CpuSets:
+def cpu_sets(sweep: Sweep, engine: Engine) -> CpuSets:
     """Who runs on which processors during the whole sweep: the generator must not move between trials."""
     if not sweep.isolate:
         return UNPINNED
-    return topology.partition(topology.read(), max(sweep.limits.cpus), sweep.load.workers)
+    there = topology.read() if engine.is_here else topology.elsewhere(engine.cpus)
+    return topology.partition(there, max(sweep.limits.cpus), sweep.load.workers)
 
 
 def print_plan(sweep: Sweep, console: Console) -> None:
@@ -111,12 +118,13 @@ class _Campaign:
         self.console = console
         self.engine = Engine()
         self.trials = plan.trials(sweep)
+        self._kinds = calibrating.kinds(sweep)
         self.shared = Run(
             run_id=run_id,
             project=f"threadmill-{run_id.lower()}",
             user=f"{uid}:{gid}",
             workers=sweep.load.workers,
-            cpu_sets=cpu_sets(sweep),
+            cpu_sets=cpu_sets(sweep, self.engine),
             worker_cpus=sweep.load.worker_cpus,
             images=sweep.images,
             shared="shared" in sweep.network,
@@ -128,10 +136,21 @@ class _Campaign:
         self.course = Course(sweep, directory)
         self.rows = self.course.rows
         self.interrupted = False
+        self._failures: list[Exception] = []
+        """What failed and is no trial's doing; the first is the cause."""
         self._under_way: Trial | None = None
+        self._made_directory = False
+        self._removed = False
+        self._block: int | None = None
+        self._block_speed: dict[str, Any] | None = None
 
     def carry_out(self, prepare: Callable[[], None]) -> int:
-        """Prepare, measure what is missing, remove what was started, report. Returns the exit code."""
+        """Prepare, measure what is missing, remove what was started, report. Returns the exit code.
+
+        UserError for what has to be put right before anything is measured, Breakdown when the testbed failed; with more
+        lines where removing what was started did not go well either.
+        """
+        refused: UserError | None = None
         with only_sweep(self.shared.run_id) as lock:
             self.engine.keep_open(lock)
             self._remove_leftovers()
@@ -142,10 +161,38 @@ class _Campaign:
                     self._run_trials()
                 except KeyboardInterrupt:
                     self.interrupted = True
+                except UserError as error:
+                    refused = error
+                except Exception as error:  # noqa: BLE001 - told below, once what was started is removed
+                    self._failures.append(error)
                 finally:
                     with undisturbed():
                         self._end()
-        return self._report()
+        if refused is not None:
+            raise UserError("\n".join(distinct(map(describe, [refused, *self._failures]))))
+        code = EXIT_BROKEN
+        try:
+            code = self._report()
+        except Exception as error:  # noqa: BLE001 - as above: what is told must not hide why
+            self._failures.append(error)
+        if self._failures and code != EXIT_INTERRUPTED:
+            raise Breakdown("\n".join(self._told()))
+        return code
+
+    def _told(self) -> list[str]:
+        """What failed and how to go on, in a line; in a second one what else went wrong after it."""
+        # A dead engine is met at every later step: what matters of that is what it has left.
+        later = [error for error in self._failures[1:] if not isinstance(error, EngineGone)]
+        first, *others = distinct(map(describe, [self._failures[0], *later]))
+        path = self.directory.path
+        line = [f"the testbed failed: {first}"]
+        if not self._removed:
+            line.append("containers are left, which the next sweep removes, or `orchestrate.py down --runs`")
+        if path.is_dir():
+            line.append(f"to go on: .venv/bin/python orchestrate.py sweep --resume {path}")
+        else:
+            line.append("nothing had been measured: start it again")
+        return ["; ".join(line), *([f"besides: {'; '.join(others)}"] if others else [])]
 
     def _remove_leftovers(self) -> None:
         """With the lock held no sweep runs: what carries a run's label was left by one that was killed."""
@@ -154,8 +201,10 @@ class _Campaign:
             self.engine.remove(run_id)
 
     def _build(self) -> None:
-        needed = dict.fromkeys((*self.sweep.models, self._calibrator, *images.COMPANIONS))
-        images.build_missing([name for name in needed if name not in self.sweep.images], self._say)
+        calibrator = [self._calibrator] if self._kinds else []
+        needed = dict.fromkeys((*self.sweep.models, *calibrator, *images.COMPANIONS))
+        if ours := [name for name in needed if name not in self.sweep.images]:
+            images.build_missing(ours, self._say)
 
     def begin(self, source: str, started: datetime) -> None:
         """Images, directory, calibration and manifest of a new run."""
@@ -167,12 +216,15 @@ class _Campaign:
             raise UserError(
                 f"{self.directory.path}: cannot be created: {error.strerror}; choose another place with --results DIR"
             ) from None
+        self._made_directory = True
         write_atomically(self.directory.path / "sweep.source.yaml", source)
         write_atomically(self.directory.path / "sweep.yaml", sweepfile.dump(self.sweep))
         calibration = None
-        if any(self.sweep.workload.spin) or any(self.sweep.workload.hash):
+        if self._kinds:
             self._say("calibrating the work unit on an unlimited container ...")
-            calibration = calibrate(self.engine, self.shared, self._calibrator)
+            calibration = calibrate(self.engine, self.shared, self._calibrator, self._kinds, calibrating.SECONDS)
+            calibrating.check_work(self.sweep, calibration)
+            self._block, self._block_speed = 1, calibration
         facts = manifest(self.engine, self.shared, self.sweep, calibration, started.isoformat(timespec="seconds"))
         write_json(self.directory.path / "manifest.json", facts)
         self._calibration = calibration
@@ -192,7 +244,8 @@ class _Campaign:
         write_json(self.directory.path / "manifest.json", begun | {"resumed": [*begun.get("resumed", []), resumed]})
         self._calibration = begun["calibration"]
         planned = "" if self.sweep.load.slo else f" of {len(self.trials)}"
-        self._say(f"{self.sweep.name}: {len(self.rows)}{planned} trials are there already{self._searches_over()}")
+        there = sum(not redo.is_redo(row) for row in self.rows)
+        self._say(f"{self.sweep.name}: {there}{planned} trials are there already{self._searches_over()}")
 
     def _searches_over(self) -> str:
         """`, 2 of 6 searches are over`; empty without searches."""
@@ -202,9 +255,23 @@ class _Campaign:
     def _run_trials(self) -> None:
         """Every entry of the plan that is not complete; trials that are there already answer for themselves."""
         with SweepProgress(self.console, plan.expected_trials(self.sweep), plan.expected_s(self.sweep)) as progress:
-            self.course.run(self.trials, partial(self._measure, progress=progress), progress.expect)
+            entries = redo.with_redos(self.trials, self.rows, self.sweep.order.redo is not None)
+            self.course.run(entries, partial(self._measure, progress=progress), progress.expect)
+
+    def _speed_in(self, block: int) -> dict[str, Any] | None:
+        """The calibration read again, once a block: how far the machine has drifted. The work stays as it is."""
+        if block != self._block and self._calibration is not None:
+            self._block = block
+            try:
+                self._block_speed = calibrate(
+                    self.engine, self.shared, self._calibrator, self._kinds, calibrating.BLOCK_SECONDS
+                )
+            except UserError:
+                self._block_speed = None
+        return self._block_speed
 
     def _measure(self, trial: Trial, progress: SweepProgress) -> dict[str, Any]:
+        block_speed = self._speed_in(trial.block)
         self._under_way = trial
         setting = Setting(
             engine=self.engine,
@@ -214,6 +281,7 @@ class _Campaign:
             warmup_s=self.sweep.warmup / 1e6,
             window_s=self.sweep.duration / 1e6,
             calibration=self._calibration,
+            block_speed=block_speed,
         )
         row = run_trial(trial, setting, partial(progress.phase, trial))
         with deferred():
@@ -225,27 +293,46 @@ class _Campaign:
         return row
 
     def _end(self) -> None:
-        """Remove what was started. A trial that was under way leaves nothing, unless it has its record."""
-        if self.interrupted:
-            self._say("stopping: removing this run's containers ...")
-        if self.directory.path.is_dir():
-            self.stack.keep_logs()
+        """Remove what was started, and try every step of that whatever became of the one before it."""
+        if self._failures and isinstance(self._failures[0], EngineGone):
+            self.engine.wait_until_back(ENGINE_PATIENCE_S)
+        steps: list[Callable[[], object]] = [
+            partial(self._say, "stopping: removing this run's containers ...") if self.interrupted else lambda: None,
+            self.stack.keep_logs if self.directory.path.is_dir() else lambda: None,
+            self._remove,
+            self._settle_trial_under_way,
+            self.directory.close,
+            self._remove_empty_directory,
+        ]
+        self._failures += attempt(*steps)
+
+    def _remove(self) -> None:
         self.engine.remove(self.shared.run_id)
+        self._removed = True
+
+    def _settle_trial_under_way(self) -> None:
+        """A trial that was cut off leaves nothing; one that has its record is finished, whatever happened after it."""
         if self._under_way is not None:
             self.course.settle(self._under_way.trial_id)
-        self.directory.close()
+
+    def _remove_empty_directory(self) -> None:
+        """Without a manifest a new run cannot be gone on with, and nothing has been measured."""
+        if self._made_directory and not (self.directory.path / "manifest.json").exists():
+            shutil.rmtree(self.directory.path)
 
     def _report(self) -> int:
         """Print table, failures, overhead and, last, where the results are. Returns the exit code."""
         if self.rows:
             answers = self.course.answers
             found = summary(self.rows, self.sweep.order.seed, [answer.row() for answer in answers])
-            write_json(self.directory.path / "summary.json", found)
+            self._failures += attempt(partial(write_json, self.directory.path / "summary.json", found))
             title = f"{self.sweep.name}: medians of the {self.sweep.duration / 1e6:g} s window"
             cells = [] if self.sweep.load.slo and not self.sweep.load.at else plan.measured_cells(self.sweep, self.rows)
             if cells:
                 self.console.print(results_table(title, cells, self.rows))
                 self._say(LEGEND)
+                if any(row.get("disturbed") for row in self.rows):
+                    self._say(LEGEND_DISTURBED)
             if answers:
                 self.console.print(capacity_table(f"{self.sweep.name}: capacity", answers))
             for line in found["warnings"][:MOST_WARNINGS]:
@@ -262,14 +349,19 @@ class _Campaign:
             spread = f"median {median(finished):.1f} s, most {max(finished):.1f} s"
             self._say(f"overhead per trial beyond warm-up and window: {spread}")
         if not self.directory.path.is_dir():
-            self._say("interrupted before anything was measured; nothing is left")
-            return EXIT_INTERRUPTED
+            if self.interrupted:
+                self._say("interrupted before anything was measured; nothing is left")
+            return EXIT_INTERRUPTED if self.interrupted else EXIT_BROKEN
         planned = "" if self.sweep.load.slo else f" of {len(self.trials)}"
-        ended = f"{len(self.rows)}{planned} trials finished{self._searches_over()}"
+        again = sum(map(redo.is_redo, self.rows))
+        ended = f"{len(self.rows) - again}{planned} trials finished{f', {again} measured again' if again else ''}"
+        ended += self._searches_over()
         self._say(
             f"{'interrupted: ' if self.interrupted else ''}{ended}{f', {len(failed)} of them failed' if failed else ''}"
         )
         if self.interrupted:
+            for line in self._told() if self._failures else ():
+                self._say(f"warning: {line}")
             self._say(f"to complete it: .venv/bin/python orchestrate.py sweep --resume {self.directory.path}")
         if self.rows:
             report_command.after_sweep(self.directory.path, self._say)
@@ -277,5 +369,6 @@ class _Campaign:
         if self.interrupted:
             return EXIT_INTERRUPTED
         # An invalid step of a search was measured again: what counts is whether the search has its answer.
-        lacking = bool(self.course.unanswered) or any(row["step"] is None for row in failed)
+        counts = redo.counted(self.rows)
+        lacking = bool(self.course.unanswered) or any(row["step"] is None and row in counts for row in failed)
         return EXIT_TRIALS_FAILED if lacking else EXIT_OK

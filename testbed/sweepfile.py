@@ -51,11 +51,16 @@ def _allowed_keys(location: Location) -> str:
 
 def _describe(error: ErrorDetails, lines: dict[Location, int], path: Path) -> str:
     location: Location = tuple(part for part in error["loc"] if part != "function-before")
+    value = error["input"]
+    for part in error.get("ctx", {}).get("at", ()):
+        # A single value stands for a list of it.
+        value = value[part] if isinstance(value, dict | list) else value
+        location = (*location, part)
     known = location
     while known not in lines:
         known = known[:-1]
     where = ".".join(str(part) for part in known if not isinstance(part, int)) or "the file"
-    found = repr(error["input"]) if not isinstance(error["input"], dict | list | tuple) else str(error["input"])
+    found = repr(value) if not isinstance(value, dict | list | tuple) else str(value)
     match error["type"]:
         case "extra_forbidden":
             text = f"unknown key, allowed: {_allowed_keys(location)}"

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from testbed.plan import Cell, varying_fields
 from testbed.program import Answer
+from testbed.redo import counted
 from testbed.searches import cell_of_search, pooled
 from testbed.statistics import median_interval
 from testbed.summary import CELL_FIELDS, cell_of, relative_half_width
@@ -34,6 +35,8 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], str]]] = {
 # One letter a trial, so that a line of the table has room for the verdicts of all its repeats.
 LETTERS = {"server-bound": "S", "not-saturated": "n", "client-bound": "C", "invalid": "!"}
 LEGEND = "verdict: S server-bound (counts as capacity), n not saturated, C client-bound, ! invalid (gives no number)"
+
+LEGEND_DISTURBED = "* disturbed: others on the hypervisor took more of the processors than a measurement bears"
 
 
 def new_table(title: str) -> Table:
@@ -79,8 +82,9 @@ def _spread(rows: Rows) -> str:
 
 
 def verdict_letters(rows: Rows) -> str:
-    """`S` for one trial or when all agree with three, `SSn` and so on otherwise, most frequent first."""
-    return "".join(LETTERS[kind] * count for kind, count in Counter(row["verdict"] for row in rows).most_common())
+    """`S` for one trial, `SSn` and so on for more, most frequent first; `S*` for one that was disturbed."""
+    marks = Counter(LETTERS[row["verdict"]] + "*" * bool(row.get("disturbed")) for row in rows)
+    return "".join(mark * count for mark, count in marks.most_common())
 
 
 def results_table(title: str, cells: list[Cell], rows: Rows) -> Table:
@@ -102,7 +106,7 @@ def results_table(title: str, cells: list[Cell], rows: Rows) -> Table:
     previous = None
     for cell in cells:
         key = tuple(getattr(cell, name) for name in CELL_FIELDS)
-        mine = [row for row in rows if cell_of(row) == key and not row["canary"]]
+        mine = counted([row for row in rows if cell_of(row) == key and not row["canary"]])
         good = [row for row in mine if row["verdict"] != "invalid"]
         if previous not in (None, cell.model):
             table.add_section()

@@ -16,15 +16,17 @@ class Core:
 
     cpus: tuple[int, ...]
     package: int = 0
-    outside: tuple[int, ...] = ()
-    """Hardware threads of this core that are online, but not ours to use."""
 
 
 @dataclass(frozen=True)
 class Topology:
-    """The cores with at least one usable CPU, by socket, then by their first CPU."""
+    """The cores with at least one usable CPU, by socket, then by their first CPU.
+
+    Not `told`: only how many CPUs there are is known, and each stands for a core.
+    """
 
     cores: tuple[Core, ...]
+    told: bool = True
 
     @property
     def cpus(self) -> frozenset[int]:
@@ -35,14 +37,14 @@ class Topology:
 class CpuSets:
     """Who runs where, each set as `cpuset` takes it ("0-1,4"); None where nothing can be pinned.
 
-    isolated: the server shares no core with the generator or the rest. What could not be kept apart has one line each
-    in notes. Programs that are not the testbed's run where they like.
+    isolated: the server shares no core with the generator or the rest; None where that is not known. What could not be
+    kept apart has one line each in notes. Programs that are not the testbed's run where they like.
     """
 
     server: str | None
     generator: str | None
     rest: str | None
-    isolated: bool
+    isolated: bool | None
     notes: tuple[str, ...]
 
 
@@ -66,23 +68,26 @@ def format_cpu_list(cpus: Iterable[int]) -> str:
     return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
-def read(root: Path = Path("/sys"), affinity: Iterable[int] | None = None) -> Topology:
-    """The online cores, restricted to `affinity` where it is given. Without cores where the kernel does not tell.
+def elsewhere(cpus: int) -> Topology:
+    """Of a machine that says only how many CPUs it has: nothing of this one is taken for it."""
+    return Topology(tuple(Core((cpu,)) for cpu in range(cpus)), told=False)
+
+
+def read(root: Path = Path("/sys")) -> Topology:
+    """The online cores of this machine. Without cores where the kernel does not tell.
 
     A CPU whose siblings are not told counts as a core of its own.
     """
     directory = root / "devices/system/cpu"
     online = set(parse_cpu_list(_text(directory / "online")))
-    usable = online if affinity is None else online & set(affinity)
     cores: dict[tuple[int, ...], Core] = {}
-    for cpu in sorted(usable):
+    for cpu in sorted(online):
         topology = directory / f"cpu{cpu}/topology"
         siblings = online & {*parse_cpu_list(_text(topology / "thread_siblings_list")), cpu}
         threads = tuple(sorted(siblings))
         cores[threads] = Core(
-            cpus=tuple(sorted(siblings & usable)),
+            cpus=threads,
             package=int(_text(topology / "physical_package_id") or 0),
-            outside=tuple(sorted(siblings - usable)),
         )
     return Topology(tuple(sorted(cores.values(), key=lambda core: (core.package, core.cpus))))
 
@@ -104,6 +109,11 @@ def partition(topology: Topology, server_cpus: float, generator_workers: int) ->
     if not topology.cores:
         return CpuSets(None, None, None, False, ("nothing is pinned: this machine does not tell its CPU topology",))
     notes: list[str] = []
+    if not topology.told:
+        notes.append(
+            f"the engine is on another machine, of which only the number of CPUs is known ({len(topology.cpus)}): "
+            "which of them are hardware threads of one core is not known"
+        )
     wanted, there = math.ceil(server_cpus), len(topology.cpus)
     if wanted > there:
         notes.append(f"the server may use {wanted} CPUs, but only {there} can be given to it")
@@ -125,14 +135,13 @@ def partition(topology: Topology, server_cpus: float, generator_workers: int) ->
         notes.append(f"Locust's master and the probe share {_named(generator)} with the load workers")
     if generator_workers > len(generator):
         notes.append(f"{generator_workers} load workers share {_named(generator)}")
-    notes += _outside(server_cores, "server") + _outside(generator_cores, "load workers")
     if len({core.package for core in server_cores}) > 1:
         notes.append(f"{_named(server)} of the server are on more than one socket")
     return CpuSets(
         server=format_cpu_list(server),
         generator=format_cpu_list(generator),
         rest=format_cpu_list(rest),
-        isolated=bool(generator_cores) and not any(core.outside for core in server_cores),
+        isolated=None if generator_cores and not topology.told else bool(generator_cores),
         notes=tuple(notes),
     )
 
@@ -161,12 +170,3 @@ def _shared(server: Sequence[int], generator: Sequence[int]) -> str:
         f"{_named(server)} of the server and {_named(generator)} of the load workers are hardware threads "
         "of the same cores: each slows the other"
     )
-
-
-def _outside(cores: Iterable[Core], who: str) -> list[str]:
-    return [
-        f"{who}: the core of CPU {core.cpus[0]} also has {_named(core.outside)}, outside this "
-        "process's affinity: others may use it"
-        for core in cores
-        if core.outside
-    ]

@@ -1,5 +1,6 @@
 """One trial: a fresh server container under its limits, verified, loaded for warm-up and window, probed, and judged."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +10,11 @@ from typing import Any
 import yaml
 
 from servers.models import SERVERS
-from testbed import compose, shape
+from testbed import calibration, compose, holding, shape
 from testbed.conntrack import Tracking
 from testbed.engine import ContainerGone, Engine, Server
-from testbed.errors import UserError
-from testbed.load import Load, LoadError, Status, Work
+from testbed.errors import EngineGone, UserError
+from testbed.load import Load, LoadError, Status
 from testbed.plan import Trial
 from testbed.record import Findings, exit_report, record
 from testbed.results import ResultsDirectory, row_of, write_atomically, write_json
@@ -49,6 +50,8 @@ class Setting:
     warmup_s: float
     window_s: float
     calibration: dict[str, Any] | None
+    block_speed: dict[str, Any] | None = None
+    """The calibration as read again in this trial's block; None where it was not."""
 
 
 Say = Callable[[str], None]
@@ -60,9 +63,10 @@ def compose_text(project: dict[str, Any]) -> str:
 
 
 def run_trial(trial: Trial, setting: Setting, say: Say) -> dict[str, Any]:
-    """Run one trial to its end, write its record and return its row. A failure becomes its verdict, never an exception.
+    """Run one trial to its end, write its record and return its row. What fails in it becomes its verdict.
 
-    Only an interrupt passes through; whoever catches it removes the run's containers.
+    An interrupt passes through, and what is the testbed's own failure and no trial's: a Breakdown, an OSError of a file
+    that cannot be written. Then there is no record; whoever catches it removes the run's containers.
     """
     return _TrialRun(trial, setting, say).carry_out()
 
@@ -75,7 +79,10 @@ class _TrialRun:
         self.cell = trial.cell
         self.setting = setting
         self.load = setting.load
-        self.found = Findings(workers_expected=setting.run.workers)
+        self.found = Findings(
+            workers_expected=setting.run.workers,
+            speed_drift=calibration.drift(setting.calibration, setting.block_speed),
+        )
         self.directory: Path = setting.directory.trial(trial.trial_id)
         self.server: Server | None = None
         self._tracking: Tracking | None = None
@@ -121,7 +128,13 @@ class _TrialRun:
     def _start(self) -> None:
         self._phase("start")
         setting = self.setting
-        setting.engine.up(self.directory / "compose.yaml", setting.run.project, [self.cell.model, "probe"])
+        try:
+            setting.engine.up(self.directory / "compose.yaml", setting.run.project, [self.cell.model, "probe"])
+        except UserError:
+            # The half of it that did start has a log to save.
+            with contextlib.suppress(ContainerGone):
+                self.server = setting.engine.server(setting.run.run_id, self.cell.model)
+            raise
         try:
             self.server = setting.engine.server(setting.run.run_id, self.cell.model)
         except ContainerGone:
@@ -186,11 +199,8 @@ class _TrialRun:
     def _drive(self) -> None:
         self._phase("warm-up")
         setting, cell = self.setting, self.cell
-        calibration = setting.calibration or {}
-        work = Work(
-            spin_units=round(cell.spin_us / 1000 * calibration.get("spin_units_per_ms", 0)),
-            hash_rounds=round(cell.hash_us / 1000 * calibration.get("hash_rounds_per_ms", 0)),
-        )
+        work = calibration.work(cell, setting.calibration)
+        self.found.least_cpu_us = calibration.least_cpu_us(work, setting.calibration, setting.block_speed)
         self.load.start(self.trial, work, setting.warmup_s, setting.window_s)
         opens_in_s, closes_in_s = self._window_edges()
         now, now_unix = time.monotonic(), time.time()
@@ -234,9 +244,10 @@ class _TrialRun:
             time.sleep(max(0.0, min(WATCH_INTERVAL_S, moment - time.monotonic())))
 
     def _collect(self) -> None:
-        """End the load, then the server, and take what each has to say."""
+        """End the load, then the server, and take what each has to say. Nothing of the trial is left running."""
         self._phase("stop")
         directory, trial_id = self.setting.directory, self.trial.trial_id
+        engine, run_id = self.setting.engine, self.setting.run.run_id
         try:
             if self.load.status().state in ("spawning", "running"):
                 self.load.stop()
@@ -246,13 +257,19 @@ class _TrialRun:
         if "window" in self.found.phases_s:
             self._wait_for_probe()
         self.found.probe = directory.take_json(trial_id, f"{trial_id}.probe.json", "probe.json")
+        if self.found.failure and engine.load_is_gone(run_id):
+            raise EngineGone("Docker's engine was started afresh: all containers of the load generator have ended")
+        if self.found.load is None or ("window" in self.found.phases_s and self.found.probe is None):
+            # With a full disk they had nowhere to write it to: nothing that the trial did.
+            directory.check_room()
         if self._tracking is not None:
             self.found.packets_dropped, self.found.tracked_limit = self._tracking.dropped(), self._tracking.limit
         if self.server is not None:
             log = self.server.stop()
             write_atomically(self.directory / "server.log", log)
             self.found.report = exit_report(log)
-            self.setting.engine.remove_trial(self.setting.run.run_id, trial_id)
+            self.found.server_said = holding.said(log)
+        engine.remove_trial(run_id, trial_id)
         directory.take_rest(trial_id)
 
     def _wait_for_probe(self) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from testbed import gates as gate
-from testbed import laws, shape
+from testbed import holding, laws, shape
 from testbed.evidence import Evidence, GeneratorWorker, Thresholds
 from testbed.gates import Gate
 from testbed.steady import steady_state
@@ -34,6 +34,7 @@ INVALIDATING = (
     "oom",
     "connection_tracking",
     "workers_present",
+    "held",
     "replies",
     "wrong_echo",
     "conservation",
@@ -42,7 +43,7 @@ INVALIDATING = (
 )
 GENERATOR_SHORT = ("generator_cpu", "generator_throttling")
 SCHEDULE = ("send_lag", "achieved_over_offered")
-FLAGS = ("steady_state", "isolation")
+FLAGS = ("steady_state", "disturbed", "isolation")
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,13 @@ class Verdict:
     gates: tuple[Gate, ...]
 
     @property
-    def is_capacity(self) -> bool:
-        """Whether the trial's throughput may count as the server's capacity."""
-        return self.kind == "server-bound"
-
-    @property
     def unsteady(self) -> bool:
         return "steady_state" in self.failed
+
+    @property
+    def disturbed(self) -> bool | None:
+        """Whether others had the machine's processors for too long; None where that is not known."""
+        return None if "disturbed" in self.unknown else "disturbed" in self.failed
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -83,6 +84,7 @@ def judge(evidence: Evidence, thresholds: Thresholds | None = None) -> Verdict:
         gate.oom(evidence),
         gate.connection_tracking(evidence),
         gate.workers_present(evidence),
+        holding.held(evidence),
         gate.replies(evidence),
         gate.wrong_echo(evidence),
         gate.conservation(evidence),
@@ -93,6 +95,7 @@ def judge(evidence: Evidence, thresholds: Thresholds | None = None) -> Verdict:
         gate.send_lag(evidence, t),
         gate.achieved_over_offered(evidence, t),
         steady_state(evidence, t),
+        gate.disturbed(evidence, t),
         gate.isolation(evidence),
     )
     gates = tuple(one for one in applied if one is not None)
@@ -157,7 +160,8 @@ def _slot_saturation(e: Evidence, t: Thresholds) -> list[str]:
     Either connections hold every slot and the other users get no reply at all; or the time that requests spent asleep
     and on a CPU adds up to the time of all slots. Only where more users come than there are slots.
     """
-    slots, x = shape.serving_slots(e.model, e.workers, e.threads), e.throughput_rps
+    slots = shape.serving_slots(e.model, e.workers, e.threads) if shape.is_known(e.model) else None
+    x = e.throughput_rps
     if slots is None or e.users <= slots or x is None or not e.window_s:
         return []
     if e.users_starved is not None and e.users_starved >= e.users - slots:

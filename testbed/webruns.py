@@ -17,11 +17,11 @@ from testbed.compose import UNPINNED
 from testbed.engine import Engine
 from testbed.errors import UserError
 from testbed.images import image_name
-from testbed.manifest import host, project
-from testbed.plan import WITH_THREADS, WITH_WORKERS, Cell
+from testbed.plan import Cell, has_threads, has_workers
 from testbed.record import Findings, evidence, metrics
 from testbed.results import EARLIER, SCHEMA_VERSION, csv_text, write_atomically, write_json
 from testbed.runs import read_rows
+from testbed.shape import is_known
 from testbed.summary import summary
 from testbed.verdict import judge
 
@@ -48,7 +48,7 @@ def collect(results: Path, say: Callable[[str], None]) -> Path:
             "no run was made from the web page yet: `.venv/bin/python orchestrate.py up MODEL`, then open the page it "
             "names; a run is recorded when it stops"
         )
-    _describe(directory, engine)
+    describe(directory)
     return directory
 
 
@@ -73,18 +73,22 @@ def store(directory: Path, trial_id: str, files: dict[str, str], machine_cpus: i
 
 
 def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) -> Record:
-    """The content of trial.json, out of the load's result and the probe's lines. Pure."""
+    """The content of trial.json, out of the load's result and the probe's lines. Pure.
+
+    `machine_cpus`: of the machine it was made on, where the result itself does not tell.
+    """
+    machine_cpus = (load.get("host") or {}).get("cpus") or machine_cpus
     limits: Record = next((line["limits"] for line in reversed(lines) if line.get("limits")), {})
     cell = _cell(load, lines, limits, machine_cpus)
     found = Findings(load=load, probe=probe_summary(load["window"], lines), other_echoes=None)
     found.workers_expected = load["workers_present"]["expected"]
     verdict = judge(evidence(cell, found, UNPINNED, machine_cpus))
     options = load["options"]
-    computes = bool(options["spin_units"] or options["hash_rounds"])
     unknown: Record = {name: limits.get(name) for name in ("cpus", "memory_bytes")}
     unknown |= {"limit": "quota" if limits.get("cpus") else None}
-    # Nothing was calibrated: the units are what was asked for, what time they take is not known.
-    unknown |= {"spin_us": None, "hash_us": None} if computes else {}
+    unknown |= {"spin_us": _asked_us(options, "spin_us", "spin_units")}
+    unknown |= {"hash_us": _asked_us(options, "hash_us", "hash_rounds")}
+    unknown |= _pools_not_known(cell)
     return {
         "schema_version": SCHEMA_VERSION,
         "trial_id": trial_id,
@@ -95,6 +99,7 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
         "status": "failed" if verdict.kind == "invalid" else "ok",
         "verdict": verdict.kind,
         "unsteady": verdict.unsteady,
+        "disturbed": verdict.disturbed,
         "reasons": list(verdict.reasons),
         **metrics(cell, found),
         "overhead_s": None,
@@ -102,8 +107,16 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
         "verification": None,
         "by_hand": True,
         "started_unix": load["started_unix"],
+        "host": load.get("host"),
         "options": options,
     }
+
+
+def _asked_us(options: Record, time_name: str, units_name: str) -> int | None:
+    """The time that was asked for, as the load calibrated it on the target. None where units were: what they take is
+    not known."""
+    asked: int = options.get(time_name, 0)
+    return asked or (None if options[units_name] else 0)
 
 
 def _cell(load: Record, lines: list[Record], limits: Record, machine_cpus: int) -> Cell:
@@ -117,8 +130,8 @@ def _cell(load: Record, lines: list[Record], limits: Record, machine_cpus: int) 
         memory_bytes=limits.get("memory_bytes") or 0,
         limit="quota",
         # As counted from outside: a pool is its first process, or thread, and its workers.
-        workers=max(1, (last.get("processes") or 2) - 1) if model in WITH_WORKERS else 0,
-        threads=max(1, (last.get("threads") or 2) - 1) if model in WITH_THREADS else 0,
+        workers=max(0, (last.get("processes") or 1) - 1) if has_workers(model) else 0,
+        threads=max(0, (last.get("threads") or 1) - 1) if has_threads(model) else 0,
         sleep_us=options["sleep_us"],
         spin_us=0,
         hash_us=0,
@@ -136,9 +149,16 @@ def _cell(load: Record, lines: list[Record], limits: Record, machine_cpus: int) 
     )
 
 
+def _pools_not_known(cell: Cell) -> Record:
+    """Nothing has counted the pool, or the target is a server of which nobody knows whether it has one."""
+    has = {"workers": has_workers(cell.model), "threads": has_threads(cell.model)}
+    return {name: None for name, one in has.items() if not is_known(cell.model) or (one and not getattr(cell, name))}
+
+
+_OF_TASKS = ("voluntary_switches", "involuntary_switches")
 _COUNTERS = (
     *("cpu_used_us", "periods", "throttled_periods", "throttled_us", "listen_overflows", "oom_kills"),
-    *("voluntary_switches", "involuntary_switches"),
+    *_OF_TASKS,
 )
 _LEVELS = ("memory_now_bytes", "accept_queue", "processes", "threads", "established", "pss_bytes", "memory_peak_bytes")
 # Less of the window than this the lines of a second each must not stand for.
@@ -162,7 +182,7 @@ def probe_summary(window: Record, lines: list[Record]) -> Record | None:
     grown: Record = {}
     for name in _COUNTERS:
         values = [one[f"{name}_since_last"] for one in inside if f"{name}_since_last" in one]
-        grown[name] = round(sum(values) * scale) if values else None
+        grown[name] = round(sum(values) * scale) if values and _is_whole(name, inside) else None
     levels = {name: [one[name] for one in inside if one.get(name) is not None] for name in _LEVELS}
     last = {name: values[-1] if values else None for name, values in levels.items()}
     # Kills are counted one by one, and never estimated.
@@ -176,20 +196,41 @@ def probe_summary(window: Record, lines: list[Record]) -> Record | None:
     }
 
 
-def _describe(directory: Path, engine: Engine) -> None:
+def _is_whole(name: str, lines: list[Record]) -> bool:
+    """Whether each line that could tell it does: the rest would be a part of the growth."""
+    if name not in _OF_TASKS:
+        return True
+    # Lines of schema 1 told that of the tasks alive alone.
+    return all(one.get("schema_version", 1) >= 2 and f"{name}_since_last" in one for one in lines if "threads" in one)
+
+
+def describe(directory: Path) -> None:
     """What a sweep's directory has besides its trials."""
-    manifest = {
-        "schema_version": SCHEMA_VERSION,
-        "run_id": DIRECTORY,
-        "by_hand": True,
-        "started_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "host": host(),
-        "engine": engine.facts(),
-        "threadmill": project(),
-        "calibration": None,
-    }
     rows = read_rows(directory)
-    write_json(directory / "manifest.json", manifest)
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in directory.glob("trials/*/trial.json")]
+    write_json(directory / "manifest.json", manifest(records))
     write_atomically(directory / "sweep.yaml", "# Runs from the web page: each has its own settings.\nname: web\n")
     write_atomically(directory / "trials.csv", csv_text(rows))
     write_json(directory / "summary.json", summary(rows, seed=0))
+
+
+def manifest(records: list[Record]) -> Record:
+    """What the runs tell of where they were made. Pure.
+
+    Each run has its own record of its machine; here stands what all have in common, and None for what differs between
+    them or was not recorded: neither the machine nor the code of whoever collects them is theirs.
+    """
+    hosts = [record.get("host") or {} for record in records]
+    names = dict.fromkeys(name for host in hosts for name in host)
+    common = {name: hosts[0].get(name) if len({host.get(name) for host in hosts}) == 1 else None for name in names}
+    first = min((record["started_unix"] for record in records if "started_unix" in record), default=None)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": DIRECTORY,
+        "by_hand": True,
+        "started_utc": None if first is None else datetime.fromtimestamp(first, UTC).isoformat(timespec="seconds"),
+        "host": common or None,
+        "engine": None,
+        "threadmill": None,
+        "calibration": None,
+    }

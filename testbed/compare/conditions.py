@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from statistics import geometric_mean
 from typing import Any
 
+from testbed import calibration
 from testbed.manifest import differences
 from testbed.units import parse_duration_us
 
@@ -39,14 +40,17 @@ def conditions(base: Manifest, other: Manifest, base_sweep: Manifest, other_swee
     """What differs between two runs, from their manifests and their sweeps as resolved."""
     found = differences(base, other)
     stated = [line for line in found if line.startswith(_UNDER_TEST)]
-    refused = [line for line in found if line not in stated]
+    # Runs from the web page do not know all of it: that is no difference, and no agreement either.
+    not_known = [name for name in ("host", "engine") if not base.get(name) or not other.get(name)]
+    refused = [line for line in found if line not in stated and not line.startswith(tuple(not_known))]
     commits = [(run.get("threadmill") or {}).get("commit") for run in (base, other)]
     if commits[0] != commits[1]:
         stated.append(f"threadmill.commit was {_short(commits[0])}, is {_short(commits[1])}")
     for name, run in (("the first", base), ("the second", other)):
         if (run.get("threadmill") or {}).get("uncommitted_changes"):
             stated.append(f"{name} run was made with uncommitted changes: its commit does not tell its code")
-    warned = _settings(base_sweep, other_sweep)
+    warned = [f"the {name} of a run is not known: the ratios may compare machines" for name in not_known]
+    warned += _settings(base_sweep, other_sweep)
     warned += [
         f"{name} was resumed under other conditions: {'; '.join(part['differences'])}"
         for name, run in (("the first run", base), ("the second run", other))
@@ -84,8 +88,8 @@ def _readable(value: Any) -> str:
 
 def speed_ratio(base: Manifest, other: Manifest) -> float | None:
     """How much faster the machine calibrated in the second run; None where one has no calibration."""
-    before, after = ((run.get("calibration") or {}).get("spin_units_per_ms") for run in (base, other))
-    return after / before if before and after else None
+    before, after = (run.get("calibration") for run in (base, other))
+    return calibration.drift(*calibration.alike(before, after))
 
 
 def canary_ratio(base: list[Manifest], other: list[Manifest]) -> float | None:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
+from testbed.redo import counted
 from testbed.searches import Found, pooled
 from testbed.statistics import Interval, unpaired_ratio_interval
 from testbed.summary import CELL_FIELDS, cell_of
@@ -114,7 +115,7 @@ def _named(key: Key) -> dict[str, Any]:
 
 
 def _values(rows: list[Row], column: str) -> list[float]:
-    return [float(row[column]) for row in rows if row["verdict"] != "invalid" and row[column] is not None]
+    return [float(row[column]) for row in counted(rows) if row["verdict"] != "invalid" and row[column] is not None]
 
 
 def _place(key: Key, models: Sequence[str]) -> list[tuple[int, float, str]]:

@@ -7,6 +7,8 @@ tell apart. Models differ in marker and dash as well, so that a print in grey st
 import zlib
 from dataclasses import dataclass
 
+from servers.models import base
+
 INK = "#000000"
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
 BLUE, VERMILLION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
@@ -45,5 +47,5 @@ _OTHERS = (Look(PURPLE, "cross", "dot"), Look(BLUE, "hourglass", "longdash"), Lo
 
 
 def look(model: str) -> Look:
-    """The look of a model; of an unknown one, always the same by its name."""
-    return LOOKS.get(model) or _OTHERS[zlib.crc32(model.encode()) % len(_OTHERS)]
+    """The look of a model, or of what it is a variant of; of an unknown one, always the same by its name."""
+    return LOOKS.get(model) or LOOKS.get(base(model)) or _OTHERS[zlib.crc32(model.encode()) % len(_OTHERS)]

@@ -167,9 +167,8 @@ def _switches(view: View) -> Figure | None:
         "yaxis": {"title": {"text": "context switches per request"}, "rangemode": "tozero"},
     }
     caption = (
-        "Left bar, plain: voluntary, the thread waited. Right bar, hatched: involuntary, its turn was over. Counted "
-        "over all threads seen alive at the edges of the window: of models that end a process or thread with its "
-        f"connection many are missed. {traces.bars_words(view)}"
+        "Left bar, plain: voluntary, the thread waited. Right bar, hatched: involuntary, its turn was over. Of all "
+        f"threads and processes, also those that ended in the window. {traces.bars_words(view)}"
     )
     return Figure(
         "switches",

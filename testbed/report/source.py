@@ -9,7 +9,7 @@ import yaml
 
 from testbed import searches
 from testbed.errors import UserError
-from testbed.results import COLUMNS, row_of, search_place
+from testbed.results import COLUMNS, known_of, row_of, search_place
 from testbed.summary import summary
 
 Row = dict[str, Any]
@@ -89,7 +89,7 @@ def read(directory: Path) -> Results:
             "results/<sweep>-<time>; `orchestrate.py results` lists them"
         )
     problems: list[str] = []
-    rows = _rows(directory, problems)
+    rows = _rows(directory, manifest, problems)
     if not rows:
         raise UserError(f"{directory}: no finished trial here, so there is nothing to report; run the sweep first")
     sweep = _sweep(directory / "sweep.yaml", problems)
@@ -116,7 +116,7 @@ def _sweep(path: Path, problems: list[str]) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _rows(directory: Path, problems: list[str]) -> list[Row]:
+def _rows(directory: Path, manifest: dict[str, Any], problems: list[str]) -> list[Row]:
     """From the trials' records; a trial whose record is gone from trials.csv, so that none is dropped silently."""
     rows: dict[str, Row] = {}
     for path in sorted((directory / "trials").glob("*/trial.json")):
@@ -130,7 +130,9 @@ def _rows(directory: Path, problems: list[str]) -> list[Row]:
     if lost:
         names = _some([row["trial_id"] for row in lost])
         problems.append(f"trial.json is missing for {names}: taken from trials.csv")
-    return sorted([*rows.values(), *(_complete(row) for row in lost)], key=lambda row: str(row["trial_id"]))
+    return sorted(
+        [*rows.values(), *(known_of(manifest, _complete(row)) for row in lost)], key=lambda row: str(row["trial_id"])
+    )
 
 
 def _complete(row: Row) -> Row:

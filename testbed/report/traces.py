@@ -6,6 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from testbed.redo import counted
 from testbed.report.colours import Look, look
 from testbed.report.html import heads, table
 from testbed.report.view import Group, View, axis_text, percent
@@ -106,7 +107,7 @@ def trials(view: View, groups: list[Group], x: list[Any], quantity: Quantity, wi
     points = [
         (place, quantity.shown(float(row[quantity.column])), marks.get(row["verdict"], "circle"), row)
         for place, group in zip(x, groups, strict=True)
-        for row in group.rows
+        for row in counted(group.rows)
         if row.get(quantity.column) is not None
     ]
     # One valid trial a point is the median itself.
@@ -190,7 +191,7 @@ def numbers(view: View, groups: list[Group], quantities: list[Quantity]) -> Mark
             found = group.interval(quantity.column)
             cells.append(quantity.text(None if found is None else found.estimate))
             cells.append(interval_text(found, quantity))
-        cells.append(f"{len(group.good)} of {len(group.rows)}")
+        cells.append(f"{len(group.good)} of {len(counted(group.rows))}")
         rows.append(cells)
         attributes.append({"data-model": group.series})
     first_number = 1 + len(names)

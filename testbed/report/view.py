@@ -10,6 +10,7 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
+from testbed.redo import counted
 from testbed.report.source import Results, Row
 from testbed.statistics import Interval, median_interval
 from testbed.summary import CELL_FIELDS
@@ -110,8 +111,8 @@ class Group:
 
     @property
     def good(self) -> list[Row]:
-        """The trials whose numbers mean what they say."""
-        return [row for row in self.rows if row["verdict"] != "invalid" and not row.get("not_answered")]
+        """The trials whose numbers mean what they say, without those that a redo replaced."""
+        return [row for row in counted(self.rows) if row["verdict"] != "invalid" and not row.get("not_answered")]
 
     @property
     def client_bound(self) -> bool:
@@ -187,8 +188,10 @@ class View:
 
 
 def view(results: Results) -> View:
-    """Sort the rows. Canaries are extra trials of a cell and stay out; of a search the trials at what it found "
-    "count."""
+    """Sort the rows.
+
+    Canaries are extra trials of a cell and stay out; of a search the trials at what it found count.
+    """
     rows = [dict(row) for row in results.rows if not row.get("canary")]
     used = _found_rates(rows, results.capacity) if results.is_search else rows
     names = [name for name in dict.fromkeys((*CELL_FIELDS, "network", "share")) if name not in OF_MODEL]

@@ -6,7 +6,8 @@ from typing import Any
 from markupsafe import Markup
 
 from testbed import plan, searches
-from testbed.report import choice, work
+from testbed.redo import is_redo
+from testbed.report import choice, cost, work
 from testbed.report.glossary import in_short
 from testbed.report.html import bullets, joined, swatch
 from testbed.report.ranking import nothing
@@ -113,6 +114,8 @@ def _facts(view: View) -> Markup:
         entries.append(("Work", work.asked(row)))
     if not names & {"condition", "users", "think_us", "rate_rps", "mode", "arrivals", "idle_holders"}:
         entries.append(("Load", work.load(row)))
+    if used := cost.told(view):
+        entries.append(("CPU time", used))
     if varied:
         entries.append(("Also varied", "; ".join(_values(axis.title, axis.name, axis.values) for axis in varied)))
     entries += [("Limits", _limits(view)), ("Machine", machine(view.results.manifest)), ("Trials", _trials(view))]
@@ -156,7 +159,7 @@ def machine(manifest: dict[str, Any]) -> str:
     host, engine = manifest.get("host") or {}, manifest.get("engine") or {}
     memory = host.get("memory_bytes")
     parts = [
-        f"{host.get('cpus', 'an unknown number of')} processors ({host.get('cpu_model') or 'model not known'})",
+        f"{host.get('cpus') or 'an unknown number of'} processors ({host.get('cpu_model') or 'model not known'})",
         f"{size(memory)} of memory" if memory else "",
         f"Linux {host['kernel']}" if host.get("kernel") else "",
         f"Docker {engine['ServerVersion']}" if engine.get("ServerVersion") else "",
@@ -183,9 +186,13 @@ def _trials(view: View) -> Markup:
     one = "one run from the page" if view.results.by_hand else "one fresh server container under load"
     text = f"{len(rows)} trial{'s' if len(rows) != 1 else ''}{repeats}; a trial is {one}."
     planned = planned_trials(view)
-    if planned and planned > len(rows):
+    if planned and planned > sum(not is_redo(row) for row in rows):
         text += (
             f" {planned} were planned: the sweep was cut off or is still running, and can be completed with --resume."
+        )
+    if again := sum(map(is_redo, rows)):
+        text += (
+            f" {again} of them measured a disturbed trial again: of each two, the one counts that less was stolen from."
         )
     if lacking := _searches_not_over(view):
         text += (
@@ -316,8 +323,8 @@ def _cautions(view: View) -> Markup:
                 Markup(" open" if len(unanswered) <= MOST_LINES else ""), len(unanswered), bullets(lines)
             )
         )
-    for kind in ("invalid", "client-bound"):
-        marked = [row for row in view.results.rows if row["verdict"] == kind]
+    for kind in ("invalid", "client-bound", "disturbed"):
+        marked = [row for row in view.results.rows if row["verdict"] == kind or (kind == "disturbed" and row[kind])]
         if not marked:
             continue
         lines = [Markup("<code>{}</code>: {}").format(row["trial_id"], row["reasons"]) for row in marked[:MOST_REASONS]]

@@ -74,6 +74,8 @@ class Beside(Engine):
         for container in self._companions(target) if target.run_id else ():
             if container.labels.get(_SERVICE_LABEL) in ("locust", HOLDER):
                 return container.attrs["HostConfig"]["CpusetCpus"] or None
+        if not self.is_here:
+            return None
         return topology.partition(topology.read(), target.cpus or 1.0, 1).rest
 
     def _companions(self, target: Target) -> list[Container]:
@@ -162,7 +164,7 @@ def _confined(target: Target, cpuset: str | None) -> dict[str, Any]:
         **({"user": target.user} if target.user.split(":")[0] not in ("", "0", "root") else {}),
         "read_only": True,
         "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges:true"],
+        "security_opt": ["no-new-privileges=true"],
         "mem_limit": _MEMORY_BYTES,
         "memswap_limit": _MEMORY_BYTES,
         "pids_limit": _PIDS,

@@ -7,13 +7,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import docker.errors
-import requests
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from testbed.engine import ContainerGone
+from testbed.engine import ContainerGone, speaking
 from testbed.errors import UserError
 from testbed.interrupt import interruptible
 from testbed.progress import plain
@@ -58,12 +56,13 @@ def check_options(options: Options) -> None:
 
 
 def command(options: Options, console: Console) -> int:
-    """Watch until the server has ended, or until Ctrl-C. Returns the exit code; UserError for what cannot be."""
+    """Watch until the server has ended, or until Ctrl-C. Returns the exit code; UserError for what cannot be,
+    EngineError when Docker does not answer any more."""
     check_options(options)
     engine = Beside()
-    check(options.model, engine.targets())
     try:
-        with interruptible():
+        with interruptible(), speaking():
+            check(options.model, engine.targets())
             if options.packets:
                 _packets(engine, options, console)
             else:
@@ -75,8 +74,6 @@ def command(options: Options, console: Console) -> int:
         # Whoever read this has enough. What is still in the buffer has nowhere to go either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (docker.errors.DockerException, requests.RequestException) as error:
-        raise UserError(f"Docker does not answer any more: {error}") from None
     return 0
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from servers.models import base
+
 SERVES_ONE = "serves one connection"
 ACCEPTS_AND_SERVES = "accepts and serves"
 
@@ -30,7 +32,7 @@ ROLES = {
 def role(model: str, is_first: bool, is_main_thread: bool) -> str:
     """Of a thread. Empty for a model that is not known here."""
     # A variant does the same in another loop.
-    roles = ROLES.get(model.removesuffix("-uvloop"))
+    roles = ROLES.get(base(model))
     if roles is None:
         return ""
     if not is_main_thread:

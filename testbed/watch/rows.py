@@ -69,13 +69,14 @@ def _height(processes: Iterable[Node]) -> int:
 
 
 def _sum(values: Iterable[Any]) -> Any:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+    """None as soon as one of them is not known: a part of a sum is no sum."""
+    values = list(values)
+    return None if None in values or not values else sum(values)
 
 
 def _together(more: Node, nodes: list[Node]) -> Node:
     """What was summed up already and these nodes, summed up."""
-    every = [more, *nodes]
+    every = [*([more] if more["count"] else []), *nodes]
     names = ("cpus", "voluntary_per_s", "involuntary_per_s", "rss_bytes")
     return {
         "count": more["count"] + len(nodes),

@@ -153,7 +153,9 @@ class View:
 
         yield row("connections", f"{number(line['established'])} established", None, "", line["established"])
         voluntary, involuntary = (tree[f"{kind}_per_s"] for kind in ("voluntary", "involuntary"))
-        value = f"{number(voluntary)}/s voluntary, {number(involuntary)}/s involuntary"
+        value = "not known"
+        if voluntary is not None and involuntary is not None:
+            value = f"{number(voluntary)}/s voluntary, {number(involuntary)}/s involuntary"
         yield row("switches", value, None, "", voluntary)
         load = look.load
         yield row("load", load_in_words(load, target.model), None, "", None if load is None else load.requests_per_s)

@@ -52,9 +52,9 @@ def docker(*arguments: str) -> str:
     return subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=60, check=True).stdout
 
 
-def left_of(project: str) -> list[str]:
+def left_of(project: str, volumes: bool = True) -> list[str]:
     mine = ("--quiet", "--filter", f"label=com.docker.compose.project={project}")
-    kinds = (("container", "ls", "--all"), ("network", "ls"), ("volume", "ls"))
+    kinds = (("container", "ls", "--all"), ("network", "ls"), *([("volume", "ls")] if volumes else []))
     return [line for kind in kinds for line in docker(*kind, *mine).split()]
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,11 +68,13 @@ class Terminal:
 
 
 @contextmanager
-def terminal(*arguments: str | Path) -> Iterator[Terminal]:
-    """Start a command on a terminal; it is killed if the test leaves early."""
+def terminal(
+    *arguments: str | Path, via: Sequence[str] = (), environment: Mapping[str, str] = os.environ
+) -> Iterator[Terminal]:
+    """Start a command on a terminal; it is killed if the test leaves early. `via` starts it elsewhere."""
     master, slave = pty.openpty()
-    command = [sys.executable, str(PROJECT / "orchestrate.py"), *map(str, arguments)]
-    environment = {**os.environ, "COLUMNS": "100", "LINES": "40", "TERM": "xterm"}
+    command = [*via, sys.executable, str(PROJECT / "orchestrate.py"), *map(str, arguments)]
+    environment = {**environment, "COLUMNS": "100", "LINES": "40", "TERM": "xterm"}
     with subprocess.Popen(
         command,
         stdin=slave,

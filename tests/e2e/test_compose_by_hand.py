@@ -3,13 +3,15 @@
 import json
 import os
 import socket
+import subprocess
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.compose import Compose, own_compose
+from testbed import images as image_builder
+from tests.e2e.compose import Compose, left_of, own_compose
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.timeout(180)]
@@ -51,7 +53,7 @@ def test_every_container_is_hardened_and_stays_down_when_it_ends(compose: Compos
         host = container["HostConfig"]
         assert host["ReadonlyRootfs"], service
         assert host["CapDrop"] == ["ALL"], service
-        assert host["SecurityOpt"] == ["no-new-privileges:true"], service
+        assert host["SecurityOpt"] == ["no-new-privileges=true"], service
         assert host["RestartPolicy"]["Name"] == "no", service
         assert container["Config"]["User"] == "10001:10001", service
 
@@ -87,3 +89,33 @@ def test_up_of_a_server_and_locust_brings_as_many_workers_as_asked(compose: Comp
     assert (results / "note").stat().st_uid == os.getuid()
     ports = compose("exec", "-T", "worker", "cat", "/proc/sys/net/ipv4/ip_local_port_range").split()
     assert ports == ["1024", "65535"]
+
+
+def test_down_without_any_profile_removes_what_the_commands_of_the_readme_have_started(compose: Compose) -> None:
+    compose("up", "--detach", "spmt", "probe-spmt", "locust", "--scale", "worker=2")
+    assert compose.services() == ["locust", "probe-spmt", "spmt", "worker", "worker"]
+    compose("down", "--timeout", "2")
+    assert left_of(compose.name, volumes=False) == []
+
+
+def test_compose_by_hand_builds_on_the_base_that_was_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("BASE", "CA_BUNDLE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(image_builder, "COMPOSE_VARIABLES", tmp_path / ".env")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docker-compose.yml").write_text((image_builder.PROJECT / "docker-compose.yml").read_text())
+    image_builder.remember(image_builder.Base(image_builder.OWN_BASE, "made here"))
+
+    def base(**environment: str) -> str:
+        done = subprocess.run(
+            ["docker", "compose", "config", "--format", "json", "spst"],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return str(json.loads(done.stdout)["services"]["spst"]["build"]["args"]["BASE"])
+
+    assert base() == image_builder.OWN_BASE
+    assert base(BASE="named") == "named"

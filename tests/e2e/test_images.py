@@ -1,8 +1,10 @@
 """The images as they are: small, unprivileged, with byte code, and nothing of the build machine inside."""
 
 import json
+import os
 import re
 import secrets
+import shutil
 import socket
 import subprocess
 import tarfile
@@ -15,6 +17,7 @@ import pytest
 from servers.models import MODELS, SERVERS, VARIANTS
 from testbed import images as image_builder
 from testbed.images import image_name
+from tests.e2e.stack import orchestrate
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
@@ -213,6 +216,50 @@ def test_the_name_and_name_servers_of_the_build_machine_are_not_in_the_base() ->
     assert "etc/debian_version" in found
     assert found.get("etc/hostname", b"").strip() != socket.gethostname().encode()
     assert found.get("etc/resolv.conf", b"") in (b"", b"\n")
+
+
+NO_BUILDER = """#!/bin/sh
+for word; do case $word in build|pull|import) echo "$@" >>{asked}; echo "no network here" >&2; exit 1 ;; esac; done
+exec {docker} "$@"
+"""
+
+
+@pytest.fixture
+def no_builder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `docker` that can do everything but build, pull and import; what it was asked of these is in the file."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    docker_here = shutil.which("docker")
+    (directory / "docker").write_text(NO_BUILDER.format(asked=tmp_path / "asked", docker=docker_here))
+    (directory / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
+    return tmp_path / "asked"
+
+
+def test_with_the_images_there_no_builder_and_no_network_is_asked(no_builder: Path) -> None:
+    before = [inspect(image_name(name))["Id"] for name in EVERY]
+    done = orchestrate("build")
+    assert (done.returncode, done.stderr) == (0, "")
+    image_builder.build_missing(EVERY, print)
+    assert not no_builder.exists()
+    assert [inspect(image_name(name))["Id"] for name in EVERY] == before
+    # The stand-in does refuse: asked all the same, it says so in one line.
+    refused = orchestrate("build", "spst", "--force")
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+    assert no_builder.exists()
+
+
+def test_the_real_images_are_of_this_code_and_not_of_a_checkout_with_one_file_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert image_builder.outdated() == {}
+    names = ("images", "servers", "loadtests", "probe", "requirements")
+    for name in names:
+        shutil.copytree(image_builder.PROJECT / name, tmp_path / name)
+    monkeypatch.setattr(image_builder, "PROJECT", tmp_path)
+    assert image_builder.outdated() == {}
+    (tmp_path / "loadtests" / "locustfile.py").write_text("changed")
+    assert image_builder.outdated() == {"locust": "of other code"}
 
 
 def certificates(text: str) -> list[str]:

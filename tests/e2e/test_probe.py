@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
+from benchmarks.switches_proof import compare
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.timeout(120)]
 
 PROJECT = Path(__file__).parents[2]
-HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true")
+HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges=true")
 USER = "4321:4322"  # neither the images' own nor this machine's
 # The file is there this long before the window opens, the container start of the probe included.
 LEAD_S = 2.0
@@ -187,7 +188,28 @@ def test_processes_that_end_in_the_window_are_counted_and_their_faults_are_kept(
     assert (found["opened"]["processes"], found["closed"]["processes"]) == (5, 1)
     assert found["churn"]["processes_ended"] == 4
     assert found["difference"]["minor_faults"] >= 0
-    assert found["difference"]["voluntary_switches"] >= 0
+    # They have all waited for their clients to leave; how long they were able to run and did not, is gone with them.
+    assert found["difference"]["voluntary_switches"] >= 4
+    assert found["difference"]["run_queue_wait_us"] is None
+    assert found["unavailable"]["run_queue_wait_us"].startswith("threads or processes have ended")
+
+
+@pytest.mark.parametrize("model", ["spst", "spmt", "mpst", "mpmt"])
+def test_switches_of_tasks_that_came_and_went_are_those_of_the_servers_own_count(model: str, tmp_path: Path) -> None:
+    found = compare(model, "1 request", tmp_path / "window")
+    assert found.off is not None, found.why
+    assert found.tasks_ended > 100
+    assert abs(found.off) < 0.02
+
+
+def test_a_server_that_keeps_no_count_of_ended_tasks_has_no_switches_and_the_reason(bench: Bench) -> None:
+    other = ("--entrypoint", "python3", "threadmill/spst", "-c", "import time; print('up', flush=True); time.sleep(60)")
+    bench.server = bench.container("--user", USER, *other)
+    wait_until(lambda: "up" in docker("logs", bench.server), "start of another program")
+    found = bench.window(1.0)
+    names = ("voluntary_switches", "involuntary_switches", "run_queue_wait_us")
+    assert {found["difference"][name] for name in names} == {found["closed"][name] for name in names} == {None}
+    assert "does not count" in found["unavailable"]["voluntary_switches"]
 
 
 def test_another_user_gets_what_everyone_may_see_and_the_rest_is_null_with_the_remedy(bench: Bench) -> None:

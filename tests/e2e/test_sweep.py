@@ -53,6 +53,13 @@ def results_of(directory: Path) -> tuple[Path, list[dict[str, str]]]:
         return results, list(csv.DictReader(file))
 
 
+def spin_units(results: Path, trial_id: str) -> int:
+    """What each request of a trial asked for."""
+    load = json.loads((results / "trials" / trial_id / "load.json").read_text())
+    units: int = load["options"]["spin_units"]
+    return units
+
+
 def test_a_sweep_measures_every_cell_and_writes_all_that_is_promised(tmp_path: Path, name: str) -> None:
     path = write_sweep(tmp_path, name, models=["spst", "mpst"], workload={"spin": "200us"}, limits={"cpus": [0.2, 0.8]})
     done = orchestrate("sweep", path, "--results", tmp_path / "results")
@@ -83,9 +90,18 @@ def test_a_sweep_measures_every_cell_and_writes_all_that_is_promised(tmp_path: P
     assert float(large["throughput_rps"]) > 1.5 * float(small["throughput_rps"])
 
     manifest = json.loads((results / "manifest.json").read_text())
-    assert manifest["calibration"]["spin_units_per_ms"] > 0
+    speeds = manifest["calibration"]
+    assert speeds["fastest_spin_units_per_ms"] >= speeds["spin_units_per_ms"] > 0
+    assert "hash_rounds_per_ms" not in speeds
     assert manifest["images"]["spst"].startswith("sha256:")
     trial = results / "trials" / rows[0]["trial_id"]
+    ticks = json.loads((trial / "probe.json").read_text())["closed"]["processor_ticks"]
+    shows_steal = any(stolen for stolen, _ in ticks.values())
+    assert len(ticks) >= 1
+    for row in rows:
+        for share in (row["server_steal_share"], row["generator_steal_share"]):
+            assert 0 <= float(share) <= 1 if shows_steal else share == ""
+        assert row["disturbed"] == (str("disturbed" in row["reasons"]) if shows_steal else "")
     files = {"compose.yaml", "load.json", "probe.json", "probe.ndjson", "server.log", "trial.json"}
     assert {entry.name for entry in trial.iterdir()} == files
     load = json.loads((trial / "load.json").read_text())
@@ -98,7 +114,9 @@ def test_a_sweep_measures_every_cell_and_writes_all_that_is_promised(tmp_path: P
 
 
 def test_server_and_load_can_share_a_network_namespace_beside_trials_over_the_bridge(tmp_path: Path, name: str) -> None:
-    path = write_sweep(tmp_path, name, network=["shared", "bridge"], repeat=2, duration="1s")
+    path = write_sweep(
+        tmp_path, name, network=["shared", "bridge"], repeat=2, duration="1s", workload={"spin": "100us"}
+    )
     done = orchestrate("sweep", path, "--results", tmp_path / "results")
     assert done.returncode == 0, done.stdout + done.stderr
     results, rows = results_of(tmp_path / "results")
@@ -110,6 +128,10 @@ def test_server_and_load_can_share_a_network_namespace_beside_trials_over_the_br
         assert (gates["conservation"], gates["verification"], gates["model_shape"]) == ("pass", "pass", "pass")
         load = json.loads((results / "trials" / row["trial_id"] / "load.json").read_text())
         assert load["target"] == ("event-loop-shared" if row["network"] == "shared" else "event-loop")
+    # The machine's speed is read in each block, and the work stays what it was.
+    assert [row["speed_drift"] for row in rows[:2]] == ["1.0", "1.0"]
+    assert rows[2]["speed_drift"] == rows[3]["speed_drift"] != ""
+    assert len({spin_units(results, row["trial_id"]) for row in rows}) == 1
 
 
 def test_a_server_that_dies_in_the_window_fails_its_trial_and_no_other(tmp_path: Path, name: str) -> None:
@@ -162,7 +184,7 @@ def test_ctrl_c_in_any_phase_removes_everything_and_keeps_finished_trials(
 
 @pytest.mark.parametrize("phase", ["starting Locust", "cpu start", "cpu window"])
 def test_a_killed_sweep_is_completed_by_resume_and_leaves_nothing(tmp_path: Path, name: str, phase: str) -> None:
-    path = write_sweep(tmp_path, name, repeat=2)
+    path = write_sweep(tmp_path, name, repeat=2, workload={"spin": "100us"})
     bystander = CLIENT.containers.run("threadmill/spst", detach=True, network_mode="none", name=f"{name}-bystander")
     try:
         with terminal("sweep", path, "--results", tmp_path / "results") as shown:
@@ -180,6 +202,8 @@ def test_a_killed_sweep_is_completed_by_resume_and_leaves_nothing(tmp_path: Path
         assert [row["trial_id"] for row in after] == ["001-b1-event-loop-0.5cpu", "002-b2-event-loop-0.5cpu"]
         assert [row for row in after if row["trial_id"] in finished] == list(finished.values())
         assert sorted(entry.name for entry in (results / "trials").iterdir()) == [row["trial_id"] for row in after]
+        assert len({spin_units(results, row["trial_id"]) for row in after}) == 1
+        assert all(float(row["speed_drift"]) > 0 for row in after)
         assert containers_of(name) == []
         assert networks_of(name) == []
         bystander.reload()
@@ -269,8 +293,9 @@ def test_a_generator_that_does_not_come_up_is_said_and_removed(tmp_path: Path, n
     with terminal("sweep", path, "--results", tmp_path / "results") as shown:
         shown.wait_for("starting Locust")
         wait_for_container(name, "locust").kill()
-        assert shown.end() == 2, shown.output
+        assert shown.end() == 3, shown.output
     assert "Traceback" not in shown.output
+    assert "the testbed failed: Locust did not come up: " in shown.output
     assert containers_of(name) == []
 
 

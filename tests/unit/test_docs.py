@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import orchestrate
+from loadtests.histogram import Histogram
+from loadtests.results import supported_percentile
 from servers.models import MODELS
 from testbed import sweepfile
 from testbed.results import COLUMNS, csv_text
@@ -204,3 +206,28 @@ def test_code_fences_are_closed(page: Path) -> None:
 def test_sweeps_of_the_docs_are_valid_and_cover_every_model(path: Path) -> None:
     machine = sweepfile.Machine(cpus=2, memory_bytes=4 * 2**30)
     assert set(MODELS) <= set(sweepfile.load(path, machine).models)
+
+
+def test_the_pages_say_from_how_many_requests_a_percentile_is_printed() -> None:
+    text = re.sub(r"\s+", " ", text_of(DOCS / "results.md"))
+    for name, fraction in (("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)):
+        least = next(count for count in range(1, 10_000) if supported_percentile(made_of(count), fraction) is not None)
+        assert f"{least:,} for {name}" in text
+
+
+def made_of(count: int) -> Histogram:
+    histogram = Histogram()
+    for value in range(1, count + 1):
+        histogram.record(value)
+    return histogram
+
+
+def test_no_page_and_no_script_names_where_to_download_a_file_from() -> None:
+    """A package manager knows its own places."""
+    packed = re.compile(r"https?://\S+\.(?:tar(?:\.\w+)?|tgz|zip|whl|deb|iso|sig)\b")
+    fetching = re.compile(r"\b(?:curl|wget)\b[^\n]*https?://(?!127\.0\.0\.1|localhost)")
+    scripts = [
+        path for place in ("images", "testbed", ".ci") for path in (PROJECT / place).rglob("*") if path.is_file()
+    ]
+    texts = {path: path.read_bytes().decode(errors="ignore") for path in (*PAGES, *scripts, PROJECT / "Makefile")}
+    assert [name_of(path) for path, text in texts.items() if packed.search(text) or fetching.search(text)] == []

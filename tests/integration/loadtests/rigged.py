@@ -80,6 +80,11 @@ def close(connection: socket.socket, _line: bytes) -> None:
     raise ValueError
 
 
+def close_after_the_echo(connection: socket.socket, line: bytes) -> None:
+    connection.sendall(line)
+    close(connection, line)
+
+
 def close_in_the_middle(connection: socket.socket, line: bytes) -> None:
     connection.sendall(line[:5])
     close(connection, line)

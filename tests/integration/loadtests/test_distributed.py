@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import platform
 import signal
 import socket
 import stat
@@ -83,6 +84,7 @@ def test_a_trial_is_recorded_as_it_was_ordered(stack):
     assert [piece["start_s"] for piece in result["slices"]][1:3] == [0, 1]
     assert result["service_time_us"] == latency
     assert result["workers_present"] == {"expected": 2, "throughout": True}
+    assert (result["host"]["kernel"], result["host"]["cpus"]) == (platform.release(), os.cpu_count())
     assert len(result["generator"]) == len({one["worker"] for one in result["generator"]}) == 2
     for one in result["generator"]:
         assert one["window_s"] == pytest.approx(1.5, abs=0.2)

@@ -4,6 +4,8 @@ import time
 
 import pytest
 
+from loadtests.calibrate import SAMPLES
+from loadtests.holders import FAILURES_IN_A_ROW, REOPENINGS, TRIES
 from tests.integration.loadtests import rigged
 from tests.integration.loadtests.locust_stack import LocustApi, free_port, locust_stack
 from tests.integration.servers.running import server
@@ -29,16 +31,20 @@ def stack(spst, counting, tmp_path_factory):
     with (
         server("spmt") as spmt,
         server("event-loop", IDLE_TIMEOUT="0.4") as impatient,
+        server("spmt", MAX_CONNECTIONS="20") as small,
         rigged.rigged(rigged.lie) as liar,
         rigged.rigged(rigged.close) as closer,
+        rigged.rigged(rigged.close_after_the_echo) as fickle,
     ):
         targets = {
             "spst": spst.port,
             "spmt": spmt.port,
             "impatient": impatient.port,
+            "small": small.port,
             "counting": counting.port,
             "liar": liar.port,
             "closer": closer.port,
+            "fickle": fickle.port,
             "down": free_port(),
         }
         with locust_stack(targets, tmp_path_factory.mktemp("results")) as running:
@@ -53,7 +59,9 @@ def verify(stack, target, **parameters):
 def test_holders_are_held_beside_the_users_and_counted_apart(stack, counting):
     before = len(counting.connections)
     result = stack.run("held", target="counting", users=4, idle_holders=21)
-    assert result["idle_holders"] == {"wanted": 21, "held_at_open": 21, "held_at_close": 21, "dropped": 0}
+    held = dict.fromkeys(("wanted", "opened", "held_at_open", "held_at_close", "held_throughout", "echoes"), 21)
+    nothing_wrong = {"dropped": 0, "unanswered": 0, "failures": {}, "said": ""}
+    assert result["idle_holders"] == {**held, **nothing_wrong}
     assert (result["users"], result["users_starved"], result["failed"]) == (4, 0, 0)
     # One of the check before the start, the holders, the users.
     assert len(counting.connections) - before == 1 + 21 + 4
@@ -70,11 +78,61 @@ def test_holders_a_server_drops_are_counted_and_opened_again(stack):
     assert result["failed"] == 0
 
 
+def test_holders_that_a_server_refuses_are_not_tried_for_ever(stack):
+    result = stack.run("full", target="small", users=2, idle_holders=40, warmup_s=0, window_s=0.5)
+    holders = result["idle_holders"]
+    # Two workers hold what the server takes; the check before the start may still have been open for the first.
+    assert holders["opened"] == holders["held_throughout"] == holders["echoes"] in (19, 20)
+    refused = 40 - holders["opened"]
+    assert refused <= holders["failures"]["refused"] <= TRIES * refused + FAILURES_IN_A_ROW
+    assert holders["said"] == "server is full: 20 connections"
+    assert holders["unanswered"] == holders["dropped"] == 0
+
+
+def test_holders_that_a_server_drops_again_and_again_are_let_go(stack):
+    # With a fifth of a second before each time, tried for ever they would have been dropped ten times each.
+    holders = stack.run("fickle", target="fickle", users=2, idle_holders=4, warmup_s=0, window_s=2)["idle_holders"]
+    assert holders["held_throughout"] == 0
+    assert 4 <= holders["dropped"] <= 4 * (1 + REOPENINGS)
+
+
+def test_holders_that_no_slot_is_left_for_are_given_up_and_known_as_unanswered(stack):
+    result = stack.run("one-slot", target="spst", users=1, idle_holders=9, warmup_s=0, window_s=0.3)
+    holders = result["idle_holders"]
+    assert (holders["opened"], holders["held_throughout"], holders["failures"]) == (1, 1, {"timeout": 8})
+    assert (holders["echoes"], holders["unanswered"]) == (1, 8)
+
+
+def test_holders_of_a_run_that_does_not_start_are_closed(stack, counting):
+    before = len(counting.connections)
+    # The load of an open loop is shared: each worker needs a user.
+    answer = stack.swarm(target="counting", users=1, mode="open", rate=5, idle_holders=5)
+    assert (answer["success"], "each worker needs one" in answer["message"]) == (False, True)
+    wait_until(lambda: all(one.fileno() == -1 for one in counting.connections[before:]), "the connections to be closed")
+    assert stack.run("after", target="counting", users=2)["idle_holders"]["wanted"] == 0
+
+
 def test_holders_come_before_the_users_and_leave_before_them(stack):
     """A server with room for one client has a holder as that one, until the stop."""
     result = stack.run("blocked", target="spst", users=2, idle_holders=1)
     assert (result["users_starved"], result["ok"], result["in_flight"]) == (2, 0, 2)
     assert result["totals"] == {**result["totals"], "ok": 2, "in_flight": 0, "sent": 2}
+
+
+def test_work_asked_for_in_time_is_calibrated_on_the_target_and_its_lines_are_counted(stack, counting):
+    counting.lines.clear()
+    # This one does nothing but echo, so any work takes it no time: more units than a request may ask for.
+    refused = stack.swarm(target="counting", spin_us=5_000_000)
+    assert (refused["success"], "spin_us: at most" in refused["message"]) == (False, True)
+    result = stack.run("timed", target="spmt", users=1, spin_us=2_000, hash_us=500)
+    options = result["options"]
+    assert (options["spin_us"], options["hash_us"]) == (2_000, 500)
+    # What a unit takes depends on the machine, and every one of them takes some time.
+    assert 100 < options["spin_units"] < 200_000
+    assert 10 < options["hash_rounds"] < 100_000
+    assert result["replies_to_checks"] > 2 * SAMPLES
+    both = stack.swarm(target="spmt", spin_us=5, spin_units=5)
+    assert both["message"] == "spin_us: 0 where spin_units is given, not 5"
 
 
 def test_an_honest_server_passes_every_check_and_every_reply_is_counted(stack, counting):

@@ -24,7 +24,7 @@ def post(stack, sample):
 
 
 def sample(**values):
-    return {"schema_version": 1, "model": "spmt", "unix": time.time(), **values}
+    return {"schema_version": 2, "model": "spmt", "unix": time.time(), **values}
 
 
 def test_targets_tell_which_are_up(stack):
@@ -32,7 +32,7 @@ def test_targets_tell_which_are_up(stack):
 
 
 def test_a_sample_that_is_none_is_refused_with_one_line(stack):
-    answer = post(stack, {"schema_version": 1, "model": "spst"})
+    answer = post(stack, {"schema_version": 2, "model": "spst"})
     assert answer.status_code == 400
     assert answer.json()["error"] == "model: one of spmt, mpst, not 'spst'"
     too_long = post(stack, sample(padding="x" * 70_000))
@@ -40,15 +40,16 @@ def test_a_sample_that_is_none_is_refused_with_one_line(stack):
 
 
 def test_the_tab_shows_the_target_of_the_run_and_the_lines_are_kept_with_its_result(stack):
-    stack.start(target="spmt", users=2, window_s=0)
+    stack.start(target="spmt", users=2, window_s=0, idle_holders=3)
 
     def figures():
         assert post(stack, sample(threads=3, memory_now_bytes=10 * 2**20)).status_code == 200
         (table,) = stack.get("/stats/requests").get("extended_stats", [{"data": []}])
         assert table.get("key", "server") == "server"
-        return {row["what"]: row["now"] for row in table["data"]} if len(table["data"]) > 1 else None
+        return {row["what"]: row["now"] for row in table["data"]} if len(table["data"]) > 2 else None
 
-    found = wait_until(figures, "figures of the server")
+    found = wait_until(lambda: (now := figures()) and "-" not in now["idle holders"] and now, "figures of the server")
+    assert found["idle holders"] == "3 of 3"
     assert (found["threads"], found["memory"], found["processes"]) == ("3", "10.0 MiB", "-")
     ended = stack.stop()
     assert ended["complete"], ended

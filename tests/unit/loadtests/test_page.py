@@ -1,4 +1,6 @@
-from loadtests import page
+import json
+
+from loadtests import options, page
 
 
 def test_the_style_goes_into_the_head_and_the_rest_stays():
@@ -6,3 +8,12 @@ def test_the_style_goes_into_the_head_and_the_rest_stays():
     assert tidied.startswith("<html><head><title>Threadmill</title>")
     assert "<style>" in tidied.partition("</head>")[0]
     assert tidied.endswith("</head><body>x</body></html>")
+
+
+def test_every_field_of_the_form_has_a_label_that_a_person_would_write_and_comes_in_an_order():
+    on_form = [field.name for field in options.fields(["spst"], "spst") if field.on_form]
+    camel = {name.split("_")[0] + "".join(word.title() for word in name.split("_")[1:]) for name in on_form}
+    assert camel <= page.LABELS.keys()
+    assert json.dumps(page.LABELS) in page.tidy("<head></head>")
+    assert page.FIELD_ORDER[0] == "target"
+    assert {"spinUs", "hashUs"} <= set(page.FIELD_ORDER)

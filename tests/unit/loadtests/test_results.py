@@ -32,7 +32,8 @@ def final(completions, users=1, closes_at=2.0, end=3.0, started_at=-1.0):
 
 
 def reported(recorder, name="w1", wanted=0):
-    holders = {"wanted": wanted, "held_at_open": wanted, "held_at_close": wanted, "dropped": 0}
+    held = ("wanted", "opened", "held_at_open", "held_at_close", "held_throughout", "echoes")
+    holders = {**dict.fromkeys(held, wanted), "dropped": 0, "unanswered": 1, "failures": {"refused": 2}, "said": "full"}
     return recorder.to_wire() | {"generator": {"worker": name, "cpu_used_s": 0.5}, "idle_holders": holders}
 
 
@@ -148,7 +149,9 @@ def test_slots_of_a_very_long_run_are_counted_in_its_last_slice(monkeypatch):
 def test_generators_holders_and_checks_are_reported():
     merged = merge(open_final([]), open_final([], worker="w2"), mode="open", rate=1, expected=3)
     assert [worker["worker"] for worker in merged["generator"]] == ["w1", "w2"]
-    assert merged["idle_holders"] == {"wanted": 6, "held_at_open": 6, "held_at_close": 6, "dropped": 0}
+    held = ("wanted", "opened", "held_at_open", "held_at_close", "held_throughout", "echoes")
+    expected = {**dict.fromkeys(held, 6), "dropped": 0, "unanswered": 2, "failures": {"refused": 4}, "said": "full"}
+    assert merged["idle_holders"] == expected
     assert merged["workers_present"] == {"expected": 3, "throughout": False}
     assert merged["replies_to_checks"] == 1
 

@@ -8,7 +8,7 @@ from loadtests.samples import FRESH_S, MOST_LINES, BadSampleError, Samples, tabl
 
 
 def line(unix: float = 100.0, **values: Any) -> dict[str, Any]:
-    return {"schema_version": 1, "model": "spmt", "unix": unix, **values}
+    return {"schema_version": 2, "model": "spmt", "unix": unix, **values}
 
 
 class Time:
@@ -21,10 +21,10 @@ class Time:
 @pytest.mark.parametrize(
     ("sample", "message"),
     [
-        (None, "a JSON object with schema_version 1"),
-        ([1], "a JSON object with schema_version 1"),
-        ({"model": "spmt"}, "a JSON object with schema_version 1"),
-        ({"schema_version": 1, "model": "mpst"}, "model: one of spmt, spst, not 'mpst'"),
+        (None, "a JSON object with schema_version 2"),
+        ([1], "a JSON object with schema_version 2"),
+        ({"model": "spmt"}, "a JSON object with schema_version 2"),
+        ({"schema_version": 2, "model": "mpst"}, "model: one of spmt, spst, not 'mpst'"),
     ],
 )
 def test_what_is_no_sample_of_a_known_model_is_refused(sample: Any, message: str) -> None:
@@ -88,6 +88,11 @@ def test_what_is_not_in_every_line_is_shown_as_last_read_and_its_rate_is_over_th
     assert (rows["threads"], rows["accept queue"]) == ("9", "3")
     assert rows["voluntary switches"] == "100 /s"
     assert rows["overflows"] == "2 /s"
+
+
+def test_switches_that_the_probe_does_not_know_are_said_to_be_not_known() -> None:
+    rows = shown(line(100.0, threads=4, voluntary_switches_since_last=9), line(101.0, threads=9))
+    assert (rows["voluntary switches"], rows["involuntary switches"]) == ("not known", "not known")
 
 
 def test_what_is_not_known_is_a_dash_and_never_a_zero() -> None:

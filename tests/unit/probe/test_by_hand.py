@@ -6,12 +6,12 @@ from typing import Any
 
 from probe.by_hand import Followed, Lines
 from probe.server import Server, details
-from tests.unit.probe.trees import add_process, v1_proc
+from tests.unit.probe.trees import KnownMemory, add_process, v1_proc
 
 
 def test_growth_since_the_line_before_counts_threads_that_ended_and_is_never_negative(tmp_path: Path) -> None:
-    proc = v1_proc(tmp_path)
-    server = Followed(Server(8081, 1024, proc))
+    proc, memory = v1_proc(tmp_path), KnownMemory()
+    server = Followed(Server(8081, 1024, proc, memory=memory))
     said: list[dict[str, Any]] = []
     lines = Lines(server.grown, said.append)
 
@@ -25,16 +25,32 @@ def test_growth_since_the_line_before_counts_threads_that_ended_and_is_never_neg
     sample({1: (100, 10), 8: (5000, 500)})
     sample({1: (103, 11), 8: (5010, 500)})
     lines.add(server.cheap())
+    memory.threads += [(5012, 500), (40, 4)]
     sample({1: (104, 11), 9: (7, 2)})
     first, second, without_threads, last = said
     assert "voluntary_switches_since_last" not in first
     assert (second["voluntary_switches_since_last"], second["involuntary_switches_since_last"]) == (13, 1)
     assert "voluntary_switches_since_last" not in without_threads
-    # One of the threads is gone with its 5010; the new one began at zero.
-    assert (last["voluntary_switches_since_last"], last["involuntary_switches_since_last"]) == (8, 2)
+    # One of the threads is gone, two switches after its 5010; one was never seen; the new one began at zero.
+    assert (last["voluntary_switches_since_last"], last["involuntary_switches_since_last"]) == (1 + 2 + 40 + 7, 4 + 2)
     assert second["minor_faults_since_last"] == last["minor_faults_since_last"] == 0
     assert "minor_faults_since_last" not in without_threads
     assert "voluntary_switches" not in second and second["threads"] == 2
+
+
+def test_without_the_servers_counts_no_line_has_a_part_of_them(tmp_path: Path) -> None:
+    proc = v1_proc(tmp_path)
+    add_process(proc, 1, parent=0)
+    server = Followed(Server(8081, 1024, proc))
+    said: list[dict[str, Any]] = []
+    lines = Lines(server.grown, said.append)
+    for _ in range(2):
+        lines.add({**server.cheap(), **details(server.processes())})
+    assert not [name for line in said for name in line if "switches" in name or "run_queue" in name]
+    assert said[1]["minor_faults_since_last"] == 0
+    assert server.unavailable()["voluntary_switches"] == (
+        "the server does not count what its ended threads and processes have used"
+    )
 
 
 def test_every_line_has_the_limits_in_force(tmp_path: Path) -> None:

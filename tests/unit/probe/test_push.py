@@ -73,8 +73,8 @@ def test_the_probe_posts_each_line_with_the_models_name_and_prints_it_all_the_sa
     assert set(receiver.paths) == {"/threadmill/samples"}
     printed = {line["unix"]: line for line in map(json.loads, output.splitlines())}
     for line in receiver.lines[:3]:
-        assert (line["model"], line["schema_version"]) == ("spmt", 1)
-        assert {**printed[line["unix"]], "model": "spmt", "schema_version": 1} == line
+        assert (line["model"], line["schema_version"]) == ("spmt", 2)
+        assert {**printed[line["unix"]], "model": "spmt", "schema_version": 2} == line
 
 
 def test_failure_is_said_once_and_recovery_once() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from probe import cgroup
+from probe.ended import Ended, Slot
+from probe.growth import total
 from probe.processes import Sample, Task
 from probe.sampler import Clock, Outcome, Sampler
 from probe.server import Reading
@@ -59,7 +61,8 @@ class World:
         self.work("detail")
         pids = range(1, 1 + self.processes_now)
         tasks = {pid: Task(count, 0, None) for pid in pids}
-        return Sample(frozenset((pid, 1) for pid in pids), len(tasks), count, 0, 0, tasks)
+        use = total(tasks, {pid: pid for pid in pids}, Ended((Slot(0, 0, 0, 0, 0, 0),)))
+        return Sample(frozenset((pid, 1) for pid in pids), len(tasks), count, 0, 0, tasks, use=use)
 
     def pss_bytes(self, may_go_on: Callable[[], bool]) -> int | None:
         self.work("pss")
@@ -69,10 +72,10 @@ class World:
         return {"psi": "not in version 1", "established": "of another time"}
 
 
-def run(world: World, window: Window | None, told_at: float = START + 0.5) -> Outcome:
+def run(world: World, window: Window | None, told_at: float = START + 0.5, **more: Any) -> Outcome:
     clock = Clock(unix=lambda: world.now, cpu_s=lambda: world.cpu_s, wait=world.wait)
     told = lambda: window if world.now >= told_at else None  # noqa: E731
-    return Sampler(world, clock, told, world.lines.append, interval_s=0.25, detail_interval_s=1.0).run()
+    return Sampler(world, clock, told, world.lines.append, interval_s=0.25, detail_interval_s=1.0, **more).run()
 
 
 def summary(outcome: Outcome) -> dict[str, Any]:
@@ -91,6 +94,18 @@ def test_both_edges_are_read_at_their_very_moment() -> None:
     assert found["opened"]["cpu_used_us"] == pytest.approx(2_000_000, abs=2)
     assert found["difference"]["cpu_used_us"] == pytest.approx(10_000_000, abs=2)
     assert [line["edge"] for line in world.lines if "edge" in line] == ["opens", "closes"]
+
+
+def test_what_is_wanted_of_the_machine_is_read_at_the_edges_and_never_between() -> None:
+    world, read_at = World(), []
+
+    def at_edges() -> Reading:
+        read_at.append(world.now)
+        return {"processor_ticks": {"0": (len(read_at), 100)}}
+
+    found = summary(run(world, WINDOW, at_edges=at_edges))
+    assert read_at == pytest.approx([WINDOW.opens_unix, WINDOW.closes_unix], abs=0.01)
+    assert [found[edge]["processor_ticks"] for edge in ("opened", "closed")] == [{"0": (1, 100)}, {"0": (2, 100)}]
 
 
 def test_between_the_edges_there_are_four_cheap_samples_a_second() -> None:
@@ -192,10 +207,11 @@ def test_it_waits_for_an_edge_instead_of_spinning_towards_it() -> None:
     assert world.waits < 200
 
 
-def test_switches_are_growth_and_marked_as_those_of_threads_alive() -> None:
+def test_switches_are_growth_and_what_is_not_known_of_them_has_its_reason() -> None:
     found = summary(run(World(), WINDOW))
     assert found["difference"]["voluntary_switches"] == pytest.approx(3 * 100, abs=3)
-    assert "voluntary_switches" in found["alive_only"]
+    assert found["unavailable"]["run_queue_wait_us"] == "the kernel does not tell it"
+    assert "voluntary_switches" not in found["unavailable"]
     assert found["churn"] == {
         "processes_appeared": 0,
         "processes_ended": 0,

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from probe import tree as tree_module
+from probe.ended import Ended, Slot
+from probe.growth import Use, total
 from probe.processes import Processes, Sample, Stat
 from probe.tree import Thread, Tree, parse_thread
 from tests.unit.probe.trees import add_process
@@ -20,14 +22,19 @@ def thread(pid: int, cpu_ns: int, voluntary: int, involuntary: int, state: str =
     return Thread(voluntary, involuntary, 0, pid, "python3", state, cpu_ns)
 
 
-def sample(tasks: dict[int, Thread], ticks: dict[int, int] | None = None) -> Sample:
+NONE_ENDED = Ended((Slot(0, 0, 0, 0, 0, 0), Slot(0, 0, 0, 0, 0, 1)))
+
+
+def sample(tasks: dict[int, Thread], ticks: dict[int, int] | None = None, ended: Ended | None = NONE_ENDED) -> Sample:
     """Of these threads by their ids; `ticks`: what the clocks of their processes say."""
     pids = sorted({task.pid for task in tasks.values()})
     counts = {pid: sum(task.pid == pid for task in tasks.values()) for pid in pids}
     stats = {
         pid: Stat(0 if pid == 1 else 1, "S", 0, 0, counts[pid], (ticks or {}).get(pid, 0), 100, 4096) for pid in pids
     }
-    return Sample(frozenset((pid, 100) for pid in pids), len(tasks), 0, 0, 4096 * len(pids), dict(tasks), stats)
+    use = Use() if ended is None else total(tasks, {tid: task.pid for tid, task in tasks.items()}, ended)
+    processes = frozenset((pid, 100) for pid in pids)
+    return Sample(processes, len(tasks), 0, 0, 4096 * len(pids), dict(tasks), stats, use, ended)
 
 
 def test_a_thread_is_read_from_the_two_files_that_are_read_anyway() -> None:
@@ -61,8 +68,28 @@ def test_who_came_in_between_counts_from_zero() -> None:
 def test_a_number_that_went_to_another_thread_does_not_count_backwards() -> None:
     tree = Tree()
     tree.add(sample({1: thread(1, 0, 0, 0), 7: thread(7, 10**9, 500, 20)}), 100.0, {})
-    found = tree.add(sample({1: thread(1, 0, 0, 0), 7: thread(7, 10**7, 5, 0)}), 101.0, {})
-    assert found["processes"][1]["voluntary_per_s"] == 5.0
+    found = tree.add(sample({1: thread(1, 0, 0, 0), 7: thread(1, 10**7, 5, 0)}), 101.0, {})
+    assert [one["voluntary_per_s"] for one in found["processes"][0]["threads"]] == [0.0, 5.0]
+
+
+def test_the_switches_of_threads_and_processes_that_ended_are_in_the_rates() -> None:
+    tree = Tree()
+    tree.add(sample({1: thread(1, 0, 10, 1), 5: thread(1, 0, 100, 0), 9: thread(9, 0, 40, 0)}), 100.0, {})
+    # Thread 5 ended with 120, process 9 with 50; 30 were of threads that no sample saw.
+    ended = Ended((Slot(1, 1, 50, 0, 1, 0), Slot(4, 4, 150, 0, 4, 1)))
+    found = tree.add(sample({1: thread(1, 0, 11, 1)}, ended=ended), 101.0, {})
+    assert found["processes"][0]["voluntary_per_s"] == 1 + 20 + 30
+    assert found["voluntary_per_s"] == 1 + 20 + 30 + 10
+
+
+def test_without_the_servers_counts_only_a_threads_own_switches_are_known() -> None:
+    tree = Tree()
+    threads = {1: thread(1, 0, 10, 1), 5: thread(1, 0, 100, 0)}
+    tree.add(sample(threads, ended=None), 100.0, {})
+    found = tree.add(sample(threads | {5: thread(1, 0, 130, 0)}, ended=None), 101.0, {})
+    (one,) = found["processes"]
+    assert found["voluntary_per_s"] is one["voluntary_per_s"] is one["involuntary_per_s"] is None
+    assert [each["voluntary_per_s"] for each in one["threads"]] == [0.0, 30.0]
 
 
 def test_the_time_of_threads_that_ended_in_between_is_their_processs() -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from probe.ended import Ended, Memory, Slot
+
 V1_MEMBERSHIP = (
     "9:name=systemd:/docker/abc\n8:pids:/docker/abc\n4:memory:/docker/abc\n2:cpu,cpuacct:/docker/abc\n0::/\n"
 )
@@ -91,6 +93,25 @@ def stat(pid: int, parent: int, threads: int = 1, state: str = "S", started: int
         19738624,
     ]
     return f"{pid} (a) b 1 (c) " + " ".join(map(str, [*fields, 3566, *[0] * 28])) + "\n"
+
+
+class KnownMemory(Memory):
+    """The server's counts of ended tasks as a test sets them: `threads` of PID 1, by (voluntary, involuntary)."""
+
+    def __init__(self) -> None:
+        self.threads: list[tuple[int, int]] = []
+        self.processes: list[tuple[int, int]] = []
+
+    def counts(self) -> tuple[int, ...]:
+        return self.read().counts
+
+    def read(self) -> Ended:
+        return Ended((_slot(self.processes, 0), _slot(self.threads, 1)))
+
+
+def _slot(gone: list[tuple[int, int]], pid: int) -> Slot:
+    count = len(gone)
+    return Slot(count, count, sum(one[0] for one in gone), sum(one[1] for one in gone), count, pid)
 
 
 def add_process(

@@ -14,7 +14,7 @@ from servers.protocol import DirectiveError, Work, parse
         (b"!spin=2 !sleep=1 hello !spin=9\n", Work(1, 2)),
         (b"!sleep=0\r\n", Work(0, 0)),
         (b"!hash=7 !spin=2 x\n", Work(0, 2, 7)),
-        (b"!sleep=10000000 !spin=10000000 x\n", Work(10_000_000, 10_000_000)),
+        (b"!sleep=10000000 !spin=100000000 x\n", Work(10_000_000, 100_000_000)),
     ],
 )
 def test_directives_are_understood(line: bytes, work: Work) -> None:
@@ -26,11 +26,11 @@ def test_directives_are_understood(line: bytes, work: Work) -> None:
     [
         (b"!sleep=x\n", "sleep must be a whole number from 0 to 10000000, found 'x'"),
         (b"!sleep=10000001 x\n", "sleep must be a whole number from 0 to 10000000, found '10000001'"),
-        (b"!spin=-1\n", "spin must be a whole number from 0 to 10000000, found '-1'"),
-        (b"!hash=10000001\n", "hash must be a whole number from 0 to 10000000, found '10000001'"),
+        (b"!spin=-1\n", "spin must be a whole number from 0 to 100000000, found '-1'"),
+        (b"!hash=100000001\n", "hash must be a whole number from 0 to 100000000, found '100000001'"),
         (b"!crash=segv\n", "crash is refused: ALLOW_FAULTS is not 1"),
         (b"!crash\n", "crash is refused: ALLOW_FAULTS is not 1"),
-        (b"!spin\n", "spin must be a whole number from 0 to 10000000, found ''"),
+        (b"!spin\n", "spin must be a whole number from 0 to 100000000, found ''"),
         (b"!sleep=1.5\n", "sleep must be a whole number from 0 to 10000000, found '1.5'"),
         (b"!foo x\n", "unknown directive 'foo': allowed are sleep, spin, hash"),
         (b"!\n", "unknown directive '': allowed are sleep, spin, hash"),

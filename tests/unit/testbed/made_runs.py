@@ -18,7 +18,7 @@ SWEEP = {"name": "made", "models": ["spst", "spmt"], "limits": {"cpus": [0.5, 1.
 
 def manifest(**values: Any) -> dict[str, Any]:
     return {
-        "schema_version": 2,
+        "schema_version": 3,
         "run_id": "made-0000",
         "started_utc": "2026-01-02T03:04:05+00:00",
         "host": {"cpu_model": "a", "cpus": 2, "memory_bytes": 2**33, "kernel": "6.1"},
@@ -31,7 +31,13 @@ def manifest(**values: Any) -> dict[str, Any]:
 
 
 def record(trial: plan.Trial, **values: Any) -> dict[str, Any]:
-    named = {"trial_id": trial.trial_id, "block": trial.block, "canary": trial.canary, "reasons": ["because"]}
+    named = {
+        "schema_version": 3,
+        "trial_id": trial.trial_id,
+        "block": trial.block,
+        "canary": trial.canary,
+        "reasons": ["because"],
+    }
     named |= {"search_id": trial.search_id, "step": trial.step}
     return {**asdict(trial.cell), **MEASURED, **named, **values}
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from testbed import byhand
 from testbed.byhand import check_limits, explain
 from testbed.errors import UserError
 from testbed.fields import Machine
@@ -37,3 +38,27 @@ def test_a_limit_by_hand_is_bounded_as_in_a_sweep(cpus: float, memory: str, mess
     with pytest.raises(UserError) as refused:
         check_limits(cpus, memory, Machine(2, 8 * 2**30))
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, UserError])
+@pytest.mark.parametrize(("running", "removal"), [("", ("down",)), ("spst\n", ("rm", "--stop", "--force"))])
+def test_a_stack_that_is_cut_off_while_it_starts_is_removed_and_why_it_ended_stays(
+    end: type[BaseException], running: str, removal: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[tuple[str, ...]] = []
+
+    def compose(*arguments: str, **_: object) -> str:
+        commands.append(arguments)
+        if arguments[0] == "up":
+            raise end("cut off")
+        if arguments[0] == removal[0]:
+            raise UserError("Docker does not answer")
+        return running
+
+    monkeypatch.setattr(byhand, "_compose", compose)
+    monkeypatch.setattr(byhand.images, "build_missing", lambda *_: None)
+    said: list[str] = []
+    with pytest.raises(end, match="cut off"):
+        byhand.up(["spmt"], byhand.ServerLimits(1.0, 2**27), 1, False, said.append)
+    assert commands[-1][: len(removal)] == removal
+    assert "something is left: Docker does not answer" in said[-1]

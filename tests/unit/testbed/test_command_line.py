@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import orchestrate as command_line
 from servers.models import SERVERS
+from testbed.errors import Breakdown, EngineGone, UserError
 from tests.unit.testbed.made_runs import make_run
 
 PROJECT = Path(__file__).parents[3]
@@ -113,3 +115,34 @@ def test_report_writes_the_page_and_names_it(tmp_path: Path) -> None:
     done = orchestrate("report", str(run))
     assert (done.returncode, done.stdout, done.stderr) == (0, f"report: {run / 'report.html'}\n", "")
     assert (run / "report.html").read_text().startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "line"),
+    [
+        (UserError("limits: found 9"), 2, "orchestrate.py: limits: found 9\n"),
+        (Breakdown("it burns\nbesides: it rains"), 3, "orchestrate.py: it burns\norchestrate.py: besides: it rains\n"),
+        (EngineGone("Docker's engine does not answer any more"), 3, "orchestrate.py: Docker's engine does not"),
+        (KeyboardInterrupt(), 130, "orchestrate.py: interrupted\n"),
+        (KeyError("oops"), 3, "orchestrate.py: models failed: unexpected KeyError: 'oops'; its traceback: "),
+    ],
+)
+def test_each_way_to_fail_has_its_exit_code_and_no_traceback(
+    raised: BaseException,
+    code: int,
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    def fails(*_: object) -> int:
+        raise raised
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(command_line, "COMMANDS", {"models": fails})
+    monkeypatch.setattr("sys.argv", ["orchestrate.py", "models"])
+    assert command_line.main() == code
+    told = capsys.readouterr().err
+    assert told.startswith(line)
+    assert "Traceback" not in told
+    assert all(one.startswith("orchestrate.py: ") for one in told.splitlines())

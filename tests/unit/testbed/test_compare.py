@@ -96,6 +96,14 @@ def test_another_machine_is_refused_and_force_says_it(tmp_path: Path) -> None:
     assert pair.conditions.refused == ["host.cpu_model was a, is b"]
 
 
+def test_a_machine_that_is_not_known_is_said_and_taken_neither_for_the_same_nor_for_another(tmp_path: Path) -> None:
+    pair = compared(tmp_path, manifest=manifest(host=None, engine=None))
+    assert [line for line in pair.conditions.warned if "is not known" in line] == [
+        "the host of a run is not known: the ratios may compare machines",
+        "the engine of a run is not known: the ratios may compare machines",
+    ]
+
+
 def test_what_a_comparison_is_about_is_stated_and_not_refused(tmp_path: Path) -> None:
     changed = {"images": {"spst": "sha256:2"}, "threadmill": {"version": "0.2.0", "commit": None}}
     found = compared(tmp_path, manifest=changed).conditions

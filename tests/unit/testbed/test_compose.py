@@ -36,7 +36,7 @@ def test_no_container_has_privileges_or_a_writable_root() -> None:
     for service in PROJECT["services"].values():
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
-        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["security_opt"] == ["no-new-privileges=true"]
         assert "privileged" not in service
 
 

@@ -3,7 +3,9 @@
 from collections import Counter
 from pathlib import Path
 
+from servers.models import SERVERS, base
 from testbed import plan
+from testbed.shape import interpreters, serving_slots
 from testbed.sweepfile import Machine, Sweep, parse
 
 
@@ -116,3 +118,22 @@ def test_the_network_path_is_an_axis_and_can_be_excluded() -> None:
     assert plan.varying_fields(plan.cells(sweep(both))) == ["model", "cpus", "network"]
     assert [cell.network for cell in plan.cells(sweep(both + "exclude: [{network: shared}]\n"))] == ["bridge"]
     assert [cell.network for cell in plan.cells(sweep("models: spst\n"))] == ["bridge"]
+
+
+def test_a_variant_has_the_pools_of_its_model_for_every_name_that_can_be_swept() -> None:
+    sizes = "pools: {workers: [2, 3], threads: [2, 4]}\n"
+    found = plan.cells(sweep(f"models: [{', '.join(SERVERS)}]\n{sizes}"))
+    pools = {name: {(cell.workers, cell.threads) for cell in found if cell.model == name} for name in SERVERS}
+    for name in SERVERS:
+        assert pools[name] == pools[base(name)], name
+    assert pools["prefork-event-loop-uvloop"] == {(2, 0), (3, 0)}
+    assert pools["thread-pool"] == {(0, 2), (0, 4)}
+    assert pools["event-loop-uvloop"] == {(0, 0)}
+
+
+def test_every_name_has_the_workers_that_its_shape_and_its_environment_need() -> None:
+    for cell in plan.cells(sweep(f"models: [{', '.join(SERVERS)}]\n")):
+        assert (interpreters(cell.model, cell.workers) or 1) >= 1
+        assert (serving_slots(cell.model, cell.workers, cell.threads) or 1) >= 1
+        assert (cell.workers > 0) == plan.has_workers(cell.model)
+        assert (cell.threads > 0) == plan.has_threads(cell.model)

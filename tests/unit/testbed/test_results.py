@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.results import COLUMNS, ResultsDirectory, csv_text, write_atomically, write_json
+from testbed.results import COLUMNS, ResultsDirectory, csv_text, row_of, write_atomically, write_json
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_no_part(tmp_path: Path) -> None:
@@ -46,3 +46,11 @@ def test_a_load_result_moves_into_its_trial(tmp_path: Path) -> None:
     assert directory.take_json("t2", "t2.json", "load.json") is None
     directory.close()
     assert not directory.load.exists()
+
+
+def test_the_switches_of_an_older_record_were_a_part_and_are_not_known() -> None:
+    record = {"reasons": [], "ok": 5, "voluntary_switches": 7, "involuntary_switches": 1}
+    old, new = (row_of(record | {"schema_version": version}) for version in (2, 3))
+    assert (old["voluntary_switches"], old["involuntary_switches"], old["ok"]) == (None, None, 5)
+    assert (new["voluntary_switches"], new["involuntary_switches"], new["ok"]) == (7, 1, 5)
+    assert row_of(record)["voluntary_switches"] is None

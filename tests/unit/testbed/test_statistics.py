@@ -13,11 +13,8 @@ from testbed.statistics import (
     coefficient_of_variation,
     compare_words,
     median_interval,
-    percentile_ranks,
     ratio_interval,
     required_repeats,
-    smallest_sample,
-    supports,
     unpaired_ratio_interval,
     warnings,
 )
@@ -185,39 +182,6 @@ def test_each_warning_comes_alone_and_ends_with_what_helps(values: list[float], 
 @pytest.mark.parametrize("values", [[100.0, 101.0, 99.0], [5.0] * 3, [0.0, 0.0, 0.0], [100.0] * 99 + [149.0]])
 def test_quiet_repeats_give_no_warning(values: list[float]) -> None:
     assert warnings(values, "throughput") == ()
-
-
-# --- percentiles ---
-
-
-@pytest.mark.parametrize(("fraction", "count"), [(0.5, 6), (0.9, 36), (0.99, 368), (0.999, 3688), (0.1, 36)])
-def test_a_percentile_needs_a_sample_whose_order_statistics_bound_it(fraction: float, count: int) -> None:
-    assert smallest_sample(fraction) == count
-    assert supports(count, fraction)
-    assert not supports(count - 1, fraction)
-    assert percentile_ranks(count - 1, fraction) is None
-
-
-@pytest.mark.parametrize("fraction", [0.0, 1.0, 99.0])
-def test_a_fraction_outside_its_range_is_an_error(fraction: float) -> None:
-    with pytest.raises(ValueError, match="allowed"):
-        smallest_sample(fraction)
-
-
-@given(st.integers(6, 20_000), st.sampled_from([0.01, 0.5, 0.9, 0.99, 0.999]))
-@settings(deadline=None)
-def test_percentile_ranks_hold_the_percentile_with_95_percent_and_are_tight(count: int, fraction: float) -> None:
-    ranks = percentile_ranks(count, fraction)
-    if ranks is None:
-        assert not supports(count, fraction)
-        return
-    low, high = ranks
-    assert 1 <= low <= high <= count
-    below = stats.binom(count, fraction)
-    assert below.cdf(low - 1) <= 0.025 + 1e-12
-    assert below.sf(high - 1) <= 0.025 + 1e-12
-    assert below.cdf(low) > 0.025 - 1e-12
-    assert below.sf(high - 2) > 0.025 - 1e-12
 
 
 # --- ratios of two runs ---

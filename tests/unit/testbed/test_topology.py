@@ -1,12 +1,14 @@
 """CPU sets are disjoint by cores where the machine allows it, and what it does not allow is said."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.topology import Core, CpuSets, Topology, format_cpu_list, parse_cpu_list, partition, read
+from testbed import sweep, sweepfile, topology
+from testbed.topology import Core, CpuSets, Topology, elsewhere, format_cpu_list, parse_cpu_list, partition, read
 
 
 def machine(root: Path, siblings: dict[int, str], packages: dict[int, int] | None = None, online: str = "") -> Path:
@@ -136,14 +138,31 @@ def test_a_machine_that_does_not_tell_its_cpus_pins_nothing_and_says_so() -> Non
     )
 
 
-def test_a_thread_of_the_servers_core_that_others_may_use_is_not_isolation() -> None:
-    shared = Topology((Core((0,)), Core((1,), outside=(3,))))
-    found = partition(shared, 1.0, 1)
-    assert not found.isolated
-    assert "server: the core of CPU 1 also has CPU 3, outside this process's affinity: others may use it" in found.notes
-    theirs = Topology((Core((0,), outside=(2,)), Core((1,))))
-    assert partition(theirs, 1.0, 1).isolated
-    assert "load workers: the core of CPU 0" in "".join(partition(theirs, 1.0, 1).notes)
+def test_of_a_machine_elsewhere_only_the_number_of_cpus_is_known_and_nothing_is_claimed() -> None:
+    found = partition(elsewhere(4), 1.0, 1)
+    assert (found.server, found.generator, found.rest) == ("3", "2", "0-1")
+    assert found.isolated is None
+    (note,) = found.notes
+    assert note == (
+        "the engine is on another machine, of which only the number of CPUs is known (4): which of them are hardware "
+        "threads of one core is not known"
+    )
+    assert partition(elsewhere(1), 1.0, 1).isolated is False
+
+
+@dataclass
+class Remote:
+    """An engine, as far as CPU sets need it."""
+
+    cpus: int = 8
+    is_here: bool = False
+
+
+def test_nothing_of_this_machine_is_taken_for_an_engine_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topology, "read", lambda: lone(100, 101))
+    wanted = sweepfile.parse("name: a\nlimits: {cpus: 1}\n", Path("a.yaml"), sweepfile.Machine(8, 2**33))
+    assert sweep.cpu_sets(wanted, Remote()) == partition(elsewhere(8), 1.0, 1)  # type: ignore[arg-type]
+    assert sweep.cpu_sets(wanted, Remote(is_here=True)).generator == "100"  # type: ignore[arg-type]
 
 
 topologies = st.builds(
@@ -209,11 +228,6 @@ def test_read_pairs_siblings_and_orders_by_socket(tmp_path: Path) -> None:
 def test_read_leaves_out_cpus_that_are_offline(tmp_path: Path) -> None:
     root = machine(tmp_path, {0: "0,2", 1: "1,3", 2: "0,2", 3: "1,3"}, online="0-2")
     assert read(root) == Topology((Core((0, 2)), Core((1,))))
-
-
-def test_read_keeps_to_the_affinity_and_remembers_the_threads_left_outside(tmp_path: Path) -> None:
-    root = machine(tmp_path, {0: "0,2", 1: "1,3", 2: "0,2", 3: "1,3"})
-    assert read(root, affinity={0, 1, 3, 9}) == Topology((Core((0,), outside=(2,)), Core((1, 3))))
 
 
 def test_read_takes_a_cpu_without_told_siblings_for_a_core(tmp_path: Path) -> None:

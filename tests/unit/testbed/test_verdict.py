@@ -42,6 +42,8 @@ GOOD = Evidence(
     server_served=10_020,
     other_replies=20,
     generator=(WORKER,),
+    server_steal_share=0.0,
+    generator_steal_share=0.011,
     cpu_used_s=4.95,
     periods=100,
     throttled_periods=95,
@@ -64,14 +66,15 @@ def test_a_good_saturated_trial_passes_every_gate_and_is_server_bound() -> None:
     for evidence in (GOOD, OPEN):
         verdict = judge(evidence)
         assert (verdict.kind, verdict.failed, verdict.unknown) == ("server-bound", (), ())
-        assert verdict.is_capacity
         assert "99% of the 0.5 CPUs" in verdict.reasons[0]
 
 
 def test_gates_belong_to_the_loop_they_are_defined_for() -> None:
     closed, opened = ({gate.name for gate in judge(e).gates} for e in (GOOD, OPEN))
     assert closed ^ opened == {"littles_law", "send_lag", "achieved_over_offered"}
-    assert closed | opened == {*INVALIDATING, *GENERATOR_SHORT, *SCHEDULE, *FLAGS}
+    holding = {gate.name for gate in judge(replace(GOOD, idle_holders=9)).gates}
+    assert holding - closed == {"held"}
+    assert closed | opened | holding == {*INVALIDATING, *GENERATOR_SHORT, *SCHEDULE, *FLAGS}
 
 
 FAILING: list[tuple[str, dict[str, Any], str]] = [
@@ -94,6 +97,7 @@ FAILING: list[tuple[str, dict[str, Any], str]] = [
     ("utilisation_law", {"cpu_used_s": 5.4}, "5.4 s CPU used"),
     ("utilisation_law", {"spin_us": 800.0}, "D = 0.8 ms"),
     ("utilisation_law", {"hash_us": 300.0}, "D = 0.8 ms"),
+    ("utilisation_law", {"least_cpu_us": 800.0}, "D = 0.8 ms"),
 ]
 
 
@@ -108,7 +112,6 @@ def test_exactly_one_validity_gate_fails_and_makes_the_trial_invalid(
     verdict = judge(replace(GOOD, **changes))
     assert verdict.failed == (name,)
     assert verdict.kind == "invalid"
-    assert not verdict.is_capacity
     assert verdict.reasons[0].startswith(name)
     assert found in verdict.reasons[0]
 
@@ -184,6 +187,11 @@ def test_an_open_loop_that_ran_out_of_users_says_so() -> None:
     ("name", "changes"),
     [
         ("steady_state", {"slice_ok": (600,) * 5 + (1_000,) * 5}),
+        # One in a hundred, and one tick of the kernel's clock in a window of 10 s.
+        ("disturbed", {"server_steal_share": 0.0111}),
+        ("disturbed", {"generator_steal_share": 0.0111}),
+        # What is known is enough to tell that it was.
+        ("disturbed", {"server_steal_share": 0.0111, "generator_steal_share": None}),
         ("isolation", {"isolated": False}),
     ],
 )
@@ -193,6 +201,7 @@ def test_a_flag_is_shown_and_changes_no_verdict(name: str, changes: dict[str, An
     assert verdict.kind == "server-bound"
     assert verdict.reasons[-1].startswith(name)
     assert verdict.unsteady == (name == "steady_state")
+    assert verdict.disturbed == (name == "disturbed")
 
 
 MISSING: dict[str, dict[str, Any]] = {
@@ -210,6 +219,7 @@ MISSING: dict[str, dict[str, Any]] = {
     "send_lag": {"send_lag_p99_us": None},
     "achieved_over_offered": {"achieved_over_offered": None},
     "steady_state": {"slice_ok": None},
+    "disturbed": {"generator_steal_share": None},
     "isolation": {"isolated": None},
 }
 

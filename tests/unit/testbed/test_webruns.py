@@ -4,7 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from testbed import webruns
+from testbed.report.build import html
+from testbed.report.source import read
 from testbed.runs import read_rows
 from testbed.summary import summary
 
@@ -90,13 +94,65 @@ def test_a_wrong_echo_makes_it_invalid_as_everywhere() -> None:
 
 def test_uncalibrated_work_has_no_time() -> None:
     record = webruns.record("web-1", load(spin_units=500), lines(), 2)
-    assert (record["spin_us"], record["options"]["spin_units"]) == (None, 500)
+    assert (record["spin_us"], record["hash_us"], record["options"]["spin_units"]) == (None, 0, 500)
+    # Asked for in time, the load has found out what that is in units.
+    asked = webruns.record("web-1", load(spin_us=300, spin_units=500), lines(), 2)
+    assert (asked["spin_us"], asked["hash_us"]) == (300, 0)
     assert webruns.record("web-1", load(), lines(), 2)["spin_us"] == 0
 
 
 def test_pools_are_counted_from_outside() -> None:
     assert webruns.record("w", load(target="prefork"), lines(processes=5), 2)["workers"] == 4
     assert webruns.record("w", load(target="thread-pool"), lines(threads=17), 2)["threads"] == 16
+
+
+def test_a_pool_that_nothing_has_counted_is_not_known_and_shows_no_saturation() -> None:
+    for target, size in (("prefork", "workers"), ("thread-pool", "threads"), ("prefork-event-loop-uvloop", "workers")):
+        record = webruns.record("w", load(target=target) | {"users_starved": 3}, [], 2)
+        assert record[size] is None
+        assert record["verdict"] == "not-saturated"
+    assert webruns.record("w", load(target="spst"), [], 2)["workers"] == 0
+
+
+@pytest.mark.parametrize("starved", [0, 3])
+def test_a_server_that_is_no_model_is_shown_with_what_is_known(starved: int) -> None:
+    record = webruns.record("web-1", load(target="my-server") | {"users_starved": starved}, [], 2)
+    assert (record["model"], record["throughput_rps"], record["latency_p99_us"]) == ("my-server", 1000.0, 5000)
+    assert (record["workers"], record["threads"], record["cpus"]) == (None, None, None)
+    assert record["verdict"] == "not-saturated"
+    gates = {gate["name"]: gate["status"] for gate in record["gates"]}
+    if starved:
+        assert gates["littles_law"] == "unknown"
+    assert gates["model_shape"] == "unknown"
+
+
+def test_a_server_that_is_no_model_breaks_no_page(tmp_path: Path) -> None:
+    for trial_id, target in (("web-1", "my-server"), ("web-2", "spmt")):
+        webruns.store(tmp_path, trial_id, {"load.json": json.dumps(load(target=target))}, 2)
+    webruns.describe(tmp_path)
+    page = html(read(tmp_path))
+    assert "my-server" in page
+    assert "spmt" in page
+    assert "not described in this version" in page
+
+
+def test_the_manifest_of_runs_is_of_when_they_were_made_and_never_of_who_collects_them(tmp_path: Path) -> None:
+    then = {"cpu_model": "Old Processor", "cpus": 64, "memory_bytes": 2**40, "kernel": "5.4"}
+    webruns.store(tmp_path, "web-1", {"load.json": json.dumps(load() | {"host": then})}, 2)
+    webruns.describe(tmp_path)
+    made = json.loads((tmp_path / "manifest.json").read_text())
+    assert made["host"] == then
+    assert made["threadmill"] is made["engine"] is None
+    assert made["started_utc"] == "1970-01-01T00:16:39+00:00"
+    webruns.store(tmp_path, "web-2", {"load.json": json.dumps(load() | {"host": then | {"kernel": "6.1"}})}, 2)
+    webruns.describe(tmp_path)
+    assert json.loads((tmp_path / "manifest.json").read_text())["host"] == then | {"kernel": None}
+    # One that was made before runs told of their machine.
+    webruns.store(tmp_path, "web-3", {"load.json": json.dumps(load())}, 2)
+    webruns.describe(tmp_path)
+    host = json.loads((tmp_path / "manifest.json").read_text())["host"]
+    assert set(host.values()) == {None}
+    assert "an unknown number of processors (model not known)" in html(read(tmp_path))
 
 
 def test_the_probes_lines_stand_for_the_window_only_where_they_cover_it() -> None:
@@ -108,6 +164,22 @@ def test_the_probes_lines_stand_for_the_window_only_where_they_cover_it() -> Non
     assert found["max"]["accept_queue"] == 3
     assert webruns.probe_summary(window, lines()[:3]) is None
     assert webruns.probe_summary(window, []) is None
+
+
+def test_switches_are_known_where_each_line_tells_them_of_all_tasks() -> None:
+    window = load()["window"]
+
+    def switches(made: list[dict[str, Any]]) -> Any:
+        found = webruns.probe_summary(window, made)
+        assert found is not None
+        return found["difference"]["voluntary_switches"]
+
+    known = {"schema_version": 2, "voluntary_switches_since_last": 100}
+    assert switches(lines(**known)) == 500
+    assert switches(lines(**known | {"schema_version": 1})) is None
+    gap = lines(**known)
+    del gap[4]["voluntary_switches_since_last"]
+    assert switches(gap) is None
 
 
 def test_a_stored_run_reads_back_as_a_trial_and_as_a_summary(tmp_path: Path) -> None:

@@ -122,3 +122,11 @@ def test_hostile_text_from_the_files_stays_text(run):
     assert found.count("script") - found.count("script", type="application/json") == (
         before.count("script") - before.count("script", type="application/json")
     )
+
+
+def test_a_report_over_an_older_run_shows_no_part_of_the_switches(tmp_path):
+    run = make_results(tmp_path / "run", schema_version=2)
+    assert all(row["voluntary_switches"] is None for row in read(run).rows)
+    page = Page(write(run).read_text())
+    assert page.count("figure", id="throughput") == 1
+    assert page.count("figure", id="switches") == 0

@@ -59,7 +59,7 @@ def tree(*processes: dict[str, Any]) -> dict[str, Any]:
 def line(found: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     """One second at half a CPU of a limit of half a CPU, throttled in seven of ten periods."""
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "unix": 1000.0,
         "seconds": 1.0,
         "limits": {"cpus": 0.5},

@@ -68,3 +68,11 @@ def test_rows_are_as_wide_as_asked_for(width: int, state: str) -> None:
         "100",
         "2",
     ]
+
+
+def test_a_sum_with_a_part_that_is_not_known_is_not_known() -> None:
+    others = [process(pid, cpus=0.1) for pid in range(2, 12)]
+    others[-1]["voluntary_per_s"] = None
+    found = rows("mpst", tree(process(1), *others), 4, plain=False)
+    assert found[-1].what.startswith("+ ") and found[-1].voluntary_per_s is None
+    assert found[-1].involuntary_per_s is not None

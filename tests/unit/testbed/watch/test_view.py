@@ -126,3 +126,10 @@ def test_as_json_it_is_one_object_with_everything() -> None:
     )
     assert found["load"]["requests_per_s"] == 1234.4
     assert found["tree"]["processes"][0]["pid"] == 1
+
+
+def test_switches_that_are_not_known_of_all_tasks_are_said_to_be_so() -> None:
+    found = line()
+    found["tree"] |= {"voluntary_per_s": None, "involuntary_per_s": None}
+    shown = [each.plain for each in View().lines(Look(target(), found, None, 1.0), 100, None)]
+    assert [each.split(None, 1)[1].strip() for each in shown if each.startswith("switches")] == ["not known"]

@@ -1,0 +1,79 @@
+"""What a trial asks of load generator and server, held against what these themselves accept. No Docker."""
+
+from collections.abc import Iterator
+
+from loadtests import options
+from loadtests.options import MOST_USERS, OptionError
+from loadtests.payload import directives
+from servers import protocol
+from servers.config import read_config
+from testbed import compose, load
+from testbed.calibration import work
+from testbed.compose import Run
+from testbed.plan import Trial, trials
+from testbed.program import program
+from testbed.schema import Sweep
+
+RUN = Run("a-1-b", "threadmill-a", "1:1", workers=1)
+
+
+def every_trial(sweep: Sweep) -> Iterator[Trial]:
+    """All trials, those of a search as it takes them when every rate holds, and when none does."""
+    for entry in trials(sweep):
+        for holds in (True, False):
+            steps = program(entry, sweep)
+            trial = next(steps)
+            while True:
+                yield trial
+                p99 = 1 if holds else 10**9
+                row = {"verdict": "not-saturated", "failed": 0, "achieved_over_offered": 1.0, "latency_p99_us": p99}
+                try:
+                    trial = steps.send(row | {"latency_max_us": p99, "status": "ok", "reasons": ""})
+                except StopIteration:
+                    break
+            if not sweep.load.slo:
+                break
+
+
+def refusal(trial: Trial, sweep: Sweep, calibration: dict[str, float] | None) -> str:
+    """Why load generator or server would not do this trial; empty when both do."""
+    run = Run(RUN.run_id, RUN.project, RUN.user, sweep.load.workers, shared="shared" in sweep.network)
+    asked = load.form(trial, work(trial.cell, calibration), sweep.warmup / 1e6, sweep.duration / 1e6)
+    # As text, since that is how a form travels.
+    form = {name: str(value) for name, value in asked.items()}
+    if not 1 <= int(form.pop("user_count")) <= MOST_USERS or not 0.001 <= float(form.pop("spawn_rate")) <= MOST_USERS:
+        return "users"
+    known = {field.name for field in options.fields([], "")}
+    if unknown := form.keys() - known:
+        return f"no fields of the form: {unknown}"
+    try:
+        wanted = options.parse(form, _targets(run, trial))
+    except OptionError as error:
+        return str(error)
+    if few := options.too_few_users(wanted, trial.cell.users, sweep.load.workers):
+        return few
+    service = compose.server_service(run, trial)
+    config = read_config(service["environment"], cpus=trial.cell.cpus)
+    return _line_refusal(wanted, config.max_line)
+
+
+def _targets(run: Run, trial: Trial) -> list[str]:
+    """The names under which the load generator of this run knows its servers."""
+    services = compose.load_services(run, "load", [trial.cell.model])
+    environment = services["locust"]["environment"]
+    over_loopback = environment.get("TARGET_ADDRESSES", "").split(",")
+    return [*environment["TARGETS"].split(","), *(item.partition("=")[0] for item in over_loopback if item)]
+
+
+def _line_refusal(wanted: options.Options, max_line: int) -> str:
+    """Whether the server takes the longest request line."""
+    head = directives(wanted.sleep_us, wanted.spin_units, wanted.hash_rounds)
+    line = head + b"x" * wanted.payload_bytes
+    if len(line) > max_line:
+        return f"a line of {len(line)} bytes, the server takes {max_line}"
+    try:
+        work = protocol.parse(line + b"\n") if head else protocol.Work()
+    except protocol.DirectiveError as error:
+        return str(error)
+    assert (work.sleep_us, work.spin_units) == (wanted.sleep_us, wanted.spin_units)
+    return ""
