@@ -317,7 +317,8 @@ class _Campaign:
 
     def _remove_empty_directory(self) -> None:
         """Without a manifest a new run cannot be gone on with, and nothing has been measured."""
-        if self._made_directory and not (self.directory.path / "manifest.json").exists():
+        begun = (self.directory.path / "manifest.json").exists() or self.directory.finished_ids()
+        if self._made_directory and not begun:
             shutil.rmtree(self.directory.path)
 
     def _report(self) -> int:
