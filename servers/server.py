@@ -200,7 +200,7 @@ class Server:
     def count_this_thread(self) -> None:
         """The last thing that a thread does: what it has used would otherwise be gone with it."""
         with self._lock:
-            self.counters.ended.this_thread(self._row)
+            self.counters.ended.this_thread(self._row, len(self._open))
 
     def count_replaced(self) -> None:
         with self._lock:
