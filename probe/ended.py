@@ -26,6 +26,8 @@ RING_SIZE = SLOT - _RING
 _HIGHEST_DESCRIPTOR = 63
 # A task that has given its use is gone within microseconds, or once its control group may run again.
 _FRESH_MS = 10_000
+# Servers do not count each thread that lives for a moment, but then one of them every few milliseconds.
+SETTLED_NS = 200_000_000
 # A server that its CPU limit stops in mid-count goes on within 0.1 s.
 _PATIENCE_S = 0.3
 _PAUSE_S = 0.0005
@@ -59,6 +61,7 @@ class Ended:
     # Those that may still be seen although they are in these counts.
     processes: frozenset[int] = field(default_factory=frozenset)
     threads: frozenset[int] = field(default_factory=frozenset)
+    read_ns: int = 0  # by CLOCK_MONOTONIC
 
     @property
     def voluntary(self) -> int:
@@ -72,6 +75,12 @@ class Ended:
     def counts(self) -> tuple[int, ...]:
         """Equal at two moments: nothing has ended in between."""
         return tuple(slot.count for slot in self.slots)
+
+    @property
+    def is_settled(self) -> bool:
+        """False while a thread may have ended of which `counts` know nothing yet."""
+        looks = [slot.all_at_ns for slot in self.slots if slot.all_at_ns]
+        return not looks or self.read_ns - max(looks) >= SETTLED_NS
 
     def of(self, pid: int) -> Slot | None:
         """The ended threads of a process; None if it is one that has no threads besides its first."""
@@ -91,7 +100,7 @@ def parse(content: bytes, now_ms: int) -> Ended:
         {each >> STAMP_BITS for each in cells[at + _RING : at + SLOT] if each and now_ms - (each & mask) < _FRESH_MS}
         for at in range(0, len(cells), SLOT)
     ]
-    return Ended(slots_of(content), frozenset(fresh[0]), frozenset().union(*fresh[1:]))
+    return Ended(slots_of(content), frozenset(fresh[0]), frozenset().union(*fresh[1:]), now_ms * 1_000_000)
 
 
 class Memory:

@@ -33,9 +33,10 @@ class Use:
 
     voluntary: int | None = None
     involuntary: int | None = None
-    # Of the tasks alive, so it is of all tasks between two moments only if `ended` is the same.
+    # Of the tasks alive, so it is of all tasks between two moments only if `ended` is the same, and settled at both.
     wait_ns: int | None = None
     ended: tuple[int, ...] = ()
+    is_settled: bool = True
     why: str = _SILENT  # where something is None
 
 
@@ -96,9 +97,10 @@ def whole_sum(values: Iterable[int | None]) -> int | None:
 
 
 class Late:
-    """What ended threads did after they had given their use: waited once more on their way out.
+    """What ended threads did uncounted: those that lived for a moment only, and others on their way out.
 
-    It is known by the kernel's sum over a whole process, which our servers tell now and then, and only grows.
+    It is known by the kernel's sum over a whole process, which our servers tell every few milliseconds while threads
+    end, and only grows.
     """
 
     def __init__(self) -> None:
@@ -130,8 +132,9 @@ def total(tasks: Mapping[int, Counted], owners: Mapping[int, int], ended: Ended)
     return Use(
         voluntary=_plus(whole_sum(task.voluntary_switches for task in alive), ended.voluntary),
         involuntary=_plus(whole_sum(task.involuntary_switches for task in alive), ended.involuntary),
-        wait_ns=whole_sum(task.run_queue_wait_ns for task in alive),
+        wait_ns=whole_sum(task.run_queue_wait_ns for task in alive) if ended.is_settled else None,
         ended=ended.counts,
+        is_settled=ended.is_settled,
     )
 
 
@@ -185,6 +188,7 @@ def reasons(before: Use, after: Use) -> dict[str, str]:
     """Why, for what the difference does not tell."""
     why = before.why if before.voluntary is None else after.why
     found = {name: why for name, value in difference(before, after).items() if value is None}
-    if "run_queue_wait_us" in found and before.ended != after.ended:
+    lost = before.ended != after.ended or not (before.is_settled and after.is_settled)
+    if "run_queue_wait_us" in found and lost:
         found["run_queue_wait_us"] = _WAIT_IS_LOST
     return found

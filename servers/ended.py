@@ -10,8 +10,9 @@ The memory is a memfd called ``threadmill-counters``. Whoever is the same user i
 A slot holds, in this order: ``begun``; the process whose threads they are (0 in slot 0); what that process had used in
 all, by getrusage, when it last looked (voluntary and involuntary context switches, CLOCK_MONOTONIC in ns); voluntary
 and involuntary switches of those that have ended; how many have; and ``done``, which differs from ``begun`` while the
-slot is being written. A thread may have to wait once more on its way out, for the interpreter's lock or the memory
-map's, which only the kernel's sum has: a reader that knows the threads alive takes the greater of the two.
+slot is being written. Not every thread is counted by itself: one that lived for a moment only, as with a connection for
+each request, is in the process's sum, for which getrusage is asked at the end of a thread every few milliseconds. So is
+what a thread does on its way out. A reader that knows the threads alive takes the greater of the two.
 The rest is a ring with
 the last that have ended, each ``number << STAMP_BITS | milliseconds of CLOCK_MONOTONIC``: such a task may still be
 seen in /proc for a moment and is not to be counted a second time.
@@ -30,8 +31,12 @@ LAYOUT = 1
 SLOT = 1024  # two pages: only slots that are used take memory
 STAMP_BITS = 40
 
-# The kernel's sum is over all threads, so it is not asked for at every end.
-_ALL_EVERY_NS = 5_000_000
+# A thread that lived for less is not asked for its own use: where each request has a connection of its own, that would
+# take more than 2 % of the request's CPU time.
+_MOMENT_NS = 5_000_000
+# The process's sum is made by the kernel over all threads, some 25 ns for each: a two-hundredth of a core at most.
+_LOOK_EVERY_NS = 1_000_000
+_LOOK_EVERY_NS_PER_THREAD = 5_000
 _HEADER = 16
 _CELL_BYTES = 8
 _SLOTS_USED = 2
@@ -73,8 +78,15 @@ class Ended:
         cells[_slot(row) + _PID] = pid
         cells[_SLOTS_USED] = max(cells[_SLOTS_USED], 2 + row)
 
-    def this_thread(self, row: int) -> None:
-        """Count what the calling thread, about to end, has used. The caller holds its process's lock."""
+    def is_due(self, began_ns: int) -> bool:
+        """Whether a thread that began then and is about to end has to call `this_thread`."""
+        now_ns = monotonic_ns()
+        return now_ns >= self._look_at_ns or now_ns - began_ns >= _MOMENT_NS
+
+    def this_thread(self, row: int, others: int = 0) -> None:
+        """Count what the calling thread, about to end, has used; so many others are there. The caller holds its
+        process's lock.
+        """
         if row != self._row:
             self._own(row)
         cells, at, count = self._cells, self._at, self._count
@@ -85,7 +97,7 @@ class Ended:
             whole = getrusage(RUSAGE_SELF)
             cells[at + _ALL_VOLUNTARY], cells[at + _ALL_INVOLUNTARY] = whole.ru_nvcsw, whole.ru_nivcsw
             cells[at + _ALL_AT] = now_ns
-            self._look_at_ns = now_ns + _ALL_EVERY_NS
+            self._look_at_ns = now_ns + max(_LOOK_EVERY_NS, _LOOK_EVERY_NS_PER_THREAD * others)
         used = getrusage(RUSAGE_THREAD)
         self._voluntary += used.ru_nvcsw
         self._involuntary += used.ru_nivcsw

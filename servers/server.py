@@ -144,9 +144,10 @@ class Server:
         _thread.start_new_thread(self._handle_in_thread, (connection,))
 
     def _handle_in_thread(self, connection: Connection) -> None:
+        began_ns = time.monotonic_ns()
         self.handle(connection)  # raises nothing
-        with self._lock:
-            self.counters.ended.this_thread(self._row)
+        if self.counters.ended.is_due(began_ns):
+            self.count_this_thread()
 
     def fork_to_handle(self, connection: Connection) -> None:
         """Serve a connection in a child process made for it. Raises OSError if there can be none."""
@@ -202,7 +203,7 @@ class Server:
     def count_this_thread(self) -> None:
         """The last thing that a thread does: what it has used would otherwise be gone with it."""
         with self._lock:
-            self.counters.ended.this_thread(self._row)
+            self.counters.ended.this_thread(self._row, len(self._open))
 
     def count_replaced(self) -> None:
         with self._lock:
