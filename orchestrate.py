@@ -11,15 +11,18 @@ try:
     from rich.console import Console
 
     from servers.models import SERVERS, describe
-    from testbed import byhand, images, listing, machine, sweep, sweepfile
     from testbed.compare import command as compare_command
-    from testbed.engine import Engine
     from testbed.errors import Breakdown, UserError
     from testbed.failures import describe as describe_failure
     from testbed.interrupt import interruptible
     from testbed.lock import only_sweep
-    from testbed.progress import plain
+    from testbed.plan import sweepfile
     from testbed.report import command as report_command
+    from testbed.results import listing
+    from testbed.run import sweep
+    from testbed.run.progress import plain
+    from testbed.stack import by_hand, images, machine
+    from testbed.stack.docker import Engine
     from testbed.watch import command as watch_command
 except ModuleNotFoundError as missing:
     sys.exit(
@@ -119,8 +122,8 @@ def _up(arguments: argparse.Namespace, console: Console) -> int:
     models = _checked_models(arguments.models)
     machine.require_docker()
     engine = Engine()
-    limits = byhand.check_limits(arguments.cpus, arguments.memory, sweepfile.Machine(engine.cpus, engine.memory_bytes))
-    byhand.up(
+    limits = by_hand.check_limits(arguments.cpus, arguments.memory, sweepfile.Machine(engine.cpus, engine.memory_bytes))
+    by_hand.up(
         models,
         limits,
         arguments.workers,
@@ -132,7 +135,7 @@ def _up(arguments: argparse.Namespace, console: Console) -> int:
 
 def _down(arguments: argparse.Namespace, console: Console) -> int:
     machine.require_docker()
-    byhand.down()
+    by_hand.down()
     engine = Engine()
     say = plain(console)
     if arguments.runs:

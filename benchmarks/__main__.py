@@ -18,8 +18,8 @@ from typing import Any
 
 from benchmarks.common import Cell, Spread, Table, from_json, print_table, show
 from testbed.interrupt import interruptible
-from testbed.manifest import host, project
-from testbed.results import write_json
+from testbed.results.directory import write_json
+from testbed.results.manifest import host, project
 
 SCHEMA_VERSION = 1
 PLACE = Path(__file__).resolve().parent.parent / "results" / "bench"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from testbed.conntrack import Tracking
+from testbed.stack.conntrack import Tracking
 
 PROJECT = Path(__file__).resolve().parent.parent
 BYTES = 64

@@ -26,9 +26,9 @@ from benchmarks.common import Cell, Table, as_json, from_json, print_table
 from benchmarks.generating import wait_for_room
 from benchmarks.probe_cost import container, docker
 from servers.models import SERVERS, base
-from testbed.compose import PIDS_LIMIT, SERVER_PORT
-from testbed.images import image_name
-from testbed.shape import serving_slots
+from testbed.judge.shape import serving_slots
+from testbed.stack.compose import PIDS_LIMIT, SERVER_PORT
+from testbed.stack.images import image_name
 
 MEMORY_MIB = 256
 MOST = 10_000

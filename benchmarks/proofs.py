@@ -37,9 +37,9 @@ from rich.table import Table
 from benchmarks import calibration_proof, switches_proof
 from benchmarks.sweeping import finish
 from servers.models import MODELS
-from testbed.compose import RUN_LABEL, TRIAL_LABEL
 from testbed.interrupt import interruptible
-from testbed.sweep import EXIT_OK, EXIT_TRIALS_FAILED
+from testbed.run.sweep import EXIT_OK, EXIT_TRIALS_FAILED
+from testbed.stack.compose import RUN_LABEL, TRIAL_LABEL
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONSOLE = Console()

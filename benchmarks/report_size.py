@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import Spread, Table, as_json, from_json, print_table
-from testbed.machine import find_browser
 from testbed.report.build import write
+from testbed.stack.machine import find_browser
 from tests.e2e.browsing import chromium
 from tests.made_results import large
 

@@ -25,7 +25,7 @@ from benchmarks.common import Cell, Spread, Table, as_json, from_json, print_tab
 from benchmarks.generating import BYTES, PROJECT, on_core, output_of, two_cores, wait_for_room
 from benchmarks.native import compiled
 from servers.models import SERVERS
-from testbed.shape import serving_slots
+from testbed.judge.shape import serving_slots
 
 REFERENCES = ("bare_threaded", "naive_fork", "forking_tcp_server")
 IN_C = "C server"

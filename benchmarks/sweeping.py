@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from testbed.sweep import EXIT_OK, EXIT_TRIALS_FAILED
+from testbed.run.sweep import EXIT_OK, EXIT_TRIALS_FAILED
 
 PROJECT = Path(__file__).resolve().parent.parent
 

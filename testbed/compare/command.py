@@ -8,15 +8,15 @@ from typing import Any
 
 from rich.console import Console
 
-from testbed import runs
 from testbed.compare import gate, view
 from testbed.compare.conditions import Conditions, canary_ratio, conditions, speed_ratio
 from testbed.compare.gate import Condition, Gate
 from testbed.compare.join import Join, as_json, join
 from testbed.errors import UserError
-from testbed.progress import plain
-from testbed.results import write_atomically
-from testbed.runs import Run
+from testbed.results import runs
+from testbed.results.directory import write_atomically
+from testbed.results.runs import Run
+from testbed.run.progress import plain
 
 SCHEMA_VERSION = 1
 

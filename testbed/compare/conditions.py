@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from statistics import geometric_mean
 from typing import Any
 
-from testbed import calibration
-from testbed.manifest import differences
+from testbed.plan import calibration
+from testbed.results.manifest import differences
 from testbed.units import parse_duration_us
 
 # Of what `manifest.differences` names, what a comparison is usually about.

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from testbed.redo import counted
-from testbed.searches import Found, pooled
+from testbed.plan.redo import counted
+from testbed.results.searches import Found, pooled
+from testbed.results.summary import CELL_FIELDS, cell_of
 from testbed.statistics import Interval, unpaired_ratio_interval
-from testbed.summary import CELL_FIELDS, cell_of
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]

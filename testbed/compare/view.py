@@ -6,8 +6,8 @@ from rich.table import Table
 
 from testbed.compare.conditions import Conditions
 from testbed.compare.join import Comparison, Join, JoinedCell
-from testbed.plan import Cell, varying_fields
-from testbed.table import add_cell_columns, cell_texts, new_table
+from testbed.plan.cells import Cell, varying_fields
+from testbed.results.table import add_cell_columns, cell_texts, new_table
 
 LEGEND = (
     "each figure is second / first with its 95 % interval, Welch's t over trials; (in brackets): no difference shown; "

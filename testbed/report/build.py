@@ -13,7 +13,7 @@ from testbed.report.page import Figure, Section, figure_html, render
 from testbed.report.source import Results, read
 from testbed.report.trials_table import trials_table
 from testbed.report.view import Axis, View, axis_text, view
-from testbed.results import write_atomically
+from testbed.results.directory import write_atomically
 
 NAME = "report.html"
 

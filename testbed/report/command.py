@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from testbed.errors import UserError
-from testbed.progress import plain
+from testbed.run.progress import plain
 
 WEB = "web"
 
@@ -32,10 +32,11 @@ def _directory(given: str | None, root: Path, say: Callable[[str], None]) -> Pat
     if given is None:
         return newest(root)
     if given == WEB and not Path(given).is_dir():
-        from testbed import machine, webruns
+        from testbed.results import web_runs
+        from testbed.stack import machine
 
         machine.require_docker()
-        return webruns.collect(root, say)
+        return web_runs.collect(root, say)
     if not Path(given).is_dir() and (root / given).is_dir():
         return root / given
     return Path(given)

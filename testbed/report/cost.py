@@ -6,7 +6,7 @@ from typing import Any
 
 from testbed.report.source import Row
 from testbed.report.view import View, duration
-from testbed.summary import CELL_FIELDS
+from testbed.results.summary import CELL_FIELDS
 
 _WORK = ("spin_us", "hash_us")
 

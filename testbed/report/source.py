@@ -7,10 +7,10 @@ from typing import Any
 
 import yaml
 
-from testbed import searches
 from testbed.errors import UserError
-from testbed.results import COLUMNS, known_of, row_of, search_place
-from testbed.summary import summary
+from testbed.results import searches
+from testbed.results.directory import COLUMNS, known_of, row_of, search_place
+from testbed.results.summary import summary
 
 Row = dict[str, Any]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from testbed.redo import counted
+from testbed.plan.redo import counted
 from testbed.report.colours import Look, look
 from testbed.report.html import heads, table
 from testbed.report.view import Group, View, axis_text, percent

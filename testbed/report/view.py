@@ -10,10 +10,10 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
-from testbed.redo import counted
+from testbed.plan.redo import counted
 from testbed.report.source import Results, Row
+from testbed.results.summary import CELL_FIELDS
 from testbed.statistics import Interval, median_interval
-from testbed.summary import CELL_FIELDS
 from testbed.units import format_bytes, format_us
 
 OF_MODEL = ("model", "workers", "threads")

@@ -5,14 +5,15 @@ from typing import Any
 
 from markupsafe import Markup
 
-from testbed import plan, searches
-from testbed.redo import is_redo
+from testbed.plan import cells
+from testbed.plan.redo import is_redo
+from testbed.plan.schema import Sweep
 from testbed.report import choice, cost, work
 from testbed.report.glossary import in_short
 from testbed.report.html import bullets, joined, swatch
 from testbed.report.ranking import nothing
 from testbed.report.view import View, axis_text, percent, size
-from testbed.schema import Sweep
+from testbed.results import searches
 from testbed.statistics import CONFIDENCE, FEWEST_BLOCKS, NOISY_CV
 
 # More than these lines in sight are read by nobody.
@@ -207,23 +208,23 @@ def _trials(view: View) -> Markup:
 def planned_trials(view: View) -> int | None:
     """How many trials the sweep has; None for a search, and where it is not known."""
     sweep = None if view.results.is_search else _planned(view)
-    return None if sweep is None else len(plan.trials(sweep))
+    return None if sweep is None else len(cells.trials(sweep))
 
 
 def _searches_not_over(view: View) -> int:
     """How many searches of the plan have neither an answer nor a reason why there is none."""
     sweep = _planned(view) if view.results.is_search else None
     over = {answer["trial_id"] for answer in view.results.capacity}
-    return 0 if sweep is None else sum(one.trial_id not in over for one in plan.searches(sweep))
+    return 0 if sweep is None else sum(one.trial_id not in over for one in cells.searches(sweep))
 
 
 def _planned(view: View) -> Sweep | None:
     """The sweep as it was asked for; None where that is not known."""
     if view.results.by_hand or not view.results.sweep:
         return None
-    from testbed import sweepfile
     from testbed.errors import UserError
-    from testbed.fields import Machine
+    from testbed.plan import sweepfile
+    from testbed.plan.fields import Machine
 
     host = view.results.manifest.get("host") or {}
     known = Machine(host.get("cpus") or 1, host.get("memory_bytes") or 2**60)

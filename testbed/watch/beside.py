@@ -19,12 +19,12 @@ from docker.types import LogConfig
 from docker.utils.socket import frames_iter
 
 from servers.models import SERVERS
-from testbed import topology
-from testbed.compose import HOLDER, RUN_LABEL, TRIAL_LABEL, WEB_PORT
-from testbed.engine import ContainerGone, Engine
 from testbed.errors import UserError
-from testbed.images import image_name
 from testbed.interrupt import deferred
+from testbed.stack import cpus
+from testbed.stack.compose import HOLDER, RUN_LABEL, TRIAL_LABEL, WEB_PORT
+from testbed.stack.docker import ContainerGone, Engine
+from testbed.stack.images import image_name
 from testbed.watch.target import Target
 
 WATCH_LABEL = "threadmill.watch"
@@ -76,7 +76,7 @@ class Beside(Engine):
                 return container.attrs["HostConfig"]["CpusetCpus"] or None
         if not self.is_here:
             return None
-        return topology.partition(topology.read(), target.cpus or 1.0, 1).rest
+        return cpus.partition(cpus.read(), target.cpus or 1.0, 1).rest
 
     def _companions(self, target: Target) -> list[Container]:
         if target.project is None:

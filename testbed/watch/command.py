@@ -11,10 +11,10 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from testbed.engine import ContainerGone, speaking
 from testbed.errors import UserError
 from testbed.interrupt import interruptible
-from testbed.progress import plain
+from testbed.run.progress import plain
+from testbed.stack.docker import ContainerGone, speaking
 from testbed.watch.beside import Beside
 from testbed.watch.load import LoadReader, from_page
 from testbed.watch.target import Target, check, choose, none_runs

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from testbed.machine import find_browser
+from testbed.stack.machine import find_browser
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 import pytest
 
-from testbed import images as image_builder
-from testbed import machine
+from testbed.stack import images as image_builder
+from testbed.stack import machine
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed import images as image_builder
+from testbed.stack import images as image_builder
 from tests.e2e.compose import Compose, left_of, own_compose
 from tests.waiting import wait_until
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from testbed import plan
+from testbed.plan import cells
 from tests.e2e.stack import containers_of, orchestrate
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
@@ -49,8 +49,8 @@ def test_every_listed_name_is_measured_with_its_pool_sizes_and_has_its_shape(tmp
         one: sorted((int(row["workers"]), int(row["threads"])) for row in rows if row["model"] == one) for one in names
     }
     for one in names:
-        sizes = [(size, 0) for size in SIZES] if plan.has_workers(one) else [(0, 0)]
-        assert pools[one] == ([(0, size) for size in SIZES] if plan.has_threads(one) else sizes)
+        sizes = [(size, 0) for size in SIZES] if cells.has_workers(one) else [(0, 0)]
+        assert pools[one] == ([(0, size) for size in SIZES] if cells.has_threads(one) else sizes)
     for row in rows:
         assert (row["status"], row["failed"]) == ("ok", "0"), row
         record = json.loads((results / "trials" / row["trial_id"] / "trial.json").read_text())

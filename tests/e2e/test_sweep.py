@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from testbed.images import image_name
 from testbed.lock import PATIENCE_S
+from testbed.stack.images import image_name
 from tests.e2e.stack import CLIENT, containers_of, networks_of, orchestrate, terminal, wait_for_container
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]

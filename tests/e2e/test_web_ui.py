@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from servers.models import SERVERS
-from testbed import webruns
-from testbed.machine import find_browser
-from testbed.runs import read_rows
+from testbed.results import web_runs
+from testbed.results.runs import read_rows
+from testbed.stack.machine import find_browser
 from tests.e2e.compose import own_compose
 from tests.integration.loadtests.locust_stack import LocustApi
 from tests.waiting import wait_until
@@ -243,7 +243,7 @@ def test_a_finished_run_is_recorded_with_its_settings_and_the_probes_lines(page,
         "load.json": (stack.results / "load" / f"{trial_id}.json").read_text(),
         "probe.ndjson": (stack.results / "load" / f"{trial_id}.probe.ndjson").read_text(),
     }
-    webruns.store(tmp_path, trial_id, files, machine_cpus=2)
+    web_runs.store(tmp_path, trial_id, files, machine_cpus=2)
     (row,) = read_rows(tmp_path)
     assert (row["model"], row["cpus"], row["payload_bytes"], row["users"]) == ("spmt", 1.0, 100, 5)
     assert row["verdict"] != "invalid", row["reasons"]

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from testbed import images as image_builder
-from testbed import machine
-from testbed.images import image_name
+from testbed.stack import images as image_builder
+from testbed.stack import machine
+from testbed.stack.images import image_name
 from tests.lab.engines import LabEngine, engines, lacking
 
 MODELS = ("event-loop",)

@@ -15,8 +15,8 @@ import orchestrate
 from loadtests.histogram import Histogram
 from loadtests.results import supported_percentile
 from servers.models import MODELS
-from testbed import sweepfile
-from testbed.results import COLUMNS, csv_text
+from testbed.plan import sweepfile
+from testbed.results.directory import COLUMNS, csv_text
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCS = PROJECT / "docs"

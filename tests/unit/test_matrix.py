@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 import yaml
 
-from testbed import compose, shape
-from testbed.compose import Run
 from testbed.errors import UserError
-from testbed.plan import Trial, trials
-from testbed.program import Answer, program
-from testbed.results import COLUMNS, ResultsDirectory, row_of, write_json
-from testbed.schema import Sweep
-from testbed.sweepfile import Machine, dump, parse
-from testbed.topology import CpuSets
-from testbed.trial import compose_text
+from testbed.judge import shape
+from testbed.plan.cells import Trial, trials
+from testbed.plan.schema import Sweep
+from testbed.plan.steps import Answer, program
+from testbed.plan.sweepfile import Machine, dump, parse
+from testbed.results.directory import COLUMNS, ResultsDirectory, row_of, write_json
+from testbed.run.trial import compose_text
+from testbed.stack import compose
+from testbed.stack.compose import Run
+from testbed.stack.cpus import CpuSets
 from tests.matrix import DOZEN, FACTORS, MODES, Row, document, pairs
 from tests.unit.testbed.accepted import refusal
 

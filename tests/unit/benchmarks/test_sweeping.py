@@ -14,7 +14,7 @@ from benchmarks import proofs, sweeping, trial_overhead
 from benchmarks.common import from_json
 from servers.models import MODELS
 from testbed.interrupt import interruptible
-from testbed.results import csv_text
+from testbed.results.directory import csv_text
 from tests.waiting import wait_until
 
 HEADER = ("trial_id", "model", "verdict", "reasons", "overhead_s")

@@ -7,12 +7,12 @@ from loadtests.options import MOST_USERS, OptionError
 from loadtests.payload import directives
 from servers import protocol
 from servers.config import read_config
-from testbed import compose, load
-from testbed.calibration import work
-from testbed.compose import Run
-from testbed.plan import Trial, trials
-from testbed.program import program
-from testbed.schema import Sweep
+from testbed.plan.calibration import work
+from testbed.plan.cells import Trial, trials
+from testbed.plan.schema import Sweep
+from testbed.plan.steps import program
+from testbed.stack import compose, locust_api
+from testbed.stack.compose import Run
 
 RUN = Run("a-1-b", "threadmill-a", "1:1", workers=1)
 
@@ -38,7 +38,7 @@ def every_trial(sweep: Sweep) -> Iterator[Trial]:
 def refusal(trial: Trial, sweep: Sweep, calibration: dict[str, float] | None) -> str:
     """Why load generator or server would not do this trial; empty when both do."""
     run = Run(RUN.run_id, RUN.project, RUN.user, sweep.load.workers, shared="shared" in sweep.network)
-    asked = load.form(trial, work(trial.cell, calibration), sweep.warmup / 1e6, sweep.duration / 1e6)
+    asked = locust_api.form(trial, work(trial.cell, calibration), sweep.warmup / 1e6, sweep.duration / 1e6)
     # As text, since that is how a form travels.
     form = {name: str(value) for name, value in asked.items()}
     if not 1 <= int(form.pop("user_count")) <= MOST_USERS or not 0.001 <= float(form.pop("spawn_rate")) <= MOST_USERS:

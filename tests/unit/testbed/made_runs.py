@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from testbed import plan, sweepfile
-from testbed.fields import Machine
-from testbed.plan import Cell
+from testbed.plan import cells, sweepfile
+from testbed.plan.cells import Cell
+from testbed.plan.fields import Machine
 from tests.unit.testbed.rows import MEASURED
 
 MACHINE = Machine(2, 2**33)
@@ -30,7 +30,7 @@ def manifest(**values: Any) -> dict[str, Any]:
     }
 
 
-def record(trial: plan.Trial, **values: Any) -> dict[str, Any]:
+def record(trial: cells.Trial, **values: Any) -> dict[str, Any]:
     named = {
         "schema_version": 3,
         "trial_id": trial.trial_id,
@@ -50,7 +50,7 @@ def make_run(path: Path, sweep: dict[str, Any] | None = None, **about: Any) -> P
     path.mkdir(parents=True)
     (path / "manifest.json").write_text(json.dumps(manifest(**about.get("manifest", {}))))
     (path / "sweep.yaml").write_text(sweepfile.dump(parsed))
-    for trial in plan.trials(parsed):
+    for trial in cells.trials(parsed):
         values = measured(trial.cell, trial.block)
         if values is None:
             continue

@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from testbed.plan import Cell
-from testbed.results import COLUMNS
+from testbed.plan.cells import Cell
+from testbed.results.directory import COLUMNS
 
 MEASURED: dict[str, Any] = {
     "block": 1,

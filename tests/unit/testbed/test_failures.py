@@ -8,10 +8,10 @@ import docker.errors
 import pytest
 import requests
 
-from testbed.engine import compose_failure, speaking
 from testbed.errors import Breakdown, EngineError, EngineGone, UserError
 from testbed.failures import attempt, describe
-from testbed.results import ResultsDirectory, write_atomically
+from testbed.results.directory import ResultsDirectory, write_atomically
+from testbed.stack.docker import compose_failure, speaking
 
 
 def test_every_step_is_tried_and_what_failed_is_told_in_order() -> None:

@@ -10,7 +10,7 @@ from testbed.report.build import all_figures, html
 from testbed.report.ranking import CAPACITY
 from testbed.report.source import read
 from testbed.report.view import View
-from testbed.results import csv_text
+from testbed.results.directory import csv_text
 from tests.made_results import make_search
 from tests.unit.testbed.report.pages import view_of
 

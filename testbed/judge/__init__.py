@@ -1,0 +1,1 @@
+"""From evidence to a verdict: gates, laws, steady state. Pure."""

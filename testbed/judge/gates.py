@@ -1,0 +1,219 @@
+"""The gates of a verdict: what was found, what is allowed, in words with units. Pure.
+
+A gate whose evidence is missing is `unknown`; it never passes for want of evidence.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from testbed.judge.evidence import Evidence, GeneratorWorker, Thresholds
+
+Status = Literal["pass", "fail", "unknown"]
+
+# Failures that the server cannot have answered: the request never reached it.
+_NEVER_ANSWERED = frozenset({"connect"})
+
+
+@dataclass(frozen=True)
+class Gate:
+    name: str
+    status: Status
+    found: str
+    allowed: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.found}; allowed: {self.allowed}"
+
+
+def decide(name: str, passed: bool | None, found: str, allowed: str) -> Gate:
+    return Gate(name, "unknown" if passed is None else "pass" if passed else "fail", found, allowed)
+
+
+def unknown(name: str, what: str, allowed: str) -> Gate:
+    return Gate(name, "unknown", f"not known: {what}", allowed)
+
+
+# --- what makes a trial invalid ---
+
+
+def completed(e: Evidence) -> Gate:
+    found = e.failure or ("no load result" if e.ok is None or not e.window_s else "ran to its end")
+    return decide("completed", found == "ran to its end", found, "the trial runs to its end and has a load result")
+
+
+def verification(e: Evidence) -> Gate:
+    allowed = "every check of the echo before the load passes"
+    if e.verification_failures is None:
+        return unknown("verification", "not run", allowed)
+    return decide(
+        "verification", not e.verification_failures, "; ".join(e.verification_failures) or "all passed", allowed
+    )
+
+
+def model_shape(e: Evidence) -> Gate:
+    allowed = "the model's processes and threads"
+    if e.shape_mismatch is None:
+        return unknown("model_shape", "processes and threads not counted", allowed)
+    return decide("model_shape", not e.shape_mismatch, e.shape_mismatch or "as the model says", allowed)
+
+
+def server_survived(e: Evidence) -> Gate:
+    allowed = "the server and its workers live until they are stopped"
+    if e.server_ended:
+        return decide("server_survived", False, e.server_ended, allowed)
+    if e.workers_replaced:
+        return decide("server_survived", False, f"{e.workers_replaced} of its workers died and were replaced", allowed)
+    if e.server_ended is None:
+        return unknown("server_survived", "the container's state", allowed)
+    if e.workers_replaced is None:
+        return unknown("server_survived", "no exit report tells of replaced workers", allowed)
+    return decide("server_survived", True, "lived", allowed)
+
+
+def oom(e: Evidence) -> Gate:
+    allowed = "0 processes killed for want of memory"
+    if e.oom_kills is None:
+        return unknown("oom", "this engine does not count them", allowed)
+    return decide("oom", e.oom_kills == 0, f"{e.oom_kills} killed", allowed)
+
+
+def connection_tracking(e: Evidence) -> Gate | None:
+    """None where no table is to be seen: the kernel tracks nothing, or it is another machine's."""
+    if e.packets_dropped is None:
+        return None
+    found = f"{e.packets_dropped} packets dropped"
+    # They may have been another program's: whoever keeps its connections needs none from a table that fills up later.
+    unharmed = e.connection == "persistent" and not e.failure and bool(e.ok) and not e.failed
+    if e.packets_dropped:
+        found += f", the kernel's table of {e.tracked_limit} tracked connections was full"
+    allowed = "0 dropped; make `warmup` and `duration` shorter or net.netfilter.nf_conntrack_max larger"
+    return decide("connection_tracking", e.packets_dropped == 0 or unharmed, found, allowed)
+
+
+def workers_present(e: Evidence) -> Gate:
+    allowed = "every load worker, from start to end"
+    if e.workers_throughout is None:
+        return unknown("workers_present", "no report of the load workers", allowed)
+    of = "" if e.workers_expected is None else f" of {e.workers_expected}"
+    found = f"all{of}" if e.workers_throughout else f"not all{of}"
+    return decide("workers_present", e.workers_throughout, found, allowed)
+
+
+def replies(e: Evidence) -> Gate:
+    allowed = "at least 1 verified reply in the window"
+    if e.ok is None:
+        return unknown("replies", "no load result", allowed)
+    return decide("replies", e.ok > 0, f"{e.ok} verified replies", allowed)
+
+
+def wrong_echo(e: Evidence) -> Gate:
+    allowed = "0 replies that differ from their request"
+    if e.total_failures is None:
+        return unknown("wrong_echo", "no load result", allowed)
+    wrong = e.total_failures.get("bad_echo", 0)
+    return decide("wrong_echo", wrong == 0, f"{wrong} wrong", allowed)
+
+
+def conservation(e: Evidence) -> Gate:
+    """Every request sent has one fate, and the server's own count is the client's.
+
+    A request that failed or was in flight may or may not have been served, except one that never reached the server.
+    """
+    if e.sent is None or e.total_ok is None or e.total_failures is None or e.total_in_flight is None:
+        return unknown("conservation", "the load's totals", "sent = ok + failed + in flight")
+    failed = sum(e.total_failures.values())
+    if e.sent != e.total_ok + failed + e.total_in_flight:
+        found = f"{e.sent} sent, {e.total_ok} ok + {failed} failed + {e.total_in_flight} in flight"
+        return decide("conservation", False, found, "sent = ok + failed + in flight, exactly")
+    if e.other_replies is None:
+        return unknown("conservation", "replies outside of the load", "served = replies the clients counted")
+    low = e.total_ok + e.other_replies
+    uncertain = (
+        e.total_in_flight
+        + e.holders_unanswered
+        + sum(n for kind, n in e.total_failures.items() if kind not in _NEVER_ANSWERED)
+    )
+    allowed = f"{low} served" if not uncertain else f"{low} to {low + uncertain} served"
+    if e.server_served is None:
+        return unknown("conservation", "the server's own count", allowed)
+    return decide("conservation", low <= e.server_served <= low + uncertain, f"{e.server_served} served", allowed)
+
+
+# --- what the load generator lacked ---
+
+
+def _share(worker: GeneratorWorker) -> float | None:
+    """Its use of what one process of Python can use: one CPU, or its quota where that is less."""
+    if worker.cpu_used_s is None or not worker.window_s:
+        return None
+    return worker.cpu_used_s / (worker.window_s * min(1.0, worker.cpu_limit or 1.0))
+
+
+def generator_cpu(e: Evidence, t: Thresholds) -> Gate:
+    allowed = f"at most {t.generator_cpu_share:.0%} of one core, or of its quota, in each load worker"
+    shares = {worker.worker: _share(worker) for worker in e.generator or ()}
+    known = {name: share for name, share in shares.items() if share is not None}
+    if not known:
+        return unknown("generator_cpu", "CPU time of the load workers", allowed)
+    worst = max(known, key=lambda name: known[name])
+    over = known[worst] > t.generator_cpu_share
+    passed = False if over else None if len(known) < len(shares) else True
+    return decide("generator_cpu", passed, f"{known[worst]:.0%} in load worker {worst}", allowed)
+
+
+def generator_throttling(e: Evidence, t: Thresholds) -> Gate:
+    allowed = f"each load worker throttled in at most {t.generator_throttled_share:.0%} of the window's quota periods"
+    shares = {
+        worker.worker: None
+        if worker.throttled_periods is None or not worker.window_s
+        else worker.throttled_periods * t.quota_period_s / worker.window_s
+        for worker in e.generator or ()
+    }
+    known = {name: share for name, share in shares.items() if share is not None}
+    if not known:
+        return unknown("generator_throttling", "throttling of the load workers", allowed)
+    worst = max(known, key=lambda name: known[name])
+    over = known[worst] > t.generator_throttled_share
+    passed = False if over else None if len(known) < len(shares) else True
+    return decide("generator_throttling", passed, f"{known[worst]:.1%} in load worker {worst}", allowed)
+
+
+def send_lag(e: Evidence, t: Thresholds) -> Gate | None:
+    if e.mode == "closed":
+        return None
+    allowed = f"99 % of the requests sent at most {t.send_lag_p99_us / 1e3:g} ms after their time"
+    if e.send_lag_p99_us is None:
+        return unknown("send_lag", "no 99th percentile of the lag", allowed)
+    found = f"p99 = {e.send_lag_p99_us / 1e3:.3g} ms"
+    return decide("send_lag", e.send_lag_p99_us <= t.send_lag_p99_us, found, allowed)
+
+
+def achieved_over_offered(e: Evidence, t: Thresholds) -> Gate | None:
+    if e.mode == "closed":
+        return None
+    allowed = f"at least {t.achieved_over_offered:.0%} of the offered rate"
+    if e.achieved_over_offered is None:
+        return unknown("achieved_over_offered", "no load result", allowed)
+    passed = e.achieved_over_offered >= t.achieved_over_offered
+    return decide("achieved_over_offered", passed, f"{e.achieved_over_offered:.1%} achieved", allowed)
+
+
+# --- what is shown, and changes no verdict ---
+
+
+def disturbed(e: Evidence, t: Thresholds) -> Gate:
+    most = t.steal_share + (t.steal_tick_s / e.window_s if e.window_s else 0.0)
+    allowed = f"at most {most:.1%} of the window taken from the processors of server or generator by others"
+    shares = {"server": e.server_steal_share, "generator": e.generator_steal_share}
+    told = [f"{share:.1%} of the {who}'s" for who, share in shares.items() if share is not None]
+    over = any(share is not None and share > most for share in shares.values())
+    if not over and len(told) < len(shares):
+        return unknown("disturbed", "time stolen by a hypervisor", allowed)
+    return decide("disturbed", not over, f"stolen: {', '.join(told)}", allowed)
+
+
+def isolation(e: Evidence) -> Gate:
+    allowed = "the server shares no core with the load generator or the rest"
+    if e.isolated is None:
+        return unknown("isolation", "CPU sets", allowed)
+    return decide("isolation", e.isolated, "kept apart" if e.isolated else "cores are shared", allowed)

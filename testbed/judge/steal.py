@@ -1,0 +1,37 @@
+"""Which share of a window the hypervisor took from the processors of the server and of the generator. Pure."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from testbed.plan.cells import Cell
+from testbed.stack.cpus import CpuSets, parse_cpu_list
+
+
+def share(probe: dict[str, Any] | None, processors: Iterable[int] | None) -> float | None:
+    """Stolen time over all time of these processors between the probe's two readings; without them, of all.
+
+    None where it is not known of every one of them. Also where no tick was stolen from any processor since the machine
+    started: one without a hypervisor, or whose hypervisor does not say, cannot be told from one that is left alone.
+    """
+    before, after = (((probe or {}).get(edge) or {}).get("processor_ticks") for edge in ("opened", "closed"))
+    if not after or not any(stolen for stolen, _ in after.values()):
+        return None
+    names = list(after) if processors is None else [str(one) for one in processors]
+    if before is None or any(name not in before or name not in after for name in names):
+        return None
+    stolen, every = (sum(after[name][place] - before[name][place] for name in names) for place in (0, 1))
+    return stolen / every if every > 0 else None
+
+
+def server_processors(cell: Cell, cpu_sets: CpuSets) -> list[int] | None:
+    """Where the server may run: its set, or the part of it that enforces its limit. None: anywhere."""
+    if cpu_sets.server is None:
+        return None if cell.limit == "quota" else list(range(math.ceil(cell.cpus)))
+    processors = list(parse_cpu_list(cpu_sets.server))
+    return processors if cell.limit == "quota" else processors[: math.ceil(cell.cpus)]
+
+
+def generator_processors(cpu_sets: CpuSets) -> list[int] | None:
+    """Where the load workers may run. None: anywhere."""
+    return None if cpu_sets.generator is None else list(parse_cpu_list(cpu_sets.generator))

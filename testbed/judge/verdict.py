@@ -1,0 +1,197 @@
+"""The verdict on a trial: was it the server that was measured? Pure.
+
+Precedence: invalid > client-bound > server-bound > not-saturated.
+
+- `invalid`: a gate of INVALIDATING failed. The numbers do not mean what their columns say.
+- `client-bound`: the generator was short of CPU (a gate of GENERATOR_SHORT failed), whatever the server did; or, with
+  the server not saturated, it did not keep its schedule (a gate of SCHEDULE failed), or both shared a machine that was
+  full. A saturated server makes requests late and missed by itself, so there the schedule accuses nobody.
+- `server-bound`: the server used the CPU it can have, or all the connections it can serve at once were busy.
+- `not-saturated`: neither. Also where the evidence for saturation is missing: only what is shown counts as capacity.
+
+A gate of FLAGS is shown and changes no verdict: an unsteady trial is a measurement all the same, and dropping it would
+select results by how well they look.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from testbed.judge import gates as gate
+from testbed.judge import holding, laws, shape
+from testbed.judge.evidence import Evidence, GeneratorWorker, Thresholds
+from testbed.judge.gates import Gate
+from testbed.judge.steady import steady_state
+
+__all__ = ["Evidence", "Gate", "GeneratorWorker", "Kind", "Thresholds", "Verdict", "judge"]
+
+Kind = Literal["invalid", "client-bound", "server-bound", "not-saturated"]
+
+INVALIDATING = (
+    "completed",
+    "verification",
+    "model_shape",
+    "server_survived",
+    "oom",
+    "connection_tracking",
+    "workers_present",
+    "held",
+    "replies",
+    "wrong_echo",
+    "conservation",
+    "littles_law",
+    "utilisation_law",
+)
+GENERATOR_SHORT = ("generator_cpu", "generator_throttling")
+SCHEDULE = ("send_lag", "achieved_over_offered")
+FLAGS = ("steady_state", "disturbed", "isolation")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    kind: Kind
+    reasons: tuple[str, ...]
+    """Why this kind, one line each; then one line for each flag that failed."""
+    gates: tuple[Gate, ...]
+
+    @property
+    def unsteady(self) -> bool:
+        return "steady_state" in self.failed
+
+    @property
+    def disturbed(self) -> bool | None:
+        """Whether others had the machine's processors for too long; None where that is not known."""
+        return None if "disturbed" in self.unknown else "disturbed" in self.failed
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Names of the gates that failed."""
+        return tuple(gate.name for gate in self.gates if gate.status == "fail")
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Names of the gates whose evidence is missing."""
+        return tuple(gate.name for gate in self.gates if gate.status == "unknown")
+
+
+def judge(evidence: Evidence, thresholds: Thresholds | None = None) -> Verdict:
+    """The verdict and every gate that applies to the load's mode, the ones that decide first."""
+    t = thresholds or Thresholds()
+    applied = (
+        gate.completed(evidence),
+        gate.verification(evidence),
+        gate.model_shape(evidence),
+        gate.server_survived(evidence),
+        gate.oom(evidence),
+        gate.connection_tracking(evidence),
+        gate.workers_present(evidence),
+        holding.held(evidence),
+        gate.replies(evidence),
+        gate.wrong_echo(evidence),
+        gate.conservation(evidence),
+        laws.littles_law(evidence, t),
+        laws.utilisation_law(evidence, t),
+        gate.generator_cpu(evidence, t),
+        gate.generator_throttling(evidence, t),
+        gate.send_lag(evidence, t),
+        gate.achieved_over_offered(evidence, t),
+        steady_state(evidence, t),
+        gate.disturbed(evidence, t),
+        gate.isolation(evidence),
+    )
+    gates = tuple(one for one in applied if one is not None)
+    kind, reasons = _decide(evidence, t, gates)
+    return Verdict(kind, (*reasons, *_failed(gates, FLAGS)), gates)
+
+
+def _failed(gates: tuple[Gate, ...], names: tuple[str, ...]) -> list[str]:
+    return [str(gate) for gate in gates if gate.status == "fail" and gate.name in names]
+
+
+def _decide(e: Evidence, t: Thresholds, gates: tuple[Gate, ...]) -> tuple[Kind, list[str]]:
+    if reasons := _failed(gates, INVALIDATING):
+        return "invalid", reasons
+    if reasons := _failed(gates, GENERATOR_SHORT):
+        return "client-bound", reasons
+    if reasons := saturation(e, t):
+        return "server-bound", reasons
+    if reasons := _failed(gates, SCHEDULE):
+        return "client-bound", reasons + _all_in_flight(e)
+    if reasons := _machine_full(e, t):
+        return "client-bound", reasons
+    return "not-saturated", [_server_use(e)]
+
+
+def _server_use(e: Evidence) -> str:
+    if e.cpu_used_s is None or not e.window_s:
+        return "not shown to be saturated: the server's CPU time is not known"
+    return f"the server used {e.cpu_used_s / e.window_s:.3g} of the {laws.usable_cpus(e):g} CPUs it can use"
+
+
+def saturation(e: Evidence, t: Thresholds) -> list[str]:
+    """What shows that the server could not have done more; empty when nothing does."""
+    return [*_cpu_saturation(e, t), *_slot_saturation(e, t)]
+
+
+def _cpu_saturation(e: Evidence, t: Thresholds) -> list[str]:
+    reasons = []
+    if e.cpu_used_s is not None and e.window_s:
+        usable = laws.usable_cpus(e)
+        share = e.cpu_used_s / (usable * e.window_s)
+        if share >= t.server_cpu_share:
+            which = "" if usable == e.cpus else f" that its interpreters can use of {e.cpus:g}"
+            reasons.append(
+                f"the server used {share:.0%} of the {usable:g} CPUs{which}; saturated from {t.server_cpu_share:.0%}"
+            )
+    if e.throttled_periods is not None and e.window_s:
+        # The kernel counts only periods in which the group ran: an idle server's few would weigh too much.
+        periods = max(e.periods or 0, e.window_s / t.quota_period_s)
+        share = e.throttled_periods / periods
+        if share >= t.server_throttled_share:
+            reasons.append(
+                f"the server was throttled in {share:.0%} of its quota periods; "
+                f"saturated from {t.server_throttled_share:.0%}"
+            )
+    return reasons
+
+
+def _slot_saturation(e: Evidence, t: Thresholds) -> list[str]:
+    """Whether all connections the model serves at once were busy while users waited.
+
+    Either connections hold every slot and the other users get no reply at all; or the time that requests spent asleep
+    and on a CPU adds up to the time of all slots. Only where more users come than there are slots.
+    """
+    slots = shape.serving_slots(e.model, e.workers, e.threads) if shape.is_known(e.model) else None
+    x = e.throughput_rps
+    if slots is None or e.users <= slots or x is None or not e.window_s:
+        return []
+    if e.users_starved is not None and e.users_starved >= e.users - slots:
+        served = e.users - e.users_starved
+        return [f"{e.model} serves {slots} at once: {served} of {e.users} users hold it, {e.users_starved} only wait"]
+    computing = x * (e.spin_us + e.hash_us) / 1e6 if e.cpu_used_s is None else e.cpu_used_s / e.window_s
+    busy = (x * e.sleep_us / 1e6 + computing) / slots
+    if busy < t.slots_busy_share:
+        return []
+    found = f"{e.model} serves {slots} at once for {e.users} users: busy {busy:.0%} of the time"
+    return [f"{found}; saturated from {t.slots_busy_share:.0%}"]
+
+
+def _all_in_flight(e: Evidence) -> list[str]:
+    """In an open loop that is late: whether it lacked users, not CPU."""
+    if e.throughput_rps is None or e.service_time_mean_us is None:
+        return []
+    in_flight = e.throughput_rps * e.service_time_mean_us / 1e6
+    if in_flight < 0.9 * e.users:
+        return []
+    return [f"{in_flight:.3g} of at most {e.users} requests were in flight on average: raise `load: users`"]
+
+
+def _machine_full(e: Evidence, t: Thresholds) -> list[str]:
+    """On shared cores neither side's own share shows that both together used all there was."""
+    generator = laws.generator_cores(e)
+    if e.isolated is not False or not e.machine_cpus or generator is None or e.cpu_used_s is None or not e.window_s:
+        return []
+    together = generator + e.cpu_used_s / e.window_s
+    if together < t.machine_cpu_share * e.machine_cpus:
+        return []
+    found = f"server and load workers share cores and together used {together:.3g} of {e.machine_cpus} CPUs"
+    return [f"{found}; full from {t.machine_cpu_share:.0%}"]

@@ -1,0 +1,1 @@
+"""What a sweep asks for: sweep file, axes, cells, steps and the search. Starts nothing."""

@@ -1,0 +1,220 @@
+"""From a sweep to its trials: the crossed axes, in complete blocks, in a seeded order. Pure."""
+
+import itertools
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from servers.models import base
+from testbed.errors import UserError
+from testbed.plan.schema import Exclude, Sweep
+
+# What a trial costs beyond warm-up and window: start, readiness, stop, collection. Only for the time a plan announces.
+EXPECTED_OVERHEAD_S = 2.5
+# Trials of a search for a capacity between 10 and 10,000 requests/s, confirmations included.
+EXPECTED_SEARCH_STEPS = 12
+
+SEARCHES = ("capacity", "relative")
+# What `users` is by default in a closed loop; in a search it bounds the requests in flight and is far more.
+CANARY_USERS = 8
+
+WITH_WORKERS = ("mpmt", "prefork", "prefork-event-loop")
+WITH_THREADS = ("thread-pool",)
+# As the servers' own default: with one worker a pool of processes would be another model.
+LEAST_WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of the axes. Its fields are the columns by which trials are compared."""
+
+    model: str
+    cpus: float
+    memory_bytes: int
+    limit: str
+    workers: int
+    threads: int
+    sleep_us: int
+    spin_us: int
+    hash_us: int
+    payload_bytes: int
+    connection: str
+    think_us: int
+    users: int
+    idle_holders: int
+    mode: str
+    rate_rps: float | None
+    arrivals: str
+    engine: str
+    precise: bool
+    network: str
+    share: float | None = None
+    """Of a search: the part of the rate it found that this trial is at. Repeats have the share in common, not the rate.
+    """
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One cell measured once, in a fresh server container."""
+
+    trial_id: str
+    block: int
+    cell: Cell
+    canary: bool = False
+    search_id: str | None = None
+    """The entry of the plan whose search asked for it."""
+    step: int | None = None
+    """Its place among the search's trials, from 1; None for one at a share of what was found."""
+
+
+def _excluded(cell: Cell, rule: Exclude) -> bool:
+    values = {
+        "model": cell.model,
+        "cpus": cell.cpus,
+        "memory": cell.memory_bytes,
+        "limit": cell.limit,
+        "workers": cell.workers,
+        "threads": cell.threads,
+        "sleep": cell.sleep_us,
+        "spin": cell.spin_us,
+        "hash": cell.hash_us,
+        "payload": cell.payload_bytes,
+        "connection": cell.connection,
+        "think": cell.think_us,
+        "users": cell.users,
+        "idle_holders": cell.idle_holders,
+        "rate": cell.rate_rps,
+        "arrivals": cell.arrivals,
+        "engine": cell.engine,
+        "network": cell.network,
+    }
+    given = {name: axis for name, axis in rule if axis is not None}
+    return bool(given) and all(values[name] in axis for name, axis in given.items())
+
+
+def cells(sweep: Sweep) -> list[Cell]:
+    """Every combination that is not excluded, in the order in which the file lists the values."""
+    work, load = sweep.workload, sweep.load
+    crossed: Iterator[tuple[Any, ...]] = itertools.product(
+        sweep.models,
+        sweep.limits.cpus,
+        sweep.limits.memory,
+        sweep.limits.limit,
+        sweep.pools.workers or (0,),
+        sweep.pools.threads,
+        work.sleep,
+        work.spin,
+        work.hash,
+        work.payload,
+        work.connection,
+        work.think,
+        load.users,
+        load.idle_holders,
+        (load.mode,),
+        load.rate or (None,),
+        load.arrivals,
+        load.engine,
+        (load.precise,),
+        sweep.network,
+    )
+    every = dict.fromkeys(_with_pools(Cell(*values)) for values in crossed)
+    return [cell for cell in every if not any(_excluded(cell, rule) for rule in sweep.exclude)]
+
+
+def has_workers(model: str) -> bool:
+    """Whether the model, or what a variant is of, has a pool of processes."""
+    return base(model) in WITH_WORKERS
+
+
+def has_threads(model: str) -> bool:
+    """Whether the model, or what a variant is of, has a pool of threads."""
+    return base(model) in WITH_THREADS
+
+
+def _with_pools(cell: Cell) -> Cell:
+    """The cell with the pool sizes its model has; 0 where it has none, so that they do not make two cells of one."""
+    workers = (cell.workers or max(LEAST_WORKERS, math.ceil(cell.cpus))) if has_workers(cell.model) else 0
+    return replace(cell, workers=workers, threads=cell.threads if has_threads(cell.model) else 0)
+
+
+def trials(sweep: Sweep) -> list[Trial]:
+    """The trials in the order in which they run: `repeat` blocks of every cell once, shuffled by the sweep's seed.
+
+    Comparing within a block cancels what drifts slowly on a machine; the shuffle keeps order from favouring a model.
+    UserError when nothing is left to run.
+    """
+    if not cells(sweep):
+        raise UserError("exclude: leaves no trial to run")
+    generator = random.Random(sweep.order.seed)
+    return list(_numbered(sweep, generator))
+
+
+def _numbered(sweep: Sweep, generator: random.Random) -> Iterator[Trial]:
+    number = 0
+    for block in range(1, sweep.repeat + 1):
+        order = cells(sweep)
+        if sweep.order.shuffle:
+            generator.shuffle(order)
+        if sweep.order.canary:
+            yield Trial(f"{number:03d}-b{block}-canary", block, _canary(cells(sweep)[0]), canary=True)
+        for cell in order:
+            number += 1
+            yield Trial(f"{number:03d}-b{block}-{cell.model}-{cell.cpus:g}cpu", block, cell)
+
+
+def _canary(cell: Cell) -> Cell:
+    """What opens a block. Of a search a closed loop: no rate is known yet, and a given one would hide the drift."""
+    if cell.mode not in SEARCHES:
+        return cell
+    users = min(cell.users, CANARY_USERS)
+    return replace(cell, mode="closed", users=users, arrivals="constant", precise=False)
+
+
+def searches(sweep: Sweep) -> list[Trial]:
+    """The entries of the plan that are a search."""
+    return [trial for trial in trials(sweep) if sweep.load.slo and not trial.canary]
+
+
+def measured_cells(sweep: Sweep, rows: list[dict[str, Any]]) -> list[Cell]:
+    """The cells of a table: the sweep's own, or, after a search, those at shares of what it found in each block."""
+    every = cells(sweep)
+    if not sweep.load.slo:
+        return every
+    shares = [row for row in rows if row["share"] is not None]
+    found = {Cell(**{name: row[name] for name in Cell.__annotations__} | {"rate_rps": None}) for row in shares}
+    place = {cell: index for index, cell in enumerate(every)}
+    return sorted(found, key=lambda cell: (place.get(replace(cell, share=None), len(place)), cell.share or 0.0))
+
+
+def expected_of(entry: Trial, sweep: Sweep) -> int:
+    """About how many trials an entry of the plan takes; exact without a search."""
+    return EXPECTED_SEARCH_STEPS + len(sweep.load.at or ()) if sweep.load.slo and not entry.canary else 1
+
+
+def expected_trials(sweep: Sweep) -> int:
+    """The same of the whole sweep."""
+    return sum(expected_of(entry, sweep) for entry in trials(sweep))
+
+
+def expected_s(sweep: Sweep) -> float:
+    """About how many seconds the sweep takes."""
+    return expected_trials(sweep) * (sweep.warmup / 1e6 + sweep.duration / 1e6 + EXPECTED_OVERHEAD_S)
+
+
+def varying_fields(these: list[Cell]) -> list[str]:
+    """The names of the cell fields that differ between these cells; model and cpus always, pool sizes only where they
+    do not follow from these two."""
+    rows = [asdict(cell) for cell in these]
+
+    def varies(name: str) -> bool:
+        if name in ("workers", "threads"):
+            return any(len({row[name] for row in rows if _pool_key(row) == key}) > 1 for key in map(_pool_key, rows))
+        return name in ("model", "cpus") or len({row[name] for row in rows}) > 1
+
+    return [name for name in Cell.__annotations__ if varies(name)]
+
+
+def _pool_key(row: dict[str, Any]) -> tuple[Any, Any]:
+    return row["model"], row["cpus"]

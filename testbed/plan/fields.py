@@ -1,0 +1,160 @@
+"""The kinds of value a sweep file holds: each reads what people write, or says what is allowed."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+from servers.models import SERVERS
+from testbed.stack.images import EVERY
+from testbed.units import format_bytes, parse_bytes, parse_duration_us
+
+# Below this a Python process needs longer to start than anybody waits for it.
+MIN_CPUS = 0.05
+# A Python interpreter with an echo server resides in about 10 MiB; less cannot start.
+MIN_MEMORY_BYTES = 16 * 2**20
+MAX_USERS = 10_000
+MAX_PAYLOAD_BYTES = 65_536
+# The bounds of the protocol's `!sleep` and `!spin`.
+MAX_WORK_US = 10_000_000
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What limits may be asked for: the engine's CPUs and memory."""
+
+    cpus: int
+    memory_bytes: int
+
+
+def not_allowed(allowed: str) -> PydanticCustomError:
+    return PydanticCustomError("not_allowed", "{allowed}", {"allowed": allowed})
+
+
+def not_allowed_at(at: tuple[int | str, ...], allowed: str) -> PydanticCustomError:
+    """What stands at this place of the sweep file does not go with what stands elsewhere in it."""
+    return PydanticCustomError("not_allowed", "{allowed}", {"allowed": allowed, "at": at})
+
+
+def quantity(parse: Any, low: int, high: int, allowed: str) -> BeforeValidator:
+    def validate(value: object) -> int:
+        try:
+            parsed: int = parse(value)
+        except ValueError as error:
+            raise not_allowed(str(error)) from None
+        if not low <= parsed <= high:
+            raise not_allowed(allowed)
+        return parsed
+
+    return BeforeValidator(validate)
+
+
+def number(value: object, low: float, high: float, allowed: str) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise not_allowed(allowed)
+    return value
+
+
+def _machine(info: ValidationInfo) -> Machine:
+    context: dict[str, Machine] = info.context or {}
+    return context["machine"]
+
+
+def _cpus(value: object, info: ValidationInfo) -> float:
+    machine = _machine(info)
+    allowed = f"a number from {MIN_CPUS} to {machine.cpus} (this machine has {machine.cpus} CPUs)"
+    return float(number(value, MIN_CPUS, machine.cpus, allowed))
+
+
+def _memory(value: object, info: ValidationInfo) -> int:
+    machine = _machine(info)
+    high = format_bytes(machine.memory_bytes)
+    allowed = f"a size from {format_bytes(MIN_MEMORY_BYTES)} to {high} with its unit, such as 128MiB"
+    try:
+        parsed = parse_bytes(value)
+    except ValueError:
+        raise not_allowed(allowed) from None
+    if not MIN_MEMORY_BYTES <= parsed <= machine.memory_bytes:
+        raise not_allowed(allowed)
+    return parsed
+
+
+def _model(value: object) -> str:
+    if value not in SERVERS:
+        raise not_allowed(f"one of {', '.join(SERVERS)}")
+    return str(value)
+
+
+def _imaged(value: object) -> str:
+    if value not in EVERY:
+        raise not_allowed(f"one of {', '.join(EVERY)}")
+    return str(value)
+
+
+def _connection(value: object) -> str:
+    """`persistent`, `per-request`, or the number of requests on each connection: the form Locust's option has."""
+    if value in ("persistent", "per-request"):
+        return str(value)
+    requests = value.get("requests") if isinstance(value, dict) and len(value) == 1 else None
+    if isinstance(requests, int) and not isinstance(requests, bool) and 1 <= requests <= 1_000_000:
+        return str(requests)
+    raise not_allowed("persistent, per-request, or {requests: N} with N from 1 to 1000000")
+
+
+def whole(low: int, high: int) -> BeforeValidator:
+    def validate(value: object) -> int:
+        allowed = f"a whole number from {low} to {high}"
+        if not isinstance(value, int):
+            raise not_allowed(allowed)
+        return int(number(value, low, high, allowed))
+
+    return BeforeValidator(validate)
+
+
+T = TypeVar("T", bound=Hashable)
+
+
+def _as_list(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not values:
+        raise not_allowed("at least one value")
+    if len(set(values)) != len(values):
+        raise not_allowed("each value once")
+    return values
+
+
+Axis = Annotated[tuple[T, ...], BeforeValidator(_as_list), AfterValidator(_distinct)]
+"""A field that may be one value or a list of them; lists are crossed."""
+
+Cpus = Annotated[float, BeforeValidator(_cpus)]
+MemoryBytes = Annotated[int, BeforeValidator(_memory)]
+WorkerCpus = Annotated[float, BeforeValidator(partial(number, low=0.05, high=1.0, allowed="CPUs, 0.05 to 1"))]
+Model = Annotated[str, BeforeValidator(_model)]
+Imaged = Annotated[str, BeforeValidator(_imaged)]
+Connection = Annotated[str, BeforeValidator(_connection)]
+WorkUs = Annotated[int, quantity(parse_duration_us, 0, MAX_WORK_US, "a duration from 0 to 10s, such as 500us or 5ms")]
+ThinkUs = Annotated[int, quantity(parse_duration_us, 0, 60_000_000, "a duration from 0 to 60s, such as 10ms")]
+PayloadBytes = Annotated[int, quantity(parse_bytes, 1, MAX_PAYLOAD_BYTES, "a size from 1B to 64KiB, such as 64B")]
+WarmupUs = Annotated[int, quantity(parse_duration_us, 1_000_000, 600_000_000, "a duration from 1s to 10m, such as 2s")]
+WindowUs = Annotated[
+    int, quantity(parse_duration_us, 1_000_000, 3_600_000_000, "a duration from 1s to 60m, such as 10s")
+]
+Users = Annotated[int, whole(1, MAX_USERS)]
+Holders = Annotated[int, whole(0, MAX_USERS)]
+Rate = Annotated[
+    float, BeforeValidator(partial(number, low=0.1, high=1e6, allowed="requests per second, 0.1 to 1000000"))
+]
+Fraction = Annotated[
+    float, BeforeValidator(partial(number, low=0.01, high=2.0, allowed="a share of capacity, 0.01 to 2"))
+]
+LimitKind = Literal["quota", "cpuset", "both"]
+Mode = Literal["closed", "open", "capacity", "relative"]
+Arrivals = Literal["constant", "poisson"]
+Network = Literal["bridge", "shared"]
+Generator = Literal["fast", "plain"]

@@ -1,0 +1,166 @@
+"""The sweep file: YAML in, a validated `Sweep` out, or a line for each mistake with file, line, found and allowed."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from testbed.errors import UserError
+from testbed.plan.fields import Machine
+from testbed.plan.schema import Exclude, Limits, Load, Order, Pools, Slo, Sweep, Workload
+
+__all__ = ["Machine", "Sweep", "dump", "load", "parse"]
+
+Location = tuple[int | str, ...]
+
+
+def _line_numbers(node: yaml.Node, path: Location = ()) -> dict[Location, int]:
+    """The 1-based line of every key and list item, by its path. Raises ValueError for a key given twice."""
+    lines = {path: node.start_mark.line + 1}
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                raise ValueError(f"{key.start_mark.line + 1}: {key.value}: found twice, allowed: each key once")
+            seen.add(key.value)
+            lines |= _line_numbers(value, (*path, key.value))
+            lines[(*path, key.value)] = key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            lines |= _line_numbers(value, (*path, index))
+    return lines
+
+
+def _allowed_keys(location: Location) -> str:
+    """The keys of the mapping that holds the unknown key at `location`."""
+    sections: dict[str, type[BaseModel]] = {
+        "limits": Limits,
+        "pools": Pools,
+        "workload": Workload,
+        "load": Load,
+        "order": Order,
+        "exclude": Exclude,
+    }
+    model: Any = sections.get(str(location[0]) if len(location) > 1 else "", Sweep)
+    if location[:2] == ("load", "slo") and len(location) > 2:
+        model = Slo
+    return ", ".join(model.model_fields)
+
+
+def _describe(error: ErrorDetails, lines: dict[Location, int], path: Path) -> str:
+    location: Location = tuple(part for part in error["loc"] if part != "function-before")
+    value = error["input"]
+    for part in error.get("ctx", {}).get("at", ()):
+        # A single value stands for a list of it.
+        value = value[part] if isinstance(value, dict | list) else value
+        location = (*location, part)
+    known = location
+    while known not in lines:
+        known = known[:-1]
+    where = ".".join(str(part) for part in known if not isinstance(part, int)) or "the file"
+    found = repr(value) if not isinstance(value, dict | list | tuple) else str(value)
+    match error["type"]:
+        case "extra_forbidden":
+            text = f"unknown key, allowed: {_allowed_keys(location)}"
+        case "missing":
+            missing = ".".join(str(part) for part in location)
+            where, text = missing, "missing, and it has no default"
+        case "not_allowed":
+            text = f"found {'an empty list' if found == '[]' else found}, allowed: {error['msg']}"
+        case "string_pattern_mismatch":
+            text = f"found {found}, allowed: lower-case letters, digits and hyphens, at most 41, such as cpu-limits"
+        case "literal_error":
+            text = f"found {found}, allowed: {error['ctx']['expected']}"
+        case "model_type" | "model_attributes_type":
+            text = f"found {found}, allowed: a mapping of keys to values"
+        case _:
+            text = f"found {found}, allowed: {error['msg'].removeprefix('Input should be ')}"
+    return f"{path}:{lines[known]}: {where}: {text}"
+
+
+def parse(text: str, path: Path, machine: Machine) -> Sweep:
+    """The sweep written in `text`. UserError with one line for each mistake; `path` is only named in messages."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        problem = getattr(error, "problem", None) or "not text"
+        raise UserError(
+            f"{path}:{line}: not YAML: {problem}, allowed: a sweep file such as sweeps/quickstart.yaml"
+        ) from None
+    if node is None or not isinstance(data, dict):
+        found = "an empty file" if node is None else f"a {type(data).__name__}"
+        raise UserError(f"{path}:1: found {found}, allowed: a mapping of keys to values such as sweeps/quickstart.yaml")
+    try:
+        lines = _line_numbers(node)
+    except ValueError as error:
+        raise UserError(f"{path}:{error}") from None
+    try:
+        return Sweep.model_validate(data, context={"machine": machine})
+    except ValidationError as error:
+        raise UserError("\n".join(_describe(details, lines, path) for details in error.errors())) from None
+
+
+def load(path: Path, machine: Machine) -> Sweep:
+    """The sweep in the file at `path`. UserError when it cannot be read or is not a valid sweep."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; ready-made ones are in sweeps/") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as text: {error}") from None
+    return parse(text, path, machine)
+
+
+def dump(sweep: Sweep) -> str:
+    """The sweep as resolved, in the form of a sweep file: `parse` makes the same sweep of it again."""
+
+    def us(values: tuple[int, ...]) -> list[str]:
+        return [f"{value}us" for value in values]
+
+    def sizes(values: tuple[int, ...]) -> list[str]:
+        return [f"{value}B" for value in values]
+
+    def connections(values: tuple[str, ...]) -> list[str | dict[str, int]]:
+        return [{"requests": int(value)} if value.isdigit() else value for value in values]
+
+    written: dict[str, Any] = {
+        "memory": sizes,
+        "sleep": us,
+        "spin": us,
+        "hash": us,
+        "payload": sizes,
+        "connection": connections,
+        "think": us,
+        "slo": lambda slo: {"p99": f"{slo.p99}us"},
+    }
+
+    def section(model: BaseModel) -> dict[str, Any]:
+        given = ((name, value) for name, value in model if value is not None)
+        return {name: written.get(name, _plain)(value) for name, value in given}
+
+    document = {
+        "name": sweep.name,
+        "models": list(sweep.models),
+        "limits": section(sweep.limits),
+        "pools": section(sweep.pools),
+        "workload": section(sweep.workload),
+        "load": section(sweep.load),
+        "network": list(sweep.network),
+        "warmup": f"{sweep.warmup}us",
+        "duration": f"{sweep.duration}us",
+        "repeat": sweep.repeat,
+        "order": section(sweep.order),
+        "isolate": sweep.isolate,
+        "images": dict(sweep.images),
+        "exclude": [section(rule) for rule in sweep.exclude],
+    }
+    return yaml.safe_dump(document, sort_keys=False)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,242 @@
+"""From what load, probe and server have left behind to the record of a trial: evidence, verdict, metrics. Pure."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from testbed.judge import holding, steal
+from testbed.judge.evidence import Evidence, GeneratorWorker
+from testbed.judge.verdict import Verdict, judge
+from testbed.plan.cells import Cell, Trial
+from testbed.results.directory import SCHEMA_VERSION
+from testbed.stack.cpus import CpuSets
+
+REPORT_MARK = "[REPORT] "
+
+
+@dataclass
+class Findings:
+    """What was found out about one trial. What is None was not got, for the reason in `failure` where there is one."""
+
+    failure: str = ""
+    server_ended: str = ""
+    verification: list[dict[str, str]] | None = None
+    shape_mismatch: str | None = None
+    other_echoes: int | None = 0
+    """Requests the server echoed for readiness, verification and shape; None once that is not certain."""
+    workers_expected: int | None = None
+    load: dict[str, Any] | None = None
+    probe: dict[str, Any] | None = None
+    report: dict[str, Any] | None = None
+    server_said: str = ""
+    """What its log says of a connection it could not take."""
+    packets_dropped: int | None = None
+    tracked_limit: int | None = None
+    least_cpu_us: float | None = None
+    """CPU time below which no request's calibrated work can stay."""
+    speed_drift: float | None = None
+    """The processors' speed in the trial's block over that of the sweep's calibration."""
+    phases_s: dict[str, float] = field(default_factory=dict)
+    overhead_s: float = 0.0
+    total_s: float = 0.0
+
+
+def exit_report(log: str) -> dict[str, Any] | None:
+    """The server's exit report out of its log; None when it ended without one."""
+    for line in reversed(log.splitlines()):
+        if line.startswith(REPORT_MARK):
+            report: dict[str, Any] = json.loads(line.removeprefix(REPORT_MARK))
+            return report
+    return None
+
+
+def _at(value: Any, *path: str) -> Any:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) -> Evidence:
+    """Everything the verdict needs to know."""
+    load, totals = found.load, _at(found.load, "totals")
+    in_window = [one for one in _at(load, "slices") or [] if one["in_window"] and one["duration_s"] >= 0.999]
+    failed_checks = None
+    if found.verification is not None:
+        failed_checks = tuple(
+            f"{check['name']}: {check['reason']}" for check in found.verification if check["status"] != "pass"
+        )
+    used_us = _at(found.probe, "difference", "cpu_used_us")
+    before_start = _at(load, "replies_to_checks")
+    known = found.other_echoes is not None and before_start is not None
+    holders = _at(load, "idle_holders")
+    return Evidence(
+        model=cell.model,
+        cpus=cell.cpus,
+        workers=cell.workers,
+        threads=cell.threads,
+        mode="closed" if cell.mode == "closed" else "open",
+        users=cell.users,
+        connection=cell.connection,
+        think_us=cell.think_us,
+        sleep_us=cell.sleep_us,
+        spin_us=cell.spin_us,
+        hash_us=cell.hash_us,
+        idle_holders=cell.idle_holders,
+        memory_bytes=cell.memory_bytes,
+        least_cpu_us=found.least_cpu_us,
+        server_steal_share=steal.share(found.probe, steal.server_processors(cell, cpu_sets)),
+        generator_steal_share=steal.share(found.probe, steal.generator_processors(cpu_sets)),
+        failure=found.failure,
+        isolated=cpu_sets.isolated,
+        machine_cpus=machine_cpus,
+        verification_failures=failed_checks,
+        shape_mismatch=found.shape_mismatch,
+        workers_expected=found.workers_expected,
+        workers_throughout=_at(load, "workers_present", "throughout"),
+        packets_dropped=found.packets_dropped,
+        tracked_limit=found.tracked_limit,
+        window_s=_at(load, "window", "duration_s"),
+        ok=_at(load, "ok"),
+        failed=_at(load, "failed"),
+        users_starved=_at(load, "users_starved"),
+        users_absent=_at(load, "users_absent") or 0.0,
+        service_time_mean_us=_at(load, "service_time_us", "mean"),
+        service_time_max_us=_at(load, "service_time_us", "max"),
+        send_lag_p99_us=_at(load, "dispatch_lag_us", "p99"),
+        achieved_over_offered=_at(load, "achieved_over_offered"),
+        slice_ok=tuple(one["ok"] for one in in_window) or None,
+        slice_p50_us=tuple(one["p50_us"] for one in in_window) or None,
+        holders_opened=_at(holders, "opened"),
+        holders_held=_at(holders, "held_throughout"),
+        holders_dropped=_at(holders, "dropped"),
+        holders_failures=_at(holders, "failures"),
+        holders_said=_at(holders, "said") or "",
+        holders_unanswered=_at(holders, "unanswered") or 0,
+        sent=_at(totals, "sent"),
+        total_ok=_at(totals, "ok"),
+        total_failures=_at(totals, "failures"),
+        total_in_flight=_at(totals, "in_flight"),
+        server_served=_at(found.report, "served"),
+        other_replies=found.other_echoes + before_start + (_at(holders, "echoes") or 0) if known else None,
+        generator=None if load is None else tuple(_worker(one) for one in load["generator"]),
+        cpu_used_s=None if used_us is None else used_us / 1e6,
+        periods=_at(found.probe, "difference", "periods"),
+        throttled_periods=_at(found.probe, "difference", "throttled_periods"),
+        oom_kills=_at(found.probe, "closed", "oom_kills"),
+        memory_peak_bytes=_at(found.probe, "closed", "memory_peak_bytes"),
+        tasks_max=_at(found.probe, "max", "pids"),
+        tasks_limit=holding.tasks_limit(cell),
+        server_said=found.server_said,
+        server_ended=found.server_ended,
+        workers_replaced=_at(found.report, "replaced"),
+    )
+
+
+def _worker(one: dict[str, Any]) -> GeneratorWorker:
+    return GeneratorWorker(
+        worker=str(one["worker"]),
+        cpu_used_s=_worked_s(one),
+        window_s=one["window_s"],
+        cpu_limit=one.get("cpu_limit"),
+        throttled_periods=one.get("throttled_periods"),
+    )
+
+
+def _worked_s(one: dict[str, Any]) -> float | None:
+    """CPU time of a load worker without what its engine spun, which it would not have if it had been busy."""
+    used = one.get("cpu_used_s")
+    return None if used is None else float(used) - float(one.get("cpu_spun_s") or 0.0)
+
+
+def metrics(cell: Cell, found: Findings) -> dict[str, Any]:
+    """The measured columns of trials.csv; None where a source is missing."""
+    load, grown, probe = found.load, _at(found.probe, "difference"), found.probe
+    ok = _at(load, "ok")
+    used_us = _at(grown, "cpu_used_us")
+    switches = [_at(grown, "voluntary_switches"), _at(grown, "involuntary_switches")]
+    return {
+        # In an open loop users stand for requests in flight: one that was not needed is not starved.
+        "users_starved": _at(load, "users_starved") if cell.mode == "closed" else None,
+        "throughput_rps": _rounded(_at(load, "throughput_rps"), 2),
+        "latency_p50_us": _at(load, "latency_us", "p50"),
+        "latency_p90_us": _at(load, "latency_us", "p90"),
+        "latency_p99_us": _at(load, "latency_us", "p99"),
+        "latency_max_us": _at(load, "latency_us", "max"),
+        "service_time_p50_us": _at(load, "service_time_us", "p50"),
+        "service_time_p99_us": _at(load, "service_time_us", "p99"),
+        "send_lag_p99_us": _at(load, "send_lag_us", "p99"),
+        "dispatch_lag_p99_us": _at(load, "dispatch_lag_us", "p99"),
+        "holders_held": _at(load, "idle_holders", "held_throughout"),
+        "offered": _at(load, "offered"),
+        "missed": _at(load, "missed"),
+        "achieved_over_offered": _rounded(_at(load, "achieved_over_offered"), 4),
+        "ok": ok,
+        "failed": _at(load, "failed"),
+        "in_flight": _at(load, "in_flight"),
+        "cpu_used_s": _seconds(used_us),
+        "cpu_us_per_request": _rounded(used_us / ok, 1) if used_us is not None and ok else None,
+        "window_s": _rounded(_at(load, "window", "duration_s"), 3),
+        "throttled_periods": _at(grown, "throttled_periods"),
+        "periods": _at(grown, "periods"),
+        "throttled_s": _seconds(_at(grown, "throttled_us")),
+        "memory_peak_bytes": _at(probe, "closed", "memory_peak_bytes"),
+        "pss_bytes": _at(probe, "closed", "pss_bytes"),
+        "oom_kills": _at(probe, "closed", "oom_kills"),
+        "voluntary_switches": switches[0],
+        "involuntary_switches": switches[1],
+        "accept_queue_max": _at(probe, "max", "accept_queue"),
+        "listen_overflows": _at(grown, "listen_overflows"),
+        "generator_cpu_share": _generator_share(load),
+        "probe_cpu_share": _at(probe, "own_cost", "share_of_core"),
+        "server_served": _at(found.report, "served"),
+    }
+
+
+def _generator_share(load: dict[str, Any] | None) -> float | None:
+    """The CPU share of the busiest load worker, of one core."""
+    workers = _at(load, "generator") or []
+    shares = [
+        worked_s / one["window_s"]
+        for one in workers
+        if (worked_s := _worked_s(one)) is not None and one.get("window_s")
+    ]
+    return _rounded(max(shares), 3) if shares else None
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+def _seconds(us: int | None) -> float | None:
+    return None if us is None else round(us / 1e6, 4)
+
+
+def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) -> dict[str, Any]:
+    """The content of trial.json."""
+    known = evidence(trial.cell, found, cpu_sets, machine_cpus)
+    verdict: Verdict = judge(known)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "trial_id": trial.trial_id,
+        "block": trial.block,
+        "canary": trial.canary,
+        "search_id": trial.search_id,
+        "step": trial.step,
+        **asdict(trial.cell),
+        "status": "failed" if verdict.kind == "invalid" else "ok",
+        "verdict": verdict.kind,
+        "unsteady": verdict.unsteady,
+        "disturbed": verdict.disturbed,
+        "reasons": list(verdict.reasons),
+        **metrics(trial.cell, found),
+        "speed_drift": _rounded(found.speed_drift, 3),
+        "server_steal_share": _rounded(known.server_steal_share, 4),
+        "generator_steal_share": _rounded(known.generator_steal_share, 4),
+        "overhead_s": round(found.overhead_s, 3),
+        "gates": [asdict(gate) for gate in verdict.gates],
+        "verification": found.verification,
+        "cpu_sets": asdict(cpu_sets),
+        "exit_report": found.report,
+        "phases_began_s": {name: round(seconds, 3) for name, seconds in found.phases_s.items()},
+        "total_s": round(found.total_s, 3),
+    }

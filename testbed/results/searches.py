@@ -1,0 +1,102 @@
+"""What searches have found, from the rows of capacity.csv: read, and pooled over the blocks of a cell. Pure but `read`.
+
+A search that ended without an answer gives no number; how many there are, and why, is always said.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from testbed.plan.cells import Cell
+from testbed.results.directory import EARLIER, TEXT_COLUMNS
+
+Row = dict[str, Any]
+
+_TEXT = TEXT_COLUMNS | {"reason"}
+
+
+def read_csv(path: Path) -> list[Row]:
+    """The rows of trials.csv or capacity.csv with the types they had; none where the file is missing or broken."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [{name: _value(name, text) for name, text in row.items()} for row in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return []
+
+
+def _value(name: str, text: str | None) -> Any:
+    if not text:
+        return None
+    if name in _TEXT:
+        return text
+    if text in ("True", "False"):
+        return text == "True"
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return int(number) if number.is_integer() and "." not in text else number
+
+
+def read(directory: Path) -> list[Row]:
+    """The rows of capacity.csv; those from before a search could end without an answer are all answers."""
+    rows = read_csv(directory / "capacity.csv")
+    return [{"answered": row.get("rate_rps") is not None, "reason": None, **row} for row in rows]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the searches of one cell have found, over its blocks."""
+
+    cell: Cell
+    slo_p99_us: float
+    by_block: dict[int, float]
+    """The rate that held, of each block that has an answer."""
+    fails_rps: tuple[float, ...]
+    reasons: tuple[str, ...]
+    """Why there is no answer, of each block that has none."""
+    confirmed: bool
+    client_bound: bool
+    """Whether in some block the generator was the limit: then the server's capacity is at least what was found."""
+
+    @property
+    def median(self) -> float | None:
+        return median(self.by_block.values()) if self.by_block else None
+
+    def text(self, value: float | None, shape: str = ",.4g") -> str:
+        """A capacity as people read it: `at least` where the generator was the limit, `-` where nothing is known."""
+        return "-" if value is None else f"{'at least ' * self.client_bound}{value:{shape}}"
+
+
+def cell_of_search(row: Row) -> Cell:
+    """The cell of a row of capacity.csv, without a rate."""
+    known = {name: row.get(name, EARLIER.get(name)) for name in Cell.__annotations__}
+    return Cell(**known | {"mode": "capacity", "rate_rps": None, "share": None})
+
+
+def pooled(rows: list[Row]) -> list[Found]:
+    """One for each cell and objective, in the order of the rows."""
+    groups: dict[tuple[Cell, float], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((cell_of_search(row), row["slo_p99_us"]), []).append(row)
+    return [_found(cell, slo, mine) for (cell, slo), mine in groups.items()]
+
+
+def _found(cell: Cell, slo: float, rows: list[Row]) -> Found:
+    known = [row for row in rows if row["answered"]]
+    return Found(
+        cell,
+        slo,
+        {row["block"]: float(row["rate_rps"]) for row in known},
+        tuple(float(row["fails_at_rps"]) for row in known if row.get("fails_at_rps") is not None),
+        tuple(str(row.get("reason") or "not known") for row in rows if not row["answered"]),
+        all(bool(row["confirmed"]) for row in known),
+        any(bool(row["client_bound"]) for row in known),
+    )
+
+
+def not_answered(rows: list[Row]) -> list[str]:
+    """A line for each search that has no answer: its name, then why."""
+    return [f"{row['trial_id']}: {row.get('reason') or 'not known'}" for row in rows if not row["answered"]]

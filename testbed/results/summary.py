@@ -1,0 +1,195 @@
+"""What all trials of a sweep say together: medians with intervals, ratios within blocks, warnings, the canary. Pure.
+
+The unit is the trial. Invalid trials give no number anywhere; how many there are is always said.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from testbed.plan.calibration import FAR_OFF
+from testbed.plan.cells import Cell, varying_fields
+from testbed.plan.redo import counted, is_redo, replaced
+from testbed.results import searches
+from testbed.statistics import (
+    FEWEST_BLOCKS,
+    Interval,
+    coefficient_of_variation,
+    compare_words,
+    median_interval,
+    ratio_interval,
+    warnings,
+)
+
+Row = dict[str, Any]
+
+# What is summarised per cell, from the columns of trials.csv.
+MEASURES = ("throughput_rps", "latency_p50_us", "latency_p99_us", "cpu_us_per_request", "memory_peak_bytes")
+CELL_FIELDS = tuple(field.name for field in fields(Cell))
+
+
+def cell_of(row: Row) -> tuple[Any, ...]:
+    """What makes two rows repeats of each other. At a share of what its block's search found that is the share: the
+    rate differs from block to block."""
+    pooled = row.get("share") is not None
+    return tuple(None if name == "rate_rps" and pooled else row.get(name) for name in CELL_FIELDS)
+
+
+def no_steps(rows: list[Row]) -> list[Row]:
+    """The rows without the steps of searches, each of which is at a rate that only its search asked for."""
+    return [row for row in rows if row.get("step") is None]
+
+
+def good(rows: list[Row]) -> list[Row]:
+    """The trials whose numbers mean what their columns say, without the canaries and what a redo replaced."""
+    return [row for row in counted(rows) if row["verdict"] != "invalid" and not row["canary"]]
+
+
+def summary(rows: list[Row], seed: int, searched: Sequence[Row] = ()) -> Row:
+    """The content of summary.json; `searched` are the rows of capacity.csv."""
+    measured = [row for row in no_steps(rows) if not row["canary"]]
+    cells = dict.fromkeys(cell_of(row) for row in measured)
+    return {
+        "schema_version": 1,
+        "verdicts": dict(Counter(row["verdict"] for row in rows)),
+        "cells": [_cell(cell, [row for row in measured if cell_of(row) == cell], seed) for cell in cells],
+        "searches": [_search(found, seed) for found in searches.pooled(list(searched))],
+        "comparisons": comparisons(no_steps(good(rows)), seed),
+        "canary": canary(rows),
+        "warnings": [*search_warnings(list(searched)), *sweep_warnings(rows)],
+    }
+
+
+def _search(found: searches.Found, seed: int) -> Row:
+    """The capacity of one cell; with `client_bound` it is at least that."""
+    values = list(found.by_block.values())
+    return {
+        **asdict(found.cell),
+        "slo_p99_us": found.slo_p99_us,
+        "answered": len(values),
+        "not_answered": list(found.reasons),
+        "confirmed": found.confirmed if values else None,
+        "client_bound": found.client_bound if values else None,
+        "capacity_rps": asdict(median_interval(values, seed=seed)) if values else None,
+    }
+
+
+def search_warnings(rows: list[Row]) -> list[str]:
+    """What the searches have not found out."""
+    lines = searches.not_answered(rows)
+    if not lines:
+        return []
+    return [f"{len(lines)} of {len(rows)} searches are not answered; see `reason` in capacity.csv"]
+
+
+def _cell(cell: tuple[Any, ...], rows: list[Row], seed: int) -> Row:
+    usable = good(rows)
+    measures = {}
+    for name in MEASURES:
+        values = [float(row[name]) for row in usable if row[name] is not None]
+        measures[name] = asdict(median_interval(values, seed=seed)) if values else None
+    verdicts = dict(Counter(row["verdict"] for row in rows))
+    return {**dict(zip(CELL_FIELDS, cell, strict=True)), "trials": len(rows), "verdicts": verdicts, "median": measures}
+
+
+def comparisons(rows: list[Row], seed: int) -> list[Row]:
+    """Every model against the first, where all else is equal: throughput as a ratio within blocks, and in words."""
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    of_model = ("model", "workers", "threads")
+    conditions = dict.fromkeys(_condition(row, of_model) for row in rows)
+    found = []
+    for condition in conditions:
+        equal = [row for row in rows if _condition(row, of_model) == condition]
+        base = _by_block(equal, models[0])
+        for model in models[1:]:
+            other = _by_block(equal, model)
+            if base.keys() & other.keys():
+                ratio = ratio_interval(other, base, seed=seed)
+                named = dict(zip([name for name in CELL_FIELDS if name not in of_model], condition, strict=True))
+                words = compare_words(ratio, model, models[0])
+                found.append(
+                    {**named, "model": model, "against": models[0], "throughput": asdict(ratio), "words": words}
+                )
+    return found
+
+
+def _condition(row: Row, of_model: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(value for name, value in zip(CELL_FIELDS, cell_of(row), strict=True) if name not in of_model)
+
+
+def _by_block(rows: list[Row], model: str) -> dict[int, float]:
+    return {
+        row["block"]: float(row["throughput_rps"]) for row in rows if row["model"] == model and row["throughput_rps"]
+    }
+
+
+def canary(rows: list[Row]) -> Row | None:
+    """How much one and the same cell differed between blocks: the machine's own drift. None without canaries."""
+    values = {row["block"]: float(row["throughput_rps"]) for row in rows if row["canary"] and row["throughput_rps"]}
+    if not values:
+        return None
+    return {"throughput_rps": values, "coefficient_of_variation": coefficient_of_variation(list(values.values()))}
+
+
+def sweep_warnings(rows: list[Row]) -> list[str]:
+    """What a reader must know before believing a number; each line ends with what helps."""
+    found = []
+    usable = no_steps(good(rows))
+    counts = Counter(row["verdict"] for row in rows)
+    if counts["invalid"]:
+        found.append(
+            f"{counts['invalid']} of {len(rows)} trials are invalid and give no number; see `reasons` in trials.csv"
+        )
+    if counts["client-bound"]:
+        found.append(
+            f"{counts['client-bound']} of {len(rows)} trials measured the load generator, not the server; "
+            "set `load: {workers: N}` higher, or lower `users`, or use a larger machine"
+        )
+    if unsteady := sum(bool(row["unsteady"]) for row in good(rows)):
+        found.append(f"{unsteady} trials drifted within their window; set `warmup` and `duration` longer")
+    found += [*_disturbed(rows), *_drifted(rows)]
+    most = Counter(cell_of(row) for row in usable).most_common(1)
+    if most and most[0][1] < FEWEST_BLOCKS:
+        count = most[0][1]
+        trials = "1 trial per cell shows" if count == 1 else f"{count} trials per cell show"
+        found.append(f"{trials} too little spread for an interval; set `repeat: 5` or more")
+        return found
+    cells = list(dict.fromkeys(cell_of(row) for row in usable))
+    varying = [name for name in varying_fields([Cell(*cell) for cell in cells]) if name not in ("model", "cpus")]
+    for cell in cells:
+        values = [float(row["throughput_rps"]) for row in usable if cell_of(row) == cell and row["throughput_rps"]]
+        named = dict(zip(CELL_FIELDS, cell, strict=True))
+        cpus = "cpus not known" if named["cpus"] is None else f"{named['cpus']:g} cpus"
+        others = "".join(f", {name} {named[name]}" for name in varying)
+        found += warnings(values, f"{named['model']} at {cpus}{others}: throughput") if values else []
+    return found
+
+
+def _disturbed(rows: list[Row]) -> list[str]:
+    ids = [str(row["trial_id"]) for row in rows if row.get("disturbed") and not row["canary"]]
+    if not ids:
+        return []
+    out = replaced(rows)
+    left = [one for one in ids if one not in out]
+    named = ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
+    what = f"{len(ids)} of {len(rows)} trials were disturbed by others on the hypervisor ({named})"
+    if not left:
+        return [f"{what}; each was measured again, and the trial that less was stolen from counts"]
+    again = "" if any(map(is_redo, rows)) else "; `order: {redo: disturbed}` measures such trials again"
+    return [f"{what}; {len(left)} of them count all the same{again}"]
+
+
+def _drifted(rows: list[Row]) -> list[str]:
+    speeds = [float(row["speed_drift"]) for row in rows if row.get("speed_drift") is not None]
+    if not speeds or 1 / FAR_OFF <= min(speeds) <= max(speeds) <= FAR_OFF:
+        return []
+    told = f"{min(speeds):.2f} to {max(speeds):.2f} of the speed that the work was calibrated at"
+    return [f"the processors ran at {told}: the same work took more or less CPU time, alike for all models of a block"]
+
+
+def relative_half_width(interval: Interval) -> float | None:
+    """Half the interval's width over its estimate; None without an interval."""
+    if interval.low is None or interval.high is None or not interval.estimate:
+        return None
+    return (interval.high - interval.low) / 2 / interval.estimate

@@ -1,0 +1,155 @@
+"""The tables at the end of a sweep: one line per cell, medians over the blocks, with the verdicts behind them."""
+
+from collections import Counter
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from testbed.plan.cells import Cell, varying_fields
+from testbed.plan.redo import counted
+from testbed.plan.steps import Answer
+from testbed.results.searches import cell_of_search, pooled
+from testbed.results.summary import CELL_FIELDS, cell_of, relative_half_width
+from testbed.statistics import median_interval
+from testbed.units import format_bytes, format_us
+
+Rows = list[dict[str, Any]]
+
+# How the fields of a cell are headed and shown where they vary.
+_FIELDS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "cpus": ("cpus", lambda value: f"{value:g}"),
+    "memory_bytes": ("memory", format_bytes),
+    "sleep_us": ("sleep", format_us),
+    "spin_us": ("spin", format_us),
+    "hash_us": ("hash", format_us),
+    "payload_bytes": ("payload", format_bytes),
+    "think_us": ("think", format_us),
+    "rate_rps": ("rate", lambda value: "-" if value is None else f"{value:g}"),
+    "idle_holders": ("idle", str),
+    "share": ("share", lambda value: "-" if value is None else f"{100 * value:g}%"),
+}
+
+# One letter a trial, so that a line of the table has room for the verdicts of all its repeats.
+LETTERS = {"server-bound": "S", "not-saturated": "n", "client-bound": "C", "invalid": "!"}
+LEGEND = "verdict: S server-bound (counts as capacity), n not saturated, C client-bound, ! invalid (gives no number)"
+
+LEGEND_DISTURBED = "* disturbed: others on the hypervisor took more of the processors than a measurement bears"
+
+
+def new_table(title: str) -> Table:
+    """An empty table as all of ours look."""
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=0)
+
+
+def add_cell_columns(table: Table, names: list[str]) -> None:
+    """A column for each of these fields of a cell."""
+    for name in names:
+        heading = _FIELDS.get(name, (name, str))[0]
+        table.add_column(heading, justify="left" if name in ("model", "connection", "limit") else "right", no_wrap=True)
+
+
+def cell_texts(cell: Cell, names: list[str]) -> list[str]:
+    """What a cell shows in those columns."""
+    return [_FIELDS.get(name, (name, str))[1](getattr(cell, name)) for name in names]
+
+
+def _median(rows: Rows, name: str) -> float | None:
+    values = [row[name] for row in rows if row.get(name) is not None]
+    return median(values) if values else None
+
+
+def throttled_percent(rows: Rows) -> float | None:
+    """The share of quota periods in which the server was stopped, in percent; 0 when no period had to be counted."""
+    known = [row for row in rows if row.get("periods") is not None and row.get("throttled_periods") is not None]
+    if not known:
+        return None
+    periods = sum(row["periods"] for row in known)
+    return 100 * sum(row["throttled_periods"] for row in known) / periods if periods else 0.0
+
+
+def _show(value: float | None, shape: Callable[[float], str]) -> str:
+    return "-" if value is None else shape(value)
+
+
+def _spread(rows: Rows) -> str:
+    """Half the width of the median throughput's interval, in percent of it."""
+    values = [row["throughput_rps"] for row in rows if row["throughput_rps"] is not None]
+    width = relative_half_width(median_interval(values)) if values else None
+    return _show(width, lambda part: f"{100 * part:.0f}%")
+
+
+def verdict_letters(rows: Rows) -> str:
+    """`S` for one trial, `SSn` and so on for more, most frequent first; `S*` for one that was disturbed."""
+    marks = Counter(LETTERS[row["verdict"]] + "*" * bool(row.get("disturbed")) for row in rows)
+    return "".join(mark * count for mark, count in marks.most_common())
+
+
+def results_table(title: str, cells: list[Cell], rows: Rows) -> Table:
+    """One line per cell in the plan's order; `rows` are trials.csv's. A cell without a valid trial shows dashes."""
+    names = varying_fields(cells)
+    table = new_table(title)
+    add_cell_columns(table, names)
+    repeated = len({row["block"] for row in rows}) > 1
+    # Starved users are rare, and the table is for a terminal of 80.
+    troubles = [*(["users_starved"] if any(row["users_starved"] for row in rows) else []), "failed"]
+    # What the shares of a search came to: the rates of its blocks differ.
+    shares = any(cell.share is not None for cell in cells)
+    if shares:
+        table.add_column("rate", justify="right")
+    headings = ["req/s", *(["±"] if repeated else []), "p50", "p99", "CPU\ns", "throt-\ntled", "peak\nMiB"]
+    for heading in [*headings, *({"users_starved": "starv-\ned", "failed": "er-\nrors"}[name] for name in troubles)]:
+        table.add_column(heading, justify="right")
+    table.add_column("ver-\ndict")
+    previous = None
+    for cell in cells:
+        key = tuple(getattr(cell, name) for name in CELL_FIELDS)
+        mine = counted([row for row in rows if cell_of(row) == key and not row["canary"]])
+        good = [row for row in mine if row["verdict"] != "invalid"]
+        if previous not in (None, cell.model):
+            table.add_section()
+        previous = cell.model
+        letters = verdict_letters(mine)
+        table.add_row(
+            *cell_texts(cell, names),
+            *([_show(_median(good, "rate_rps"), lambda n: f"{n:,.4g}")] if shares else []),
+            _show(_median(good, "throughput_rps"), lambda n: f"{n:,.0f}"),
+            *([_spread(good)] if repeated else []),
+            _show(_median(good, "latency_p50_us"), format_us),
+            _show(_median(good, "latency_p99_us"), format_us),
+            _show(_median(good, "cpu_used_s"), lambda n: f"{n:.2f}"),
+            _show(throttled_percent(good), lambda n: f"{n:.0f}%"),
+            _show(_median(good, "memory_peak_bytes"), lambda n: f"{n / 2**20:.1f}"),
+            *(_show(_median(good, name), lambda n: f"{n:.0f}") for name in troubles),
+            f"[red]{letters}[/]" if "!" in letters else letters,
+        )
+    return table
+
+
+def capacity_table(title: str, answers: list[Answer]) -> Table:
+    """One line per cell: the median over the answered blocks of the highest rate that held, and of the next that did
+    not. A search without an answer gives no number."""
+    every = pooled([answer.row() for answer in answers])
+    names = varying_fields([found.cell for found in every])
+    table = new_table(title)
+    add_cell_columns(table, names)
+    for heading in ("holds\nreq/s", "fails\nreq/s", "trials"):
+        table.add_column(heading, justify="right")
+    table.add_column("note")
+    for found in every:
+        mine = [one.capacity for one in answers if cell_of_search(one.row()) == found.cell]
+        count = len(found.reasons)
+        of_blocks = f" in {count} of {len(mine)} blocks" if len(mine) > 1 else ""
+        notes = [f"not answered{of_blocks}"] if count else []
+        notes += ["unconfirmed"] * (not found.confirmed)
+        notes += ["generator-limited"] * found.client_bound
+        table.add_row(
+            *cell_texts(found.cell, names),
+            found.text(found.median),
+            f"{median(found.fails_rps):,.4g}" if found.fails_rps else "-",
+            str(sum(one.steps + one.invalid for one in mine)),
+            ", ".join(notes),
+        )
+    return table

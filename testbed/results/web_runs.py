@@ -1,0 +1,236 @@
+"""Runs made from Locust's web page, brought from the results volume into results/web/, laid out like a sweep's.
+
+They are judged by the same code on what there is. No verification precedes them and no server's exit report follows,
+so those gates stay unknown, and what nobody recorded is empty, never zero. Limits and server figures come from the
+probe beside the server, where there was one.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from testbed.errors import UserError
+from testbed.judge.shape import is_known
+from testbed.judge.verdict import judge
+from testbed.plan.cells import Cell, has_threads, has_workers
+from testbed.results.directory import EARLIER, SCHEMA_VERSION, csv_text, write_atomically, write_json
+from testbed.results.record import Findings, evidence, metrics
+from testbed.results.runs import read_rows
+from testbed.results.summary import summary
+from testbed.stack.compose import UNPINNED
+from testbed.stack.docker import Engine
+from testbed.stack.images import image_name
+
+VOLUME = "threadmill_results"
+DIRECTORY = "web"
+_NAME = re.compile(r"load/(web-[A-Za-z0-9._-]+?)\.(json|probe\.ndjson)")
+_PLACES = {"json": "load.json", "probe.ndjson": "probe.ndjson"}
+
+Record = dict[str, Any]
+
+
+def collect(results: Path, say: Callable[[str], None]) -> Path:
+    """Bring over what is new and return results/web/. UserError where no run was ever made from the page."""
+    engine = Engine()
+    directory = results / DIRECTORY
+    found = _files(engine)
+    fresh = sorted(trial_id for trial_id in found if not (directory / "trials" / trial_id / "trial.json").exists())
+    for trial_id in fresh:
+        store(directory, trial_id, found[trial_id], engine.cpus)
+    if fresh:
+        say(f"{len(fresh)} run{'s' if len(fresh) > 1 else ''} from the web page brought to {directory}")
+    if not (directory / "trials").is_dir():
+        raise UserError(
+            "no run was made from the web page yet: `.venv/bin/python orchestrate.py up MODEL`, then open the page it "
+            "names; a run is recorded when it stops"
+        )
+    describe(directory)
+    return directory
+
+
+def _files(engine: Engine) -> dict[str, dict[str, str]]:
+    """Of each run whose result is whole, the text of its files by the name that a trial's directory gives them."""
+    found: dict[str, dict[str, str]] = {}
+    for name, text in engine.volume_files(VOLUME, "load", image_name("locust")):
+        if match := _NAME.fullmatch(name):
+            found.setdefault(match[1], {})[_PLACES[match[2]]] = text
+    return {trial_id: files for trial_id, files in found.items() if "load.json" in files}
+
+
+def store(directory: Path, trial_id: str, files: dict[str, str], machine_cpus: int) -> None:
+    """Write one run as a trial. Its record comes last: a trial with a record is whole."""
+    place = directory / "trials" / trial_id
+    place.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        write_atomically(place / name, text)
+    load = json.loads(files["load.json"])
+    lines = [json.loads(line) for line in files.get("probe.ndjson", "").splitlines()]
+    write_json(place / "trial.json", record(trial_id, load, lines, machine_cpus))
+
+
+def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) -> Record:
+    """The content of trial.json, out of the load's result and the probe's lines. Pure.
+
+    `machine_cpus`: of the machine it was made on, where the result itself does not tell.
+    """
+    machine_cpus = (load.get("host") or {}).get("cpus") or machine_cpus
+    limits: Record = next((line["limits"] for line in reversed(lines) if line.get("limits")), {})
+    cell = _cell(load, lines, limits, machine_cpus)
+    found = Findings(load=load, probe=probe_summary(load["window"], lines), other_echoes=None)
+    found.workers_expected = load["workers_present"]["expected"]
+    verdict = judge(evidence(cell, found, UNPINNED, machine_cpus))
+    options = load["options"]
+    unknown: Record = {name: limits.get(name) for name in ("cpus", "memory_bytes")}
+    unknown |= {"limit": "quota" if limits.get("cpus") else None}
+    unknown |= {"spin_us": _asked_us(options, "spin_us", "spin_units")}
+    unknown |= {"hash_us": _asked_us(options, "hash_us", "hash_rounds")}
+    unknown |= _pools_not_known(cell)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "trial_id": trial_id,
+        "block": 1,
+        "canary": False,
+        **asdict(cell),
+        **unknown,
+        "status": "failed" if verdict.kind == "invalid" else "ok",
+        "verdict": verdict.kind,
+        "unsteady": verdict.unsteady,
+        "disturbed": verdict.disturbed,
+        "reasons": list(verdict.reasons),
+        **metrics(cell, found),
+        "overhead_s": None,
+        "gates": [asdict(gate) for gate in verdict.gates],
+        "verification": None,
+        "by_hand": True,
+        "started_unix": load["started_unix"],
+        "host": load.get("host"),
+        "options": options,
+    }
+
+
+def _asked_us(options: Record, time_name: str, units_name: str) -> int | None:
+    """The time that was asked for, as the load calibrated it on the target. None where units were: what they take is
+    not known."""
+    asked: int = options.get(time_name, 0)
+    return asked or (None if options[units_name] else 0)
+
+
+def _cell(load: Record, lines: list[Record], limits: Record, machine_cpus: int) -> Cell:
+    """What was measured. Where no limit is known the machine's processors are one: nothing more could be used."""
+    options, last = load["options"], (lines[-1] if lines else {})
+    model = options["target"]
+    is_open = options["mode"] == "open"
+    return Cell(
+        model=model,
+        cpus=limits.get("cpus") or float(machine_cpus),
+        memory_bytes=limits.get("memory_bytes") or 0,
+        limit="quota",
+        # As counted from outside: a pool is its first process, or thread, and its workers.
+        workers=max(0, (last.get("processes") or 1) - 1) if has_workers(model) else 0,
+        threads=max(0, (last.get("threads") or 1) - 1) if has_threads(model) else 0,
+        sleep_us=options["sleep_us"],
+        spin_us=0,
+        hash_us=0,
+        payload_bytes=options["payload_bytes"],
+        connection=options["connection"],
+        think_us=round(options["think_ms"] * 1000),
+        users=load["users"],
+        idle_holders=options["idle_holders"],
+        mode=options["mode"],
+        rate_rps=options["rate"] if is_open else None,
+        arrivals=options["arrivals"],
+        engine=options.get("engine", EARLIER["engine"]),
+        precise=options.get("precise", EARLIER["precise"]),
+        network="bridge",
+    )
+
+
+def _pools_not_known(cell: Cell) -> Record:
+    """Nothing has counted the pool, or the target is a server of which nobody knows whether it has one."""
+    has = {"workers": has_workers(cell.model), "threads": has_threads(cell.model)}
+    return {name: None for name, one in has.items() if not is_known(cell.model) or (one and not getattr(cell, name))}
+
+
+_OF_TASKS = ("voluntary_switches", "involuntary_switches")
+_COUNTERS = (
+    *("cpu_used_us", "periods", "throttled_periods", "throttled_us", "listen_overflows", "oom_kills"),
+    *_OF_TASKS,
+)
+_LEVELS = ("memory_now_bytes", "accept_queue", "processes", "threads", "established", "pss_bytes", "memory_peak_bytes")
+# Less of the window than this the lines of a second each must not stand for.
+_LEAST_COVERED = 0.5
+
+
+def probe_summary(window: Record, lines: list[Record]) -> Record | None:
+    """What the probe's lines say of the window, in the form of a sweep's probe.json. None without lines enough. Pure.
+
+    Lines come once a second whenever the window opens, so what they cover is scaled to it: off by a second's use at
+    most. Growth is that since the line before; the first line in the window has part of its growth from before it.
+    """
+    places = [n for n, one in enumerate(lines) if n and window["opens_unix"] <= one["unix"] <= window["closes_unix"]]
+    if not places:
+        return None
+    inside = [lines[n] for n in places]
+    covered_s = inside[-1]["unix"] - lines[places[0] - 1]["unix"]
+    if covered_s <= 0 or covered_s < _LEAST_COVERED * window["duration_s"]:
+        return None
+    scale = window["duration_s"] / covered_s
+    grown: Record = {}
+    for name in _COUNTERS:
+        values = [one[f"{name}_since_last"] for one in inside if f"{name}_since_last" in one]
+        grown[name] = round(sum(values) * scale) if values and _is_whole(name, inside) else None
+    levels = {name: [one[name] for one in inside if one.get(name) is not None] for name in _LEVELS}
+    last = {name: values[-1] if values else None for name, values in levels.items()}
+    # Kills are counted one by one, and never estimated.
+    last["oom_kills"] = grown["oom_kills"] and sum(one.get("oom_kills_since_last", 0) for one in lines)
+    return {
+        "schema_version": 1,
+        "by_hand": True,
+        "difference": {"duration_s": window["duration_s"], **grown},
+        "closed": last,
+        "max": {name: max(values) if values else None for name, values in levels.items()},
+    }
+
+
+def _is_whole(name: str, lines: list[Record]) -> bool:
+    """Whether each line that could tell it does: the rest would be a part of the growth."""
+    if name not in _OF_TASKS:
+        return True
+    # Lines of schema 1 told that of the tasks alive alone.
+    return all(one.get("schema_version", 1) >= 2 and f"{name}_since_last" in one for one in lines if "threads" in one)
+
+
+def describe(directory: Path) -> None:
+    """What a sweep's directory has besides its trials."""
+    rows = read_rows(directory)
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in directory.glob("trials/*/trial.json")]
+    write_json(directory / "manifest.json", manifest(records))
+    write_atomically(directory / "sweep.yaml", "# Runs from the web page: each has its own settings.\nname: web\n")
+    write_atomically(directory / "trials.csv", csv_text(rows))
+    write_json(directory / "summary.json", summary(rows, seed=0))
+
+
+def manifest(records: list[Record]) -> Record:
+    """What the runs tell of where they were made. Pure.
+
+    Each run has its own record of its machine; here stands what all have in common, and None for what differs between
+    them or was not recorded: neither the machine nor the code of whoever collects them is theirs.
+    """
+    hosts = [record.get("host") or {} for record in records]
+    names = dict.fromkeys(name for host in hosts for name in host)
+    common = {name: hosts[0].get(name) if len({host.get(name) for host in hosts}) == 1 else None for name in names}
+    first = min((record["started_unix"] for record in records if "started_unix" in record), default=None)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": DIRECTORY,
+        "by_hand": True,
+        "started_utc": None if first is None else datetime.fromtimestamp(first, UTC).isoformat(timespec="seconds"),
+        "host": common or None,
+        "engine": None,
+        "threadmill": None,
+        "calibration": None,
+    }

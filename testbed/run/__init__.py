@@ -1,0 +1,1 @@
+"""A sweep and its trials, one after another."""

@@ -1,0 +1,283 @@
+"""One trial: a fresh server container under its limits, verified, loaded for warm-up and window, probed, and judged."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from servers.models import SERVERS
+from testbed.errors import EngineGone, UserError
+from testbed.judge import holding, shape
+from testbed.plan import calibration
+from testbed.plan.cells import Trial
+from testbed.results.directory import ResultsDirectory, row_of, write_atomically, write_json
+from testbed.results.record import Findings, exit_report, record
+from testbed.stack import compose
+from testbed.stack.conntrack import Tracking
+from testbed.stack.docker import ContainerGone, Engine, Server
+from testbed.stack.locust_api import Load, LoadError, Status
+
+READY_TIMEOUT_S = 30.0
+# How often a server that starts is asked for an echo. Python under a small CPU limit takes 0.1 to 2 s to start.
+READY_INTERVAL_S = 0.05
+# How often server and workers are looked after while load runs; each look costs the machine a few milliseconds.
+WATCH_INTERVAL_S = 0.5
+# The probe writes its summary right after the window; on a machine that is full it may have to wait for a turn.
+PROBE_TIMEOUT_S = 5.0
+# Connections held while the server's processes and threads are counted.
+SHAPE_CONNECTIONS = 3
+SHAPE_TIMEOUT_S = 2.0
+
+
+class TrialFailed(Exception):
+    """The trial cannot be completed. The message is the reason its record carries."""
+
+
+class ServerEnded(TrialFailed):
+    """The server ended before it was asked to."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every trial of a run has in common."""
+
+    engine: Engine
+    load: Load
+    run: compose.Run
+    directory: ResultsDirectory
+    warmup_s: float
+    window_s: float
+    calibration: dict[str, Any] | None
+    block_speed: dict[str, Any] | None = None
+    """The calibration as read again in this trial's block; None where it was not."""
+
+
+Say = Callable[[str], None]
+"""Told the phase that begins."""
+
+
+def compose_text(project: dict[str, Any]) -> str:
+    return yaml.safe_dump(project, sort_keys=False)
+
+
+def run_trial(trial: Trial, setting: Setting, say: Say) -> dict[str, Any]:
+    """Run one trial to its end, write its record and return its row. What fails in it becomes its verdict.
+
+    An interrupt passes through, and what is the testbed's own failure and no trial's: a Breakdown, an OSError of a file
+    that cannot be written. Then there is no record; whoever catches it removes the run's containers.
+    """
+    return _TrialRun(trial, setting, say).carry_out()
+
+
+class _TrialRun:
+    """The course of one trial and what it finds out."""
+
+    def __init__(self, trial: Trial, setting: Setting, say: Say) -> None:
+        self.trial = trial
+        self.cell = trial.cell
+        self.setting = setting
+        self.load = setting.load
+        self.found = Findings(
+            workers_expected=setting.run.workers,
+            speed_drift=calibration.drift(setting.calibration, setting.block_speed),
+        )
+        self.directory: Path = setting.directory.trial(trial.trial_id)
+        self.server: Server | None = None
+        self._tracking: Tracking | None = None
+        self._say = say
+        self._began = time.monotonic()
+
+    def carry_out(self) -> dict[str, Any]:
+        self.setting.directory.begin_trial(self.trial.trial_id)
+        project = compose.project(self.setting.run, "../../load", SERVERS, self.trial)
+        write_atomically(self.directory / "compose.yaml", compose_text(project))
+        try:
+            self._wait_for_room()
+            self._start()
+            self._wait_until_ready()
+            self._verify()
+            self._drive()
+        except ServerEnded as error:
+            self.found.server_ended = self.found.failure = str(error)
+        except (TrialFailed, LoadError, UserError) as error:
+            self.found.failure = str(error)
+        self._collect()
+        self.found.total_s = time.monotonic() - self._began
+        self.found.overhead_s = self.found.total_s - self.setting.warmup_s - self.setting.window_s
+        run, engine = self.setting.run, self.setting.engine
+        written = record(self.trial, self.found, run.cpu_sets, engine.cpus)
+        write_json(self.directory / "trial.json", written)
+        return row_of(written)
+
+    def _phase(self, name: str) -> None:
+        self.found.phases_s[name] = time.monotonic() - self._began
+        self._say(name)
+
+    def _wait_for_room(self) -> None:
+        """A load of short connections leaves each of them in the kernel's table for two minutes."""
+        if self.cell.connection != "per-request" or not self.setting.engine.is_here:
+            return
+        tracking = Tracking(self.setting.engine.pids(self.setting.run.run_id))
+        seconds = self.setting.warmup_s + self.setting.window_s
+        # How many a closed loop will make is not known before: half a table is more than most do.
+        rate = self.cell.rate_rps if self.cell.mode != "closed" else None
+        tracking.wait_for_room(rate * seconds if rate else (tracking.limit or 0) / 2, self._say)
+
+    def _start(self) -> None:
+        self._phase("start")
+        setting = self.setting
+        try:
+            setting.engine.up(self.directory / "compose.yaml", setting.run.project, [self.cell.model, "probe"])
+        except UserError:
+            # The half of it that did start has a log to save.
+            with contextlib.suppress(ContainerGone):
+                self.server = setting.engine.server(setting.run.run_id, self.cell.model)
+            raise
+        try:
+            self.server = setting.engine.server(setting.run.run_id, self.cell.model)
+        except ContainerGone:
+            raise TrialFailed("server's container is gone right after its start") from None
+        if setting.engine.is_here:
+            self._tracking = Tracking([self.server.pid])
+
+    def _running_server(self) -> Server:
+        assert self.server is not None, "started before"
+        return self.server
+
+    def _fail_if_ended(self, when: str) -> None:
+        if (ended := self._running_server().exit()) is not None:
+            raise ServerEnded(f"server ended {when}: {ended}")
+
+    def _echoed(self, count: int | None) -> None:
+        """The server has echoed so many requests outside of the load's counts; None when that is not certain."""
+        before = self.found.other_echoes
+        self.found.other_echoes = None if before is None or count is None else before + count
+
+    def _wait_until_ready(self) -> None:
+        """Ask for a real echo over the load's network until one comes back: nothing runs inside the server's limits."""
+        self._phase("ready")
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while True:
+            echo = self.load.echo(compose.target(self.cell))
+            self._echoed(echo.echoes)
+            if not echo.error:
+                return
+            self._fail_if_ended("before it was ready")
+            if time.monotonic() > deadline:
+                raise TrialFailed(f"server did not answer within {READY_TIMEOUT_S:g} s: {echo.error}")
+            time.sleep(READY_INTERVAL_S)
+
+    def _verify(self) -> None:
+        """Before any load: does it echo as the protocol says, and is it the model it is called?"""
+        self._phase("verify")
+        model, workers, threads = self.cell.model, self.cell.workers, self.cell.threads
+        slots, target = shape.serving_slots(model, workers, threads), compose.target(self.cell)
+        verified = self.load.verify(target, parallel=0 if slots == 1 else min(slots or 4, 4))
+        self.found.verification = verified.checks
+        self._echoed(verified.echoes)
+        held = self.load.hold(target, min(slots or SHAPE_CONNECTIONS, SHAPE_CONNECTIONS))
+        try:
+            self._echoed(held.echoes)
+            self.found.shape_mismatch = self._shape_mismatch(held.held)
+        finally:
+            self._echoed(self.load.release())
+
+    def _shape_mismatch(self, connections: int) -> str:
+        """Empty as soon as the server looks like its model: a thread or child that is being made needs a moment."""
+        deadline = time.monotonic() + SHAPE_TIMEOUT_S
+        while True:
+            self._fail_if_ended("during the verification")
+            processes, threads = self._running_server().tasks()
+            cell = self.cell
+            mismatch = shape.check(cell.model, connections, cell.workers, cell.threads, processes, threads)
+            if not mismatch or time.monotonic() > deadline:
+                return mismatch
+            time.sleep(READY_INTERVAL_S)
+
+    def _drive(self) -> None:
+        self._phase("warm-up")
+        setting, cell = self.setting, self.cell
+        work = calibration.work(cell, setting.calibration)
+        self.found.least_cpu_us = calibration.least_cpu_us(work, setting.calibration, setting.block_speed)
+        self.load.start(self.trial, work, setting.warmup_s, setting.window_s)
+        opens_in_s, closes_in_s = self._window_edges()
+        now, now_unix = time.monotonic(), time.time()
+        window = {"opens_unix": now_unix + opens_in_s, "closes_unix": now_unix + closes_in_s}
+        write_json(setting.directory.load / f"{self.trial.trial_id}.window.json", window)
+        self._watch_until(now + opens_in_s, "during the warm-up")
+        self._phase("window")
+        users = self._checked_status().users
+        if users != cell.users:
+            raise TrialFailed(f"only {users} of {cell.users} users had started when the window opened")
+        self._watch_until(now + closes_in_s, "during the window")
+        self._fail_if_ended("during the window")
+
+    def _window_edges(self) -> tuple[float, float]:
+        """In how many seconds the window opens and closes."""
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while time.monotonic() < deadline:
+            status = self.load.status()
+            if status.window_opens_in_s is not None and status.window_closes_in_s is not None:
+                return status.window_opens_in_s, status.window_closes_in_s
+            time.sleep(READY_INTERVAL_S)
+        raise TrialFailed("Locust accepted the run but did not begin it")
+
+    def _look_at_tracking(self) -> None:
+        if self._tracking is not None:
+            self._tracking.look()
+
+    def _checked_status(self) -> Status:
+        status = self.load.status()
+        if status.workers < status.workers_expected:
+            raise TrialFailed(f"worker lost: {status.workers} of {status.workers_expected} left")
+        return status
+
+    def _watch_until(self, moment: float, when: str) -> None:
+        while (left := moment - time.monotonic()) > 0:
+            # Close to the edge a look could make the next step late.
+            if left > WATCH_INTERVAL_S / 2:
+                self._fail_if_ended(when)
+                self._checked_status()
+                self._look_at_tracking()
+            time.sleep(max(0.0, min(WATCH_INTERVAL_S, moment - time.monotonic())))
+
+    def _collect(self) -> None:
+        """End the load, then the server, and take what each has to say. Nothing of the trial is left running."""
+        self._phase("stop")
+        directory, trial_id = self.setting.directory, self.trial.trial_id
+        engine, run_id = self.setting.engine, self.setting.run.run_id
+        try:
+            if self.load.status().state in ("spawning", "running"):
+                self.load.stop()
+        except LoadError as error:
+            self.found.failure = self.found.failure or str(error)
+        self.found.load = directory.take_json(trial_id, f"{trial_id}.json", "load.json")
+        if "window" in self.found.phases_s:
+            self._wait_for_probe()
+        self.found.probe = directory.take_json(trial_id, f"{trial_id}.probe.json", "probe.json")
+        if self.found.failure and engine.load_is_gone(run_id):
+            raise EngineGone("Docker's engine was started afresh: all containers of the load generator have ended")
+        if self.found.load is None or ("window" in self.found.phases_s and self.found.probe is None):
+            # With a full disk they had nowhere to write it to: nothing that the trial did.
+            directory.check_room()
+        if self._tracking is not None:
+            self.found.packets_dropped, self.found.tracked_limit = self._tracking.dropped(), self._tracking.limit
+        if self.server is not None:
+            log = self.server.stop()
+            write_atomically(self.directory / "server.log", log)
+            self.found.report = exit_report(log)
+            self.found.server_said = holding.said(log)
+        engine.remove_trial(run_id, trial_id)
+        directory.take_rest(trial_id)
+
+    def _wait_for_probe(self) -> None:
+        written = self.setting.directory.load / f"{self.trial.trial_id}.probe.json"
+        deadline = time.monotonic() + PROBE_TIMEOUT_S
+        while not written.exists() and time.monotonic() < deadline:
+            if self._running_server().exit() is not None:
+                return
+            time.sleep(READY_INTERVAL_S)

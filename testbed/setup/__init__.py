@@ -1,0 +1,1 @@
+"""What a fresh machine lacks, and what this one has."""

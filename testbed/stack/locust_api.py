@@ -1,0 +1,179 @@
+"""Driving Locust's master through its HTTP API: start a run, follow it, stop it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from testbed.errors import Breakdown
+from testbed.plan.cells import Cell, Trial
+from testbed.stack.compose import target
+
+# The master answers at once or is in trouble; stopping waits for the workers' last figures.
+REQUEST_TIMEOUT_S = 5.0
+START_TIMEOUT_S = 20.0
+# Ten seconds and this are what the load takes at most to open idle holders.
+LEAST_HOLDERS_PER_S = 250
+STOP_TIMEOUT_S = 15.0
+VERIFY_TIMEOUT_S = 30.0
+# A server that is silent for so long counts as stuck; longer only where a reply was asked to take long.
+REPLY_TIMEOUT_S = 10.0
+MOST_REPLY_TIMEOUT_S = 3_600.0
+
+
+class LoadError(Exception):
+    """The load generator did not do what was asked. The message says what."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of a run. Times are seconds from now; None before the run's window is known."""
+
+    state: str
+    trial_id: str
+    workers: int
+    workers_expected: int
+    users: int
+    window_opens_in_s: float | None
+    window_closes_in_s: float | None
+    requests: int
+    failures: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """What each request asks of the server, in calibrated units."""
+
+    spin_units: int
+    hash_rounds: int
+
+
+def form(trial: Trial, work: Work, warmup_s: float, window_s: float) -> dict[str, Any]:
+    """What Locust's master is asked for: the fields of its form, by name. Pure."""
+    cell = trial.cell
+    return {
+        "user_count": cell.users,
+        "spawn_rate": cell.users,
+        "target": target(cell),
+        "connection": cell.connection,
+        "payload_bytes": cell.payload_bytes,
+        "think_ms": cell.think_us / 1000,
+        "sleep_us": cell.sleep_us,
+        "spin_units": work.spin_units,
+        "hash_rounds": work.hash_rounds,
+        "mode": "closed" if cell.mode == "closed" else "open",
+        "rate": cell.rate_rps or 0,
+        "arrivals": cell.arrivals,
+        "engine": cell.engine,
+        "precise": str(cell.precise).lower(),
+        "idle_holders": cell.idle_holders,
+        "warmup_s": warmup_s,
+        "window_s": window_s,
+        "reply_timeout_s": reply_timeout_s(cell),
+        "trial_id": trial.trial_id,
+    }
+
+
+def reply_timeout_s(cell: Cell) -> float:
+    """How long a server may be silent: twice what a reply takes where all users' work is done under the CPU limit."""
+    reply_us = cell.sleep_us + cell.users * (cell.spin_us + cell.hash_us) / cell.cpus
+    return min(MOST_REPLY_TIMEOUT_S, max(REPLY_TIMEOUT_S, 2 * reply_us / 1e6))
+
+
+@dataclass(frozen=True)
+class Echo:
+    """One try for an echo. `error` is empty when it came back."""
+
+    error: str
+    echoes: int
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Checks of the protocol, each {"name", "status", "reason"}, and the requests the server echoed for them."""
+
+    checks: list[dict[str, str]]
+    echoes: int
+
+
+@dataclass(frozen=True)
+class Held:
+    """Connections that are open and silent, and the requests the server echoed on them."""
+
+    held: int
+    echoes: int
+
+
+class Load:
+    """Locust's master at `base_url`, such as http://127.0.0.1:40123."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+        self._session = requests.Session()
+        # Only ever this machine: a proxy from the environment would break the way to it.
+        self._session.trust_env = False
+
+    def _call(self, method: str, path: str, timeout: float, **options: Any) -> dict[str, Any]:
+        try:
+            response = self._session.request(method, self.base_url + path, timeout=timeout, **options)
+            answer: dict[str, Any] = response.json()
+            if not response.ok:
+                raise LoadError(f"Locust's master: {method} {path}: {answer.get('error') or response.reason}")
+        except requests.RequestException as error:
+            raise LoadError(f"Locust's master: {method} {path}: {error}") from None
+        return answer
+
+    def workers(self) -> int:
+        """How many workers are connected; 0 while the master is still starting."""
+        try:
+            return int(self._call("GET", "/threadmill/status", REQUEST_TIMEOUT_S)["workers"])
+        except LoadError:
+            return 0
+
+    def echo(self, target: str) -> Echo:
+        """One real echo from the load's network to the server."""
+        answer = self._call("GET", "/threadmill/echo", REQUEST_TIMEOUT_S, params={"target": target})
+        return Echo("" if answer["ok"] else str(answer["error"]), answer["replies"])
+
+    def verify(self, target: str, parallel: int) -> Verified:
+        """Check that the server speaks the protocol, on `parallel` connections at once besides one alone."""
+        parameters = {"target": target, "parallel": parallel}
+        answer = self._call("POST", "/threadmill/verify", VERIFY_TIMEOUT_S, params=parameters)
+        # A line answered with !error is no request served, neither here nor in the server's own count.
+        return Verified(answer["checks"], answer["replies"] - answer["errors"])
+
+    def hold(self, target: str, connections: int) -> Held:
+        """Open connections, get an echo on each that is served, and keep them open until `release`."""
+        parameters = {"target": target, "connections": connections}
+        answer = self._call("POST", "/threadmill/hold", VERIFY_TIMEOUT_S, params=parameters)
+        return Held(answer["held"], answer["replies"])
+
+    def release(self) -> int | None:
+        """Close what `hold` keeps open. Returns the requests echoed since; None if it is not certain for each."""
+        answer = self._call("POST", "/threadmill/release", REQUEST_TIMEOUT_S)
+        return None if answer["unanswered"] else int(answer["replies"])
+
+    def start(self, trial: Trial, work: Work, warmup_s: float, window_s: float) -> None:
+        """Start the trial's users, all at once. LoadError with Locust's reason when it refuses."""
+        # It answers when the idle holders are there, or the server has shown that it cannot hold them.
+        timeout_s = START_TIMEOUT_S + trial.cell.idle_holders / LEAST_HOLDERS_PER_S
+        answer = self._call("POST", "/swarm", timeout_s, data=form(trial, work, warmup_s, window_s))
+        if not answer.get("success"):
+            raise LoadError(f"Locust did not start: {answer.get('message')}")
+
+    def status(self) -> Status:
+        answer = self._call("GET", "/threadmill/status", REQUEST_TIMEOUT_S)
+        return Status(**{name: answer[name] for name in Status.__annotations__})
+
+    def stop(self) -> None:
+        """Stop the run; after this its result is on the volume. LoadError when a worker's figures are missing.
+
+        Breakdown when the master could not write the result.
+        """
+        answer = self._call("POST", "/threadmill/stop", STOP_TIMEOUT_S)
+        if not answer["complete"] and "cannot be written" in answer["error"]:
+            raise Breakdown(f"Locust's master: {answer['error']}")
+        if not answer["complete"]:
+            raise LoadError(
+                f"worker lost: figures of {answer['workers_final']} of {answer['workers_expected']} workers came"
+            )

@@ -1,0 +1,194 @@
+"""A run from the web page becomes a trial: judged on what there is, and empty where nobody knows."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.report.build import html
+from testbed.report.source import read
+from testbed.results import web_runs
+from testbed.results.runs import read_rows
+from testbed.results.summary import summary
+
+OPENS = 1_000.0
+
+
+def load(**options: Any) -> dict[str, Any]:
+    chosen = {
+        "target": "spmt",
+        "mode": "closed",
+        "connection": "persistent",
+        "payload_bytes": 64,
+        "think_ms": 0.5,
+        "rate": 0.0,
+        "arrivals": "constant",
+        "idle_holders": 0,
+        "sleep_us": 0,
+        "spin_units": 0,
+        "hash_rounds": 0,
+        **options,
+    }
+    counts = {"sent": 5004, "ok": 5000, "failed": 0, "failures": {"bad_echo": 0}, "in_flight": 4}
+    return {
+        "options": chosen,
+        "started_unix": OPENS - 1,
+        "window": {"opens_unix": OPENS, "closes_unix": OPENS + 5, "duration_s": 5.0},
+        "workers_present": {"expected": 1, "throughout": True},
+        "users": 4,
+        "users_starved": 0,
+        "ok": 5000,
+        "failed": 0,
+        "in_flight": 4,
+        "offered": None,
+        "missed": None,
+        "achieved_over_offered": None,
+        "throughput_rps": 1000.0,
+        "latency_us": {"p50": 3000, "p90": 4000, "p99": 5000, "mean": 3400.0, "max": 9000},
+        "service_time_us": {"p50": 3000, "p99": 5000, "mean": 3400.0, "max": 9000},
+        "send_lag_us": {"p99": None},
+        "dispatch_lag_us": {"p99": None},
+        "slices": [],
+        "generator": [{"worker": "w", "cpu_used_s": 0.5, "window_s": 5.0}],
+        "replies_to_checks": 1,
+        "totals": counts,
+    }
+
+
+def lines(**values: Any) -> list[dict[str, Any]]:
+    """One a second from before the window until after it."""
+    limits = {"cpus": 0.5, "memory_bytes": 2**27}
+    grown = {"cpu_used_us_since_last": 500_000, "periods_since_last": 10, "throttled_periods_since_last": 9}
+    return [
+        {"unix": OPENS - 1.5 + second, "limits": limits, **grown, "threads": 5, "processes": 1, **values}
+        for second in range(9)
+    ]
+
+
+def test_a_run_beside_a_probe_is_judged_like_a_trial_of_a_sweep() -> None:
+    record = web_runs.record("web-1", load(), lines(), 2)
+    assert (record["verdict"], record["status"]) == ("server-bound", "ok")
+    assert (record["model"], record["cpus"], record["memory_bytes"]) == ("spmt", 0.5, 2**27)
+    assert (record["users"], record["think_us"], record["payload_bytes"]) == (4, 500, 64)
+    assert record["cpu_used_s"] == 2.5
+    assert record["cpu_us_per_request"] == 500.0
+    assert (record["throughput_rps"], record["latency_p99_us"]) == (1000.0, 5000)
+    unknown = {gate["name"] for gate in record["gates"] if gate["status"] == "unknown"}
+    assert {"verification", "conservation", "model_shape", "server_survived"} <= unknown
+
+
+def test_without_a_probe_nothing_of_the_server_is_known_and_nothing_is_claimed() -> None:
+    record = web_runs.record("web-1", load(), [], 2)
+    assert record["verdict"] == "not-saturated"
+    for name in ("cpus", "memory_bytes", "limit", "cpu_used_s", "pss_bytes", "throttled_periods", "oom_kills"):
+        assert record[name] is None, name
+    assert record["throughput_rps"] == 1000.0
+
+
+def test_a_wrong_echo_makes_it_invalid_as_everywhere() -> None:
+    wrong = load()
+    wrong["totals"] |= {"failures": {"bad_echo": 1}, "failed": 1, "ok": 4999}
+    assert web_runs.record("web-1", wrong, lines(), 2)["verdict"] == "invalid"
+
+
+def test_uncalibrated_work_has_no_time() -> None:
+    record = web_runs.record("web-1", load(spin_units=500), lines(), 2)
+    assert (record["spin_us"], record["hash_us"], record["options"]["spin_units"]) == (None, 0, 500)
+    # Asked for in time, the load has found out what that is in units.
+    asked = web_runs.record("web-1", load(spin_us=300, spin_units=500), lines(), 2)
+    assert (asked["spin_us"], asked["hash_us"]) == (300, 0)
+    assert web_runs.record("web-1", load(), lines(), 2)["spin_us"] == 0
+
+
+def test_pools_are_counted_from_outside() -> None:
+    assert web_runs.record("w", load(target="prefork"), lines(processes=5), 2)["workers"] == 4
+    assert web_runs.record("w", load(target="thread-pool"), lines(threads=17), 2)["threads"] == 16
+
+
+def test_a_pool_that_nothing_has_counted_is_not_known_and_shows_no_saturation() -> None:
+    for target, size in (("prefork", "workers"), ("thread-pool", "threads"), ("prefork-event-loop-uvloop", "workers")):
+        record = web_runs.record("w", load(target=target) | {"users_starved": 3}, [], 2)
+        assert record[size] is None
+        assert record["verdict"] == "not-saturated"
+    assert web_runs.record("w", load(target="spst"), [], 2)["workers"] == 0
+
+
+@pytest.mark.parametrize("starved", [0, 3])
+def test_a_server_that_is_no_model_is_shown_with_what_is_known(starved: int) -> None:
+    record = web_runs.record("web-1", load(target="my-server") | {"users_starved": starved}, [], 2)
+    assert (record["model"], record["throughput_rps"], record["latency_p99_us"]) == ("my-server", 1000.0, 5000)
+    assert (record["workers"], record["threads"], record["cpus"]) == (None, None, None)
+    assert record["verdict"] == "not-saturated"
+    gates = {gate["name"]: gate["status"] for gate in record["gates"]}
+    if starved:
+        assert gates["littles_law"] == "unknown"
+    assert gates["model_shape"] == "unknown"
+
+
+def test_a_server_that_is_no_model_breaks_no_page(tmp_path: Path) -> None:
+    for trial_id, target in (("web-1", "my-server"), ("web-2", "spmt")):
+        web_runs.store(tmp_path, trial_id, {"load.json": json.dumps(load(target=target))}, 2)
+    web_runs.describe(tmp_path)
+    page = html(read(tmp_path))
+    assert "my-server" in page
+    assert "spmt" in page
+    assert "not described in this version" in page
+
+
+def test_the_manifest_of_runs_is_of_when_they_were_made_and_never_of_who_collects_them(tmp_path: Path) -> None:
+    then = {"cpu_model": "Old Processor", "cpus": 64, "memory_bytes": 2**40, "kernel": "5.4"}
+    web_runs.store(tmp_path, "web-1", {"load.json": json.dumps(load() | {"host": then})}, 2)
+    web_runs.describe(tmp_path)
+    made = json.loads((tmp_path / "manifest.json").read_text())
+    assert made["host"] == then
+    assert made["threadmill"] is made["engine"] is None
+    assert made["started_utc"] == "1970-01-01T00:16:39+00:00"
+    web_runs.store(tmp_path, "web-2", {"load.json": json.dumps(load() | {"host": then | {"kernel": "6.1"}})}, 2)
+    web_runs.describe(tmp_path)
+    assert json.loads((tmp_path / "manifest.json").read_text())["host"] == then | {"kernel": None}
+    # One that was made before runs told of their machine.
+    web_runs.store(tmp_path, "web-3", {"load.json": json.dumps(load())}, 2)
+    web_runs.describe(tmp_path)
+    host = json.loads((tmp_path / "manifest.json").read_text())["host"]
+    assert set(host.values()) == {None}
+    assert "an unknown number of processors (model not known)" in html(read(tmp_path))
+
+
+def test_the_probes_lines_stand_for_the_window_only_where_they_cover_it() -> None:
+    window = load()["window"]
+    found = web_runs.probe_summary(window, lines(accept_queue=3))
+    assert found is not None
+    assert found["difference"]["cpu_used_us"] == 2_500_000
+    assert found["difference"]["listen_overflows"] is None
+    assert found["max"]["accept_queue"] == 3
+    assert web_runs.probe_summary(window, lines()[:3]) is None
+    assert web_runs.probe_summary(window, []) is None
+
+
+def test_switches_are_known_where_each_line_tells_them_of_all_tasks() -> None:
+    window = load()["window"]
+
+    def switches(made: list[dict[str, Any]]) -> Any:
+        found = web_runs.probe_summary(window, made)
+        assert found is not None
+        return found["difference"]["voluntary_switches"]
+
+    known = {"schema_version": 2, "voluntary_switches_since_last": 100}
+    assert switches(lines(**known)) == 500
+    assert switches(lines(**known | {"schema_version": 1})) is None
+    gap = lines(**known)
+    del gap[4]["voluntary_switches_since_last"]
+    assert switches(gap) is None
+
+
+def test_a_stored_run_reads_back_as_a_trial_and_as_a_summary(tmp_path: Path) -> None:
+    text = {"load.json": json.dumps(load()), "probe.ndjson": "".join(json.dumps(one) + "\n" for one in lines())}
+    web_runs.store(tmp_path, "web-1", text, 2)
+    for number in (2, 3, 4):
+        web_runs.store(tmp_path, f"web-{number}", {"load.json": text["load.json"]}, 2)
+    rows = read_rows(tmp_path)
+    assert [row["trial_id"] for row in rows] == ["web-1", "web-2", "web-3", "web-4"]
+    assert (tmp_path / "trials/web-1/probe.ndjson").is_file()
+    found = summary(rows, seed=0)
+    assert [cell["trials"] for cell in found["cells"]] == [1, 3]
