@@ -78,10 +78,12 @@ def drive_stock(host: str, port: int, users: int, seconds: float) -> dict[str, A
 def drive_ours(host: str, port: int, users: int, seconds: float, form: dict[str, Any]) -> dict[str, Any]:
     import gevent
 
-    from loadtests import generator, options, results, tuning
+    from loadtests import options, tuning
     from loadtests.client import resolve
-    from loadtests.run import RunOnWorker, Window
-    from loadtests.users import EchoUser
+    from loadtests.record import results
+    from loadtests.worker import generator
+    from loadtests.worker.run import RunOnWorker, Window
+    from loadtests.worker.users import EchoUser
 
     tuning.apply()
     wanted = options.parse({"target": "echo", "payload_bytes": PAYLOAD_BYTES, **form}, ["echo"])

@@ -18,11 +18,11 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadtests import options, targets, tuning
-from loadtests.control import Control
-from loadtests.routes import Routes
-from loadtests.server_tab import ServerTab
-from loadtests.users import EchoUser
-from loadtests.worker import Worker
+from loadtests.master.control import Control
+from loadtests.master.routes import Routes
+from loadtests.master.server_tab import ServerTab
+from loadtests.worker.users import EchoUser
+from loadtests.worker.worker import Worker
 
 __all__ = ["EchoUser"]
 

@@ -2,7 +2,7 @@
 
 import gevent
 
-from loadtests.recorder import Recorder
+from loadtests.record.recorder import Recorder
 
 record_ok = Recorder.ok
 

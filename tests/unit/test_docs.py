@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import orchestrate
-from loadtests.histogram import Histogram
-from loadtests.results import supported_percentile
+from loadtests.record.histogram import Histogram
+from loadtests.record.results import supported_percentile
 from servers.models import MODELS
 from testbed.plan import sweepfile
 from testbed.results.directory import COLUMNS, csv_text

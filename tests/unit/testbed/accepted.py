@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from loadtests import options
 from loadtests.options import MOST_USERS, OptionError
-from loadtests.payload import directives
+from loadtests.worker.payload import directives
 from servers import protocol
 from servers.config import read_config
 from testbed.plan.calibration import work

@@ -1,0 +1,391 @@
+"""The master's side of a run: order it, watch it, stop it, write its result."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import gevent
+from gevent.event import Event
+from locust.env import Environment
+from locust.runners import STATE_INIT, STATE_RUNNING, STATE_SPAWNING, MasterRunner
+
+from loadtests import options
+from loadtests.master import machine
+from loadtests.master.samples import Samples
+from loadtests.messages import FINAL, HELD, HOLD, LIVE, RUN, HoldOrder, RunOrder
+from loadtests.options import Options
+from loadtests.record import results
+from loadtests.worker.holders import OPENING_AT_ONCE, longest_opening_s
+
+logger = logging.getLogger(__name__)
+
+WATCH_S = 0.1
+FINALS_TIMEOUT_S = 10.0
+READY_TIMEOUT_S = 5.0
+STOP_MARGIN_S = 0.05
+LEAD_S = 0.25
+"""In an open loop users come up and connections are made before the first request."""
+HOLDING_MARGIN_S = 2.0
+"""How much later than it has to a worker may say that its idle holders are there."""
+ABANDONED_AFTER_S = 30.0
+"""A trial whose window closed this long ago has lost whoever drives it: the load must not go on for ever."""
+
+
+def share_of(total: int, index: int, workers: int) -> int:
+    """One worker's share of a whole number; the shares add up to it."""
+    return total // workers + (index < total % workers)
+
+
+class StartRefusedError(Exception):
+    """One line that tells a person why a run does not start."""
+
+
+@dataclass
+class Run:
+    """One run on the master."""
+
+    options: Options
+    trial_id: str
+    order: RunOrder
+    started_unix: float
+    workers: frozenset[str]
+    stopping: bool = False
+    finishing: bool = False
+    finals: dict[str, Any] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
+    trouble: str = ""
+    """Why there will be no result; empty while all is well."""
+    file: str = ""
+    """Path of the result below the results directory, once it is written."""
+    over: Event = field(default_factory=Event)
+    replies_to_checks: int = 0
+    """Lines the server answered when it was looked at before the start."""
+
+    @property
+    def by_hand(self) -> bool:
+        return not self.options.trial_id
+
+    @property
+    def closes_unix(self) -> float | None:
+        return self.order.closes_unix
+
+
+class Control:
+    """Knows the run under way or the last one; there is at most one at a time."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        runner: MasterRunner,
+        targets: dict[str, tuple[str, int]],
+        results_directory: Path,
+    ) -> None:
+        self.environment = environment
+        self.runner = runner
+        self.targets = targets
+        self.run: Run | None = None
+        self.samples = Samples(list(targets))
+        self._results_directory = results_directory
+        self._next: Options | None = None
+        self._next_replies = 0
+        self._live: dict[str, dict[str, Any]] = {}
+        self._started = Event()
+        self._stop_greenlet: gevent.Greenlet | None = None
+        self._hold_id = ""
+        self._has_held: set[str] = set()
+        runner.register_message(FINAL, self._on_final)
+        runner.register_message(HELD, self._on_held)
+        environment.events.test_start.add_listener(self._on_test_start)  # type: ignore[no-untyped-call]
+        environment.events.test_stopping.add_listener(self._on_test_stopping)  # type: ignore[no-untyped-call]
+        environment.events.worker_report.add_listener(self._on_worker_report)  # type: ignore[no-untyped-call]
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no run is under way: only then may anything but a run touch the servers."""
+        return self.run is None or self.run.over.is_set()
+
+    # Starting
+
+    def claim(self, wanted: Options, users: int, replies_to_checks: int) -> None:
+        """Take the right to start the next run, which must then start at once. Raises StartRefusedError.
+
+        Right after a stop, workers say goodbye and register again; starting in between would start nothing, so this
+        waits for them.
+        """
+        if self.run is not None and not self.is_idle:
+            raise StartRefusedError(f"{self.run.trial_id} is running: stop it first")
+        if self._next is not None:
+            raise StartRefusedError("another run is starting")
+        self._next, self._next_replies = wanted, replies_to_checks
+        try:
+            self._make_room(wanted)
+            self._wait_for_workers()
+            workers = len(self.runner.clients.ready)
+            if refusal := options.too_few_users(wanted, users, workers):
+                raise StartRefusedError(refusal)
+            if wanted.idle_holders:
+                self._open_holders(wanted)
+        except BaseException:
+            self._next = None
+            raise
+        self._started.clear()
+
+    def _make_room(self, wanted: Options) -> None:
+        """Find out now, not after the run, that results cannot be written."""
+        try:
+            directory = self._results_directory / "load"
+            directory.mkdir(parents=True, exist_ok=True)
+            if not os.access(directory, os.W_OK):
+                raise PermissionError(f"{directory} is not writable for user {os.getuid()}")
+            if wanted.trial_id:
+                # A file of an earlier attempt under the same name must not be taken for this one's.
+                (directory / f"{wanted.trial_id}.json").unlink(missing_ok=True)
+        except OSError as error:
+            raise StartRefusedError(f"results cannot be written: {error}") from None
+
+    def confirm_started(self, timeout_s: float) -> bool:
+        """Whether the claimed run has started; gives the claim back if it has not."""
+        started = self._started.wait(timeout_s)
+        if not started:
+            self.give_back()
+        self._next = None
+        return bool(started)
+
+    def give_back(self) -> None:
+        if self._next is not None and self._next.idle_holders:
+            self._order_holders(self._next, wanted=0)
+        self._next = None
+
+    # Idle holders
+
+    def _open_holders(self, wanted: Options) -> None:
+        """Have them all there before anything begins. As many as the server holds: the result says how many."""
+        asked = self._order_holders(wanted, wanted.idle_holders)
+        ends_at = time.monotonic() + longest_opening_s(wanted.idle_holders) + HOLDING_MARGIN_S
+        while asked & self._alive() - self._has_held and time.monotonic() < ends_at:
+            gevent.sleep(0.01)
+
+    def _order_holders(self, options: Options, wanted: int) -> set[str]:
+        """Tell each worker its share; the ids of those that have been told."""
+        self._hold_id = uuid4().hex
+        self._has_held = set()
+        host, port = self.targets[options.target]
+        workers = sorted(client.id for client in self.runner.clients.ready)
+        for index, worker in enumerate(workers):
+            at_once = max(4, OPENING_AT_ONCE // len(workers))
+            order = HoldOrder(self._hold_id, host, port, share_of(wanted, index, len(workers)), at_once)
+            self.runner.send_message(HOLD, order.to_wire(), worker)
+        return set(workers)
+
+    @property
+    def held(self) -> int | None:
+        """Idle holders held now in the run under way, as last reported; None until each worker has said."""
+        counts = [self._live.get(worker, {}).get("idle_holders") for worker in self.run.workers] if self.run else [None]
+        return None if None in counts else sum(count for count in counts if count is not None)
+
+    def _on_held(self, msg: Any, **_: Any) -> None:
+        if msg.data["hold"] == self._hold_id:
+            self._has_held.add(msg.node_id)
+
+    def _wait_for_workers(self) -> None:
+        needed = max(1, len(self.run.workers - self.run.lost) if self.run else 1)
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        clients = self.runner.clients
+        while True:
+            ready = len(clients.ready)
+            stopping = self._stop_greenlet is not None and not self._stop_greenlet.dead
+            if ready >= needed and not stopping and not clients.spawning and not clients.running:
+                break
+            if time.monotonic() > deadline:
+                if not ready:
+                    raise StartRefusedError("no worker is ready: docker compose up worker")
+                # Whoever asks again has read this and means it: the missing workers are given up.
+                if self.run is not None:
+                    self.run.lost |= self.run.workers - {client.id for client in clients.ready}
+                raise StartRefusedError(f"{ready} of {needed} workers are ready: start again to run with {ready}")
+            gevent.sleep(0.01)
+        # Locust would give up a missing worker 60 s later and ramp up afresh, in the middle of an unrelated run.
+        for client in clients.missing:
+            del clients[client.id]
+
+    def _on_test_start(self, **_: Any) -> None:
+        """Locust starts a run, whoever asked for it; what is set in parsed options here travels to the workers."""
+        parsed_options = self.environment.parsed_options
+        wanted = self._next or options.parse(vars(parsed_options), list(self.targets))
+        now = time.time()
+        lead_s = LEAD_S if wanted.open_loop else 0.0
+        begins_unix = now + lead_s
+        opens_unix = begins_unix + wanted.warmup_s
+        closes_unix = opens_unix + wanted.window_s if wanted.window_s else None
+        host, port = self.targets[wanted.target]
+        workers = frozenset(self._alive())
+        order = RunOrder(uuid4().hex, host, port, begins_unix, opens_unix, closes_unix, tuple(sorted(workers)))
+        by_hand_id = f"web-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{wanted.target}"
+        run = Run(
+            options=wanted,
+            trial_id=wanted.trial_id or by_hand_id,
+            order=order,
+            started_unix=now,
+            workers=workers,
+            replies_to_checks=self._next_replies if self._next else 0,
+        )
+        self._live.clear()
+        vars(parsed_options).update(wanted.as_dict(), **{RUN: order.to_wire()})
+        # The form's hidden field must not become every user's host.
+        self.environment.host = None
+        self.run = run
+        self._started.set()
+        gevent.spawn(self._watch, run)
+
+    # Watching and stopping
+
+    def _alive(self) -> set[str]:
+        alive = (STATE_INIT, STATE_SPAWNING, STATE_RUNNING)
+        return {client.id for client in self.runner.clients.values() if client.state in alive}
+
+    def _watch(self, run: Run) -> None:
+        """Until the run is over: stop it when it is time, notice workers that come or go, give up on lost ones."""
+        stop_after = None
+        while not run.over.is_set():
+            alive = self._alive()
+            run.lost |= run.workers - alive - run.finals.keys()
+            if run.lost and not run.trouble:
+                run.trouble = f"{len(run.lost)} of {len(run.workers)} workers lost: the run is stopped and not recorded"
+            if not run.stopping:
+                if alive - run.workers and not run.trouble:
+                    run.trouble = "a worker joined during the run, which changes the load: the run is not recorded"
+                if run.lost or (run.closes_unix is not None and time.time() > self._stops_unix(run)):
+                    self.begin_stop()
+            elif stop_after is None:
+                stop_after = time.monotonic() + FINALS_TIMEOUT_S
+            elif time.monotonic() > stop_after:
+                run.lost |= run.workers - run.finals.keys()
+                run.trouble = run.trouble or f"{len(run.lost)} workers sent no final report"
+            self._finish_if_all_in(run)
+            run.over.wait(WATCH_S)
+
+    @staticmethod
+    def _stops_unix(run: Run) -> float:
+        assert run.closes_unix is not None
+        return run.closes_unix + (STOP_MARGIN_S if run.by_hand else ABANDONED_AFTER_S)
+
+    def begin_stop(self) -> None:
+        """Stop the run in the background; harmless when nothing runs."""
+        if self._stop_greenlet is None or self._stop_greenlet.dead:
+            self._stop_greenlet = gevent.spawn(self._stop)
+
+    def _stop(self) -> None:
+        web_ui = self.environment.web_ui
+        if web_ui is not None:
+            # As Locust's own /stop: a ramp-up under way would go on sending users to workers that have stopped.
+            if web_ui._swarm_greenlet is not None:  # noqa: SLF001
+                web_ui._swarm_greenlet.kill(block=True)  # noqa: SLF001
+                web_ui._swarm_greenlet = None  # noqa: SLF001
+            web_ui._cancel_run_time_timer()  # type: ignore[no-untyped-call]  # noqa: SLF001
+        # Locust looks once a second whether the users are gone. Here the final reports say so, milliseconds after the
+        # stop, and users that are counted as gone already spare the wait.
+        for client in self.runner.clients.values():
+            client.user_classes_count = {}
+        self.runner.stop()
+
+    def _on_test_stopping(self, **_: Any) -> None:
+        if self.run is not None:
+            self.run.stopping = True
+
+    def stop_and_wait(self) -> Run | None:
+        """Stop the run and wait until its result is written or known to be impossible; None if there never was one."""
+        run = self.run
+        if run is not None and not run.over.is_set():
+            self.begin_stop()
+            run.over.wait(FINALS_TIMEOUT_S)
+        return run
+
+    # Finals and the result
+
+    def _on_final(self, msg: Any, **_: Any) -> None:
+        run = self.run
+        if run is None or msg.data["run"] != run.order.id or msg.node_id not in run.workers:
+            return
+        if not run.stopping:
+            run.lost.add(msg.node_id)
+            return
+        run.finals[msg.node_id] = msg.data["final"]
+        # Not here: the message loop must go on reading heartbeats while the file is written.
+        gevent.spawn(self._finish_if_all_in, run)
+
+    def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+        if LIVE in data:
+            self._live[client_id] = data[LIVE]
+
+    def _finish_if_all_in(self, run: Run) -> None:
+        if run.finishing or not run.stopping or run.workers - run.finals.keys() - run.lost:
+            return
+        run.finishing = True
+        if not run.trouble:
+            try:
+                self._write(run)
+            except OSError as error:
+                run.trouble = f"the result cannot be written: {error}"
+        if run.trouble:
+            logger.error("%s: %s", run.trial_id, run.trouble)
+        run.over.set()
+
+    def _write(self, run: Run) -> None:
+        content = results.merge(
+            run.options,
+            run.trial_id,
+            run.started_unix,
+            run.order.opens_unix,
+            [run.finals[worker] for worker in run.order.workers],
+            workers_expected=len(run.workers),
+            replies_to_checks=run.replies_to_checks,
+        )
+        # Whoever collects it later may do so elsewhere, or after a new kernel.
+        content["host"] = machine.facts()
+        path = self._path(run)
+        # fsync blocks: in a thread, so that the master keeps answering.
+        pool = gevent.get_hub().threadpool
+        # A trial's own probe writes its series. First, so that who sees the result finds the series too.
+        if run.by_hand and (lines := self._series(run, content["window"]["closes_unix"])):
+            pool.apply(results.write_text, (path.with_suffix(".probe.ndjson"), lines))
+        pool.apply(results.write_whole, (path, content))
+        run.file = str(path.relative_to(self._results_directory))
+        logger.info("%s: %d requests, written to %s", run.trial_id, content["ok"], path)
+
+    def _series(self, run: Run, closes_unix: float) -> str:
+        """What a probe has told of the target in the run, as lines of JSON; empty without one."""
+        found = self.samples.between(run.options.target, run.started_unix, closes_unix)
+        return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in found)
+
+    def _path(self, run: Run) -> Path:
+        return self._results_directory / "load" / f"{run.trial_id}.json"
+
+    # Status
+
+    def status(self) -> dict[str, Any]:
+        run, runner = self.run, self.runner
+        now = time.time()
+        alive = self._alive()
+        total = runner.stats.total
+        return {
+            "state": runner.state,
+            "trial_id": run.trial_id if run else "",
+            # A worker that joins during a run takes no part in it.
+            "workers": len(alive & run.workers if run and not run.over.is_set() else alive),
+            "workers_expected": len(run.workers if run else alive),
+            "users": runner.user_count,
+            "window_opens_in_s": run.order.opens_unix - now if run else None,
+            "window_closes_in_s": run.closes_unix - now if run and run.closes_unix is not None else None,
+            "requests": total.num_requests,
+            "failures": total.num_failures,
+            "generator": [{"worker": worker, **live} for worker, live in sorted(self._live.items()) if worker in alive],
+            "final": bool(run and run.over.is_set() and run.file),
+            "error": run.trouble if run else "",
+        }

@@ -1,0 +1,190 @@
+"""HTTP on the master: the routes of Threadmill, and the guard before Locust's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Request, Response, g, jsonify, request
+from locust.util.timespan import parse_timespan
+
+from loadtests import options
+from loadtests.master import calibrate, page, reach, verify
+from loadtests.master.calibrate import NotCalibratedError
+from loadtests.master.control import Control, StartRefusedError
+from loadtests.master.server_tab import ServerTab
+from loadtests.options import MOST_USERS, OptionError
+
+_START_TIMEOUT_S = 5.0
+_CONNECTIONS = f"a whole number of connections, at most {verify.MOST_CONNECTIONS}"
+
+_IGNORED_KEYS = frozenset({"host", "profile"})
+"""Locust's form always sends them; the target decides where the load goes."""
+
+
+class Routes:
+    def __init__(self, app: Flask, control: Control, tab: ServerTab) -> None:
+        self._control = control
+        self._tab = tab
+        self._hold: verify.Hold | None = None
+        self.default_target = next(iter(control.targets))
+        app.before_request(self._guard)
+        app.after_request(self._confirm_swarm)
+        app.after_request(self._tidy_page)
+        app.add_url_rule("/threadmill/echo", view_func=self.echo, methods=["GET"])
+        app.add_url_rule("/threadmill/status", view_func=self.status, methods=["GET"])
+        app.add_url_rule("/threadmill/stop", view_func=self.stop, methods=["POST"])
+        app.add_url_rule("/threadmill/verify", view_func=self.verify, methods=["POST"])
+        app.add_url_rule("/threadmill/hold", view_func=self.hold, methods=["POST"])
+        app.add_url_rule("/threadmill/release", view_func=self.release, methods=["POST"])
+
+    # Routes
+
+    def echo(self) -> Response:
+        target = request.args.get("target", "")
+        if target not in self._control.targets:
+            error = f"target: one of {', '.join(self._control.targets)}, not {target[:40]!r}"
+        else:
+            error = reach.echo_error(target, *self._control.targets[target])
+        return jsonify(ok=not error, error=error, replies=int(not error))
+
+    def verify(self) -> Response | tuple[Response, int]:
+        try:
+            parallel = _read_number(
+                "parallel", request.values, int, 0, verify.MOST_CONNECTIONS, _CONNECTIONS, default="4"
+            )
+            return jsonify(verify.verify(*self._free_target(), parallel))
+        except (OptionError, StartRefusedError) as refusal:
+            return jsonify(error=str(refusal)), 409
+
+    def hold(self) -> Response | tuple[Response, int]:
+        try:
+            number = _read_number("connections", request.values, int, 1, verify.MOST_CONNECTIONS, _CONNECTIONS)
+            address = self._free_target()
+            if self._hold is not None:
+                raise StartRefusedError("connections are held already: POST /threadmill/release first")
+            self._hold = verify.Hold(*address)
+            return jsonify(self._hold.open(number))
+        except (OptionError, StartRefusedError) as refusal:
+            return jsonify(error=str(refusal)), 409
+
+    def release(self) -> Response:
+        held, self._hold = self._hold, None
+        return jsonify(held.release() if held is not None else {"released": 0, "replies": 0, "unanswered": 0})
+
+    def _free_target(self) -> tuple[str, int]:
+        """Address of the target asked for, which nobody loads. Raises OptionError, StartRefusedError."""
+        control = self._control
+        target = request.values.get("target", "")
+        if target not in control.targets:
+            raise OptionError(f"target: one of {', '.join(control.targets)}, not {target[:40]!r}")
+        if control.run is not None and not control.run.over.is_set():
+            raise StartRefusedError(f"{control.run.trial_id} is running: stop it first")
+        return control.targets[target]
+
+    def status(self) -> Response:
+        return jsonify(self._control.status())
+
+    def stop(self) -> Response:
+        run = self._control.stop_and_wait()
+        if run is None:
+            return jsonify(complete=False, file="", workers_final=0, workers_expected=0, error="nothing has run yet")
+        return jsonify(
+            complete=bool(run.file),
+            file=run.file,
+            workers_final=len(run.finals),
+            workers_expected=len(run.workers),
+            error=run.trouble,
+        )
+
+    # The guard
+
+    def _guard(self) -> Response | tuple[Response, int] | None:
+        """Answers instead of Locust where it would do harm; None lets the request through."""
+        if request.method == "POST" and _is_cross_site(request):
+            return jsonify(success=False, message="a page of another site may not control this one"), 403
+        if request.method == "POST" and request.path == "/user":
+            return jsonify(success=False, message="users are set by the form"), 403
+        if request.method == "POST" and request.path == "/swarm":
+            try:
+                wanted = self._check_swarm(request.form)
+                wanted, echoes = calibrate.in_units(wanted, *self._control.targets[wanted.target])
+                # The check has made the server answer one line.
+                self._control.claim(wanted, users=int(request.form["user_count"]), replies_to_checks=1 + echoes)
+                g.claimed = True
+            except (OptionError, StartRefusedError, NotCalibratedError) as refusal:
+                return jsonify(success=False, message=str(refusal))
+        if request.method == "GET" and request.path == "/":
+            self._choose_default_target()
+        return None
+
+    def _check_swarm(self, form: Mapping[str, str]) -> options.Options:
+        control = self._control
+        names = {field.name for field in options.fields(list(control.targets), self.default_target)}
+        for key in form:
+            if key not in names | _IGNORED_KEYS | {"user_count", "spawn_rate", "run_time"}:
+                raise OptionError(f"{key[:40]!r} is not a field of this form")
+        wanted = options.parse(form, list(control.targets), self.default_target)
+        _read_number("user_count", form, int, 1, MOST_USERS, f"a whole number of users from 1 to {MOST_USERS}")
+        _read_number(
+            "spawn_rate", form, float, 0.001, MOST_USERS, f"users per second, above 0 and at most {MOST_USERS}"
+        )
+        if form.get("run_time"):
+            try:
+                parse_timespan(form["run_time"])
+            except ValueError:
+                raise OptionError(f"run_time: like 20, 20s, 3m or 1h20m, not {form['run_time'][:40]!r}") from None
+        run = control.run
+        if run is not None and not run.over.is_set():
+            raise StartRefusedError(f"{run.trial_id} is running: stop it first")
+        if error := reach.echo_error(wanted.target, *control.targets[wanted.target]):
+            raise StartRefusedError(error)
+        return wanted
+
+    def _confirm_swarm(self, response: Response) -> Response:
+        """Locust says yes before it has started anything; this says yes when the run is on its way."""
+        if not g.get("claimed"):
+            return response
+        if not (response.is_json and response.get_json().get("success")):
+            self._control.give_back()
+            return response
+        if self._control.confirm_started(_START_TIMEOUT_S):
+            return response
+        return jsonify(success=False, message="the run did not start: see the Logs tab")
+
+    # The page
+
+    def _choose_default_target(self) -> None:
+        """The first model that is up, unless a run is under way: then nothing else may touch the servers."""
+        if not self._control.is_idle:
+            return
+        up = [name for name, is_up in self._tab.up().items() if is_up]
+        # A model that serves one client at a time would greet a newcomer with starved users.
+        up.sort(key=lambda name: name == "spst")
+        self.default_target = next(iter(up), next(iter(self._control.targets)))
+
+    @staticmethod
+    def _tidy_page(response: Response) -> Response:
+        if request.path == "/" and response.mimetype == "text/html" and not response.direct_passthrough:
+            response.set_data(page.tidy(response.get_data(as_text=True)))
+        return response
+
+
+def _read_number(
+    name: str, form: Mapping[str, str], kind: Any, lowest: float, highest: float, allowed: str, default: str = ""
+) -> Any:
+    """Raises OptionError."""
+    found = form.get(name, default)
+    try:
+        if not lowest <= (value := kind(found)) <= highest:
+            raise ValueError
+        return value
+    except ValueError:
+        raise OptionError(f"{name}: {allowed}, not {found[:40]!r}") from None
+
+
+def _is_cross_site(request: Request) -> bool:
+    """Browsers name the page a POST comes from; programs do not."""
+    origin = request.headers.get("Origin")
+    return origin is not None and urlsplit(origin).netloc != request.host

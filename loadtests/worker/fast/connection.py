@@ -1,0 +1,218 @@
+"""One user's connection: connect, send a line, read its echo, never waiting for any of it."""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import math
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+from gevent.event import Event
+from gevent.monkey import get_original
+
+from loadtests.client import Address, ConnectError, EndOfStreamError, ResetError, is_answered, most_bytes
+from loadtests.record.recorder import UserClock
+
+_epoll = get_original("select", "epoll")
+_READABLE, _WRITABLE = 1, 4
+"""EPOLLIN and EPOLLOUT; gevent takes epoll and its constants out of the module `select`."""
+
+_KIND = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+
+
+class Poller:
+    """The connections whose sockets are waited for, by descriptor."""
+
+    def __init__(self) -> None:
+        self._epoll = _epoll()
+        self.descriptor: int = self._epoll.fileno()
+        self.poll = self._epoll.poll
+        self.register = self._epoll.register
+        self.modify = self._epoll.modify
+        self.unregister = self._epoll.unregister
+        self.connections: dict[int, Connection] = {}
+        self.opened = 0
+        """Connections made since somebody counted them."""
+
+    def close(self) -> None:
+        self._epoll.close()
+
+
+class Connection(UserClock):
+    """A user's clock with the socket that it has, or has not yet.
+
+    Every call returns at once. An EchoError leaves the connection in no usable state: close it.
+    """
+
+    __slots__ = (
+        "_address",
+        "_connecting",
+        "_descriptor",
+        "_heard",
+        "_lines",
+        "_muted",
+        "_poller",
+        "_received",
+        "_recv",
+        "_send",
+        "_socket",
+        "_unsent",
+        "line",
+        "over",
+        "pause_s",
+        "replies",
+    )
+
+    def __init__(self, poller: Poller, address: Address | None, lines: Iterator[bytes]) -> None:
+        """`address`: None when the target's name did not resolve."""
+        super().__init__()
+        self._poller = poller
+        self._address = address
+        self._lines = lines
+        self._socket: Any = None
+        # Bound once for a connection: looking them up costs as much as comparing an echo.
+        self._recv: Any = None
+        self._send: Any = None
+        self._descriptor = -1
+        self._connecting = False
+        self._muted = False
+        """Something came while nothing was asked; the next request will read it."""
+        self._unsent: memoryview | None = None
+        self._received = b""
+        self.line = b""
+        self.replies = 0
+        """Right echoes on this connection."""
+        self.pause_s = 0.0
+        """How long the user last waited after a failure; 0 when none is to be remembered."""
+        self.over = Event()
+        """Set when the user has nothing more to do."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """A request is under way."""
+        return self.done_at < self.sent_at
+
+    def silent_since(self) -> float:
+        """When the request under way began, of a server that has answered on this connection before; else infinite.
+
+        Until the first reply there is no bound: whoever waits behind others is starved, not failed.
+        """
+        return self.sent_at if self.replies and self.is_waiting else math.inf
+
+    def request(self) -> None:
+        """Begin to send the next line, on the connection there is or on a new one. Raises ConnectError, ResetError."""
+        line = self.line = next(self._lines)
+        if self._socket is None:
+            self._connect(line)
+            return
+        if self._muted:
+            self._muted = False
+            self._poller.register(self._descriptor, _READABLE)
+        try:
+            sent = self._send(line)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            raise ResetError(error.strerror or str(error)) from None
+        if sent != len(line):
+            self._send_later(memoryview(line)[sent:])
+
+    def _connect(self, line: bytes) -> None:
+        address = self._address
+        if address is None:
+            raise ConnectError("unknown host")
+        try:
+            # The plain C type: Python's own around it costs as much again as the system call.
+            connection = self._socket = _socket.socket(address.family, _KIND)
+            self._descriptor = connection.fileno()
+            self._recv, self._send = connection.recv, connection.send
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            error = connection.connect_ex(address.sockaddr)
+            if error not in (0, errno.EINPROGRESS):
+                raise OSError(error, os.strerror(error))
+            # Nearby, the handshake is over by now; what cannot be sent yet is no error.
+            sent = connection.send(line)
+        except BlockingIOError:
+            sent = -1
+        except OSError as error:
+            raise ConnectError(error.strerror or str(error)) from None
+        self._connecting = sent < 0
+        if sent >= 0:
+            self._poller.opened += 1
+        wanted = _READABLE
+        if sent < len(line):
+            self._unsent = memoryview(line)[max(0, sent) :]
+            wanted |= _WRITABLE
+        self._poller.connections[self._descriptor] = self
+        self._poller.register(self._descriptor, wanted)
+
+    def _send_later(self, rest: memoryview) -> None:
+        self._unsent = rest
+        self._poller.modify(self._descriptor, _READABLE | _WRITABLE)
+
+    def on_event(self, event: int) -> bool:
+        """The socket is ready for something: whether the request under way is now answered, and rightly.
+
+        Raises ConnectError, ResetError, EndOfStreamError, BadEchoError, RefusedError.
+        """
+        if self.done_at >= self.sent_at:
+            # As a user that does not look while it has nothing to ask: what came is read with the next request.
+            self._poller.unregister(self._descriptor)
+            self._muted = True
+            return False
+        if self._unsent is not None and (event != _READABLE or self._connecting):
+            self._send_rest(self._unsent)
+        line, received = self.line, self._received
+        try:
+            # One byte more than the echo has: a reply too long shows at once.
+            reply = self._recv(most_bytes(line) - len(received) if received else len(line) + 1)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise ResetError(error.strerror or str(error)) from None
+        if reply != line or received:
+            if not reply:
+                raise EndOfStreamError
+            self._received = received + reply
+            if not is_answered(line, self._received):
+                return False
+            self._received = b""
+        self.replies += 1
+        return True
+
+    def _send_rest(self, rest: memoryview) -> None:
+        """Send what could not be sent at once, perhaps because there was no connection yet."""
+        failure = ConnectError if self._connecting else ResetError
+        try:
+            if self._connecting and (error := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
+                raise OSError(error, os.strerror(error))
+            sent = self._socket.send(rest)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            raise failure(error.strerror or str(error)) from None
+        if self._connecting:
+            self._connecting = False
+            self._poller.opened += 1
+        if sent < len(rest):
+            self._unsent = rest[sent:]
+        else:
+            self._unsent = None
+            self._poller.modify(self._descriptor, _READABLE)
+
+    def close(self) -> None:
+        """Harmless when there is no connection. The first to close, as the plain user is (`loadtests/client.py`)."""
+        connection, self._socket = self._socket, None
+        if connection is None:
+            return
+        self._recv = self._send = None
+        # The descriptor's end takes it out of the epoll as well.
+        self._poller.connections.pop(self._descriptor, None)
+        connection.close()
+        self._connecting = self._muted = False
+        self._unsent = None
+        self._received = b""
+        self.replies = 0

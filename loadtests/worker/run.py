@@ -1,0 +1,104 @@
+"""One run as the users of one process see it: what they share, made and ended."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from locust.stats import RequestStats
+
+from loadtests.client import Address
+from loadtests.options import Options
+from loadtests.record import schedule
+from loadtests.record.recorder import Recorder
+from loadtests.worker.dispatcher import Dispatcher
+from loadtests.worker.fast.closed import ClosedLoop
+from loadtests.worker.fast.engine import Engine
+from loadtests.worker.fast.feed import Feed
+from loadtests.worker.fast.open import OpenLoop
+
+REQUEST_TYPE = "TCP"
+
+
+@dataclass(frozen=True)
+class Window:
+    """Moments of perf_counter. Nobody sends before `begins_at`; None: the window closes when the run is stopped."""
+
+    begins_at: float
+    opens_at: float
+    closes_at: float | None
+
+
+@dataclass
+class RunOnWorker:
+    """Exactly one of `engine` and, in an open loop, `dispatcher` is there."""
+
+    options: Options
+    address: Address | None
+    """None when the target's name did not resolve: every request then fails as `connect`."""
+    recorder: Recorder
+    begins_at: float
+    engine: Engine | None = None
+    """None: every user drives its own connection."""
+    dispatcher: Dispatcher | None = None
+    """None in a closed loop, and beside an engine."""
+    active: bool = True
+    rng: random.Random = field(default_factory=lambda: random.Random(os.urandom(16)))
+
+    @classmethod
+    def prepare(
+        cls,
+        options: Options,
+        address: Address | None,
+        window: Window,
+        stats: RequestStats,
+        worker: int = 0,
+        workers: int = 1,
+    ) -> RunOnWorker:
+        """The share of worker number `worker` of so many. `stats`: Locust's own, of this process. Raises OSError."""
+        recorder = Recorder(time.perf_counter(), window.opens_at, window.closes_at, open_loop=options.open_loop)
+        run = cls(options, address, recorder, window.begins_at)
+        begins_at = window.begins_at
+        arrivals = schedule.arrivals(options.arrivals, begins_at, options.rate or 1, worker, workers, options.seed)
+        if options.engine == "fast":
+            opened = OpenLoop(arrivals, recorder.slot_sent) if options.open_loop else None
+            run.engine = Engine(
+                opened or ClosedLoop(begins_at, options.think_ms / 1000),
+                recorder,
+                Feed(stats, REQUEST_TYPE, options.target),
+                address,
+                reply_timeout_s=options.reply_timeout_s,
+                requests_per_connection=options.requests_per_connection,
+                precise=options.precise,
+            )
+        elif options.open_loop:
+            run.dispatcher = Dispatcher(arrivals)
+        return run
+
+    def stop(self, now: float) -> None:
+        """Nothing new begins; the window closes if it is still open. What is in flight may still be answered."""
+        self.active = False
+        untaken: Iterable[float] = ()
+        if self.engine is not None:
+            untaken = self.engine.stop(now)
+        elif self.dispatcher is not None:
+            untaken = self.dispatcher.stop(now)
+        self.recorder.close(now, untaken)
+
+    def behind_s(self, now: float) -> float | None:
+        """How long the oldest slot not yet sent is overdue; None in a closed loop."""
+        source = self.engine or self.dispatcher
+        return None if source is None else source.behind_s(now)
+
+    @property
+    def spun_s(self) -> float:
+        """How long the engine has spun so far."""
+        return 0.0 if self.engine is None else self.engine.spun_s
+
+    def end(self) -> None:
+        """The users are gone; harmless a second time."""
+        if self.engine is not None:
+            self.engine.close()
