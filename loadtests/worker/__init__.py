@@ -1,0 +1,1 @@
+"""What runs on a worker: the users, their pacing, the engines that drive their connections."""
