@@ -16,13 +16,15 @@ try:
     from testbed.failures import describe as describe_failure
     from testbed.interrupt import interruptible
     from testbed.lock import only_sweep
+    from testbed.names import image_name
     from testbed.plan import sweepfile
     from testbed.report import command as report_command
     from testbed.results import listing
     from testbed.run import sweep
-    from testbed.run.progress import plain
+    from testbed.setup.doctor import doctor
     from testbed.stack import by_hand, images, machine
     from testbed.stack.docker import Engine
+    from testbed.terminal import plain
     from testbed.watch import command as watch_command
 except ModuleNotFoundError as missing:
     sys.exit(
@@ -191,12 +193,12 @@ def _models(_arguments: argparse.Namespace, console: Console) -> int:
     say = plain(console)
     for name in SERVERS:
         say(f"{name:25} {describe(name)}")
-    say(f"\nimages: {images.image_name('MODEL')}; code: servers/models/")
+    say(f"\nimages: {image_name('MODEL')}; code: servers/models/")
     return 0
 
 
 def _doctor(_arguments: argparse.Namespace, console: Console) -> int:
-    checks = machine.doctor()
+    checks = doctor()
     for check in checks:
         mark, style = ("ok", "green") if check.ok else ("missing", "red") if check.required else ("lacks", "yellow")
         console.print(f"{mark:8}", style=style, end="")

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import Cell, Spread, Table, from_json, print_table, show
+from testbed.files import write_json
 from testbed.interrupt import interruptible
-from testbed.results.directory import write_json
 from testbed.results.manifest import host, project
 
 SCHEMA_VERSION = 1

@@ -27,8 +27,8 @@ from benchmarks.generating import wait_for_room
 from benchmarks.probe_cost import container, docker
 from servers.models import SERVERS, base
 from testbed.judge.shape import serving_slots
+from testbed.names import image_name
 from testbed.stack.compose import PIDS_LIMIT, SERVER_PORT
-from testbed.stack.images import image_name
 
 MEMORY_MIB = 256
 MOST = 10_000

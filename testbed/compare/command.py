@@ -2,52 +2,27 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from testbed.compare import gate, view
-from testbed.compare.conditions import Conditions, canary_ratio, conditions, speed_ratio
-from testbed.compare.gate import Condition, Gate
-from testbed.compare.join import Join, as_json, join
+from testbed.compare.conditions import canary_ratio, conditions, speed_ratio
+from testbed.compare.gate import Condition
+from testbed.compare.join import as_json, join
+from testbed.compare.pair import Pair
 from testbed.errors import UserError
+from testbed.files import write_atomically
 from testbed.results import runs
-from testbed.results.directory import write_atomically
 from testbed.results.runs import Run
-from testbed.run.progress import plain
+from testbed.terminal import plain
 
 SCHEMA_VERSION = 1
 
 # A table for each group, so that one has room on a terminal of 80.
 _GROUPS = (("throughput", "p50", "p99"), ("cpu", "memory"))
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One run against the base."""
-
-    base: Run
-    other: Run
-    conditions: Conditions
-    joined: Join
-    gates: list[Gate]
-    canary: float | None
-    """How much more the canaries of the second run served: the machine's own drift between the runs."""
-    speed: float | None
-    """How much faster the machine calibrated in the second run."""
-
-    def drift_line(self) -> str | None:
-        """The machine's drift in words; None where nothing tells it."""
-        known = [("the canary served", self.canary), ("the calibration gave", self.speed)]
-        parts = [f"{what} {ratio:.2f} times as much" for what, ratio in known if ratio is not None]
-        if not parts:
-            return None
-        return (
-            f"the machine itself between the runs: {', '.join(parts)} in the second; "
-            "no interval here covers that: believe only differences well beyond it, or run both sides again in turn"
-        )
 
 
 def compare(paths: Sequence[Path], conditions_to_fail: Sequence[Condition], force: bool) -> list[Pair]:

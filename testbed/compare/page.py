@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from html import escape
 
 from testbed.compare import view
-from testbed.compare.command import Pair
 from testbed.compare.join import Comparison, JoinedCell
+from testbed.compare.pair import Pair
 from testbed.report.page import Figure, Section, figure_html, render
 from testbed.report.view import duration, size
 

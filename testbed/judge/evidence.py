@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from testbed.plan.search import SUSTAINED
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -31,8 +33,8 @@ class Thresholds:
     generator_throttled_share: float = 0.01
     # The millisecond of the timer, and the few requests that one worker handles before it gets to the late one.
     send_lag_p99_us: float = 5_000.0
-    # Below this a rate counts as not sustained; the rule of capacity searches, see vegeta's and k6's documentation.
-    achieved_over_offered: float = 0.98
+    # The rule of capacity searches.
+    achieved_over_offered: float = SUSTAINED
     # Server and generator on shared cores: together at this share of the machine, the machine is the bound.
     machine_cpu_share: float = 0.90
 

@@ -1,21 +1,11 @@
-"""Connections held beside the users: what a trial's server needs for them, and the gate that judges them. Pure."""
+"""Connections held beside the users: the gate that judges them. Pure."""
 
 import re
 
 from testbed.judge import shape
 from testbed.judge.evidence import Evidence
 from testbed.judge.gates import Gate, decide, unknown
-from testbed.plan.cells import Cell
 from testbed.units import format_bytes
-
-# More tasks than a trial can need would only be a mistake; the limit keeps it from becoming the host's.
-LEAST_TASKS = 4096
-# The server's own default.
-LEAST_CONNECTIONS = 1024
-# For the checks before the load, and for connections that are closed here and not there yet.
-SPARE_CONNECTIONS = 64
-# The longest that a server allows: silent is what an idle holder is meant to be.
-LONGEST_IDLE_TIMEOUT_S = 86_400
 
 # In use or reached beyond this share, it is what has run out: the last piece that did not fit may have been large.
 FULL = 0.97
@@ -24,22 +14,6 @@ _SAYS = re.compile(
     r"^\[INFO\] (.*(?:cannot serve|cannot accept|cannot start|Too many open files|out of memory).*)$", re.MULTILINE
 )
 _NO_DESCRIPTORS = "Too many open files"
-
-
-def connections(cell: Cell) -> int:
-    """How many the server must be able to have open at once."""
-    return cell.users + cell.idle_holders + SPARE_CONNECTIONS
-
-
-def tasks_limit(cell: Cell) -> int:
-    """Processes and threads the server's container may have: one for each connection, and its pools."""
-    return max(LEAST_TASKS, connections(cell) + cell.workers + cell.threads)
-
-
-def environment(cell: Cell) -> dict[str, str]:
-    """What the server has to be told so that its own bounds are not what is measured."""
-    found = {"MAX_CONNECTIONS": str(max(LEAST_CONNECTIONS, connections(cell)))}
-    return found | ({"IDLE_TIMEOUT": str(LONGEST_IDLE_TIMEOUT_S)} if cell.idle_holders else {})
 
 
 def said(log: str) -> str:

@@ -1,12 +1,12 @@
 """From the calibration to a trial's work: units, the least time they can take, the machine's drift. Pure."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from servers.protocol import MAX_HASH_ROUNDS, MAX_SPIN_UNITS
 from testbed.errors import UserError
 from testbed.plan.cells import Cell
 from testbed.plan.schema import Sweep
-from testbed.stack.locust_api import Work
 from testbed.units import format_us
 
 Calibration = dict[str, Any]
@@ -21,6 +21,14 @@ BLOCK_SECONDS = 0.5
 FAR_OFF = 1.10
 
 _SPIN, _HASH = "spin_units_per_ms", "hash_rounds_per_ms"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What each request asks of the server, in calibrated units."""
+
+    spin_units: int
+    hash_rounds: int
 
 
 def kinds(sweep: Sweep) -> tuple[str, ...]:

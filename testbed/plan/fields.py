@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from servers.models import SERVERS
-from testbed.stack.images import EVERY
+from testbed.names import EVERY
 from testbed.units import format_bytes, parse_bytes, parse_duration_us
 
 # Below this a Python process needs longer to start than anybody waits for it.

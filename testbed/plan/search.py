@@ -18,6 +18,8 @@ STRIDE = 4.0
 # Closer than the trial-to-trial noise of these servers there is nothing to find.
 PRECISION = 1.08
 CONFIRMATIONS = 2
+# Replies per request due: below this a rate counts as not sustained; see vegeta's and k6's documentation.
+SUSTAINED = 0.98
 # Bounds the time of a search that noise keeps from ending; then the interval it has come to is reported.
 MOST_STEPS = 30
 # Two in a row happen by chance, as when a connection table was full; three say that this rate cannot be measured.

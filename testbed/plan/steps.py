@@ -4,10 +4,9 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from testbed.judge.evidence import Thresholds
 from testbed.plan.cells import Trial
 from testbed.plan.schema import Sweep
-from testbed.plan.search import Capacity, Search
+from testbed.plan.search import SUSTAINED, Capacity, Search
 
 Row = dict[str, Any]
 
@@ -45,7 +44,7 @@ def holds(row: Row, slo_p99_us: int) -> bool:
     achieved = row["achieved_over_offered"]
     if row["verdict"] == "invalid" or row["failed"] or latency is None or achieved is None:
         return False
-    return bool(latency <= slo_p99_us and achieved >= Thresholds().achieved_over_offered)
+    return bool(latency <= slo_p99_us and achieved >= SUSTAINED)
 
 
 def program(trial: Trial, sweep: Sweep) -> Generator[Trial, Row, Answer | None]:

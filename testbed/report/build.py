@@ -5,6 +5,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from testbed.files import write_atomically
 from testbed.report import choice, figures, figures_latency, figures_server, traces, words
 from testbed.report.derive import derive
 from testbed.report.glossary import glossary
@@ -13,7 +14,6 @@ from testbed.report.page import Figure, Section, figure_html, render
 from testbed.report.source import Results, read
 from testbed.report.trials_table import trials_table
 from testbed.report.view import Axis, View, axis_text, view
-from testbed.results.directory import write_atomically
 
 NAME = "report.html"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from testbed.errors import UserError
-from testbed.run.progress import plain
+from testbed.terminal import plain
 
 WEB = "web"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.errors import UserError
+from testbed.files import write_atomically
 
 # Before 3 the switches were those of tasks seen alive alone: a part, which is no number.
 SCHEMA_VERSION = 3
@@ -115,42 +116,6 @@ EARLIER = {"network": "bridge", "engine": "plain", "precise": False}
 
 # What load and probe write of a trial of a minute stays below this.
 _ROOM_BYTES = 2**20
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write `text` so that a reader, or a crash, sees the old file or the new one, never a part.
-
-    OSError names `path`, not the file that stands for it while it is written.
-    """
-    try:
-        _write_atomically(path, text)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
-    ) as file:
-        try:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            os.fchmod(file.fileno(), 0o644)
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
-def write_json(path: Path, value: object) -> None:
-    """`value` as indented JSON, whole or not at all."""
-    write_atomically(path, json.dumps(value, indent=2) + "\n")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from testbed.plan.schema import Sweep
 from testbed.results import searches
 from testbed.results.runs import read_rows
 from testbed.results.table import LEGEND, LETTERS, new_table
-from testbed.run.progress import plain
+from testbed.terminal import plain
 from testbed.units import format_bytes
 
 SCHEMA_VERSION = 1

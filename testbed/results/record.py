@@ -4,11 +4,12 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from testbed.judge import holding, steal
+from testbed.judge import steal
 from testbed.judge.evidence import Evidence, GeneratorWorker
 from testbed.judge.verdict import Verdict, judge
 from testbed.plan.cells import Cell, Trial
 from testbed.results.directory import SCHEMA_VERSION
+from testbed.stack import needs
 from testbed.stack.cpus import CpuSets
 
 REPORT_MARK = "[REPORT] "
@@ -125,7 +126,7 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         oom_kills=_at(found.probe, "closed", "oom_kills"),
         memory_peak_bytes=_at(found.probe, "closed", "memory_peak_bytes"),
         tasks_max=_at(found.probe, "max", "pids"),
-        tasks_limit=holding.tasks_limit(cell),
+        tasks_limit=needs.tasks_limit(cell),
         server_said=found.server_said,
         server_ended=found.server_ended,
         workers_replaced=_at(found.report, "replaced"),

@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from testbed.errors import UserError
+from testbed.files import write_atomically, write_json
 from testbed.judge.shape import is_known
 from testbed.judge.verdict import judge
+from testbed.names import image_name
 from testbed.plan.cells import Cell, has_threads, has_workers
-from testbed.results.directory import EARLIER, SCHEMA_VERSION, csv_text, write_atomically, write_json
+from testbed.results.directory import EARLIER, SCHEMA_VERSION, csv_text
 from testbed.results.record import Findings, evidence, metrics
 from testbed.results.runs import read_rows
 from testbed.results.summary import summary
 from testbed.stack.compose import UNPINNED
 from testbed.stack.docker import Engine
-from testbed.stack.images import image_name
 
 VOLUME = "threadmill_results"
 DIRECTORY = "web"

@@ -10,11 +10,12 @@ from contextlib import suppress
 from typing import Any
 
 from testbed.errors import UserError
+from testbed.files import write_atomically
 from testbed.plan import cells
 from testbed.plan.cells import Trial
 from testbed.plan.schema import Sweep
 from testbed.plan.steps import Answer, program
-from testbed.results.directory import ResultsDirectory, csv_text, write_atomically
+from testbed.results.directory import ResultsDirectory, csv_text
 
 Row = dict[str, Any]
 

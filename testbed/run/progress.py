@@ -1,8 +1,6 @@
 """What a sweep shows while it runs: a bar on a terminal, a line per event elsewhere."""
 
 import time
-from collections.abc import Callable
-from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,12 +9,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from testbed.plan.cells import Trial
+from testbed.terminal import plain
 from testbed.units import format_clock, format_us
-
-
-def plain(console: Console) -> Callable[[str], None]:
-    """Prints a line as it is: no markup, no colours, no wrapping in the middle of a path."""
-    return partial(console.print, markup=False, highlight=False, soft_wrap=True)
 
 
 def trial_line(row: dict[str, Any]) -> str:

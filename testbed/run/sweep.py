@@ -14,8 +14,10 @@ from typing import Any
 from rich.console import Console
 
 from servers.models import MODELS
+from testbed import names
 from testbed.errors import Breakdown, EngineGone, UserError
 from testbed.failures import attempt, describe, distinct
+from testbed.files import write_atomically, write_json
 from testbed.interrupt import deferred, interruptible, undisturbed
 from testbed.lock import only_sweep
 from testbed.plan import calibration as calibrating
@@ -23,18 +25,19 @@ from testbed.plan import cells, redo, sweepfile
 from testbed.plan.cells import Trial
 from testbed.plan.schema import Sweep
 from testbed.report import command as report_command
-from testbed.results.directory import ResultsDirectory, write_atomically, write_json
+from testbed.results.directory import ResultsDirectory
 from testbed.results.manifest import calibrate, differences, manifest
 from testbed.results.summary import summary
 from testbed.results.table import LEGEND, LEGEND_DISTURBED, capacity_table, results_table
 from testbed.run.course import Course
-from testbed.run.progress import SweepProgress, plain
+from testbed.run.progress import SweepProgress
 from testbed.run.trial import Setting, run_trial
 from testbed.stack import cpus, images
 from testbed.stack.compose import UNPINNED, Run
 from testbed.stack.cpus import CpuSets
 from testbed.stack.docker import Engine
 from testbed.stack.generator import LoadStack
+from testbed.terminal import plain
 
 # The load containers' user where the caller is root: nothing in a container runs as root.
 UNPRIVILEGED = (10001, 10001)
@@ -133,7 +136,7 @@ class _Campaign:
             shared="shared" in sweep.network,
         )
         self._say = plain(console)
-        self.stack = LoadStack(self.engine, self.shared, directory, self._say)
+        self.stack = LoadStack(self.engine, self.shared, directory.path, self._say)
         # The work unit is ours: an image that stands in for one of ours need not know it.
         self._calibrator = next((model for model in sweep.models if model not in sweep.images), MODELS[0])
         self.course = Course(sweep, directory)
@@ -205,7 +208,7 @@ class _Campaign:
 
     def _build(self) -> None:
         calibrator = [self._calibrator] if self._kinds else []
-        needed = dict.fromkeys((*self.sweep.models, *calibrator, *images.COMPANIONS))
+        needed = dict.fromkeys((*self.sweep.models, *calibrator, *names.COMPANIONS))
         if ours := [name for name in needed if name not in self.sweep.images]:
             images.build_missing(ours, self._say)
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from servers.models import SERVERS
 from testbed.errors import EngineGone, UserError
+from testbed.files import write_atomically, write_json
 from testbed.judge import holding, shape
 from testbed.plan import calibration
 from testbed.plan.cells import Trial
-from testbed.results.directory import ResultsDirectory, row_of, write_atomically, write_json
+from testbed.results.directory import ResultsDirectory, row_of
 from testbed.results.record import Findings, exit_report, record
 from testbed.stack import compose
+from testbed.stack.compose import compose_text
 from testbed.stack.conntrack import Tracking
 from testbed.stack.docker import ContainerGone, Engine, Server
 from testbed.stack.locust_api import Load, LoadError, Status
@@ -58,10 +58,6 @@ class Setting:
 
 Say = Callable[[str], None]
 """Told the phase that begins."""
-
-
-def compose_text(project: dict[str, Any]) -> str:
-    return yaml.safe_dump(project, sort_keys=False)
 
 
 def run_trial(trial: Trial, setting: Setting, say: Say) -> dict[str, Any]:

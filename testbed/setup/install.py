@@ -19,6 +19,7 @@ from servers.models import SERVERS
 from testbed import apt
 from testbed.errors import UserError
 from testbed.interrupt import interruptible
+from testbed.names import COMPANIONS
 from testbed.programs import CommandFailed, Commands, Interrupted
 from testbed.stack import images, machine
 
@@ -165,7 +166,7 @@ def main() -> int:
             else:
                 say("[setup] looking at what is here ...")
                 machine.refuse(machine.check_engine())
-                names = (*(arguments.images or SERVERS), *images.COMPANIONS)
+                names = (*(arguments.images or SERVERS), *COMPANIONS)
                 steps = [base_for(names), compose_plugin, virtual_environment]
                 steps += [browser] if arguments.browser else []
                 run(steps, say, last=None if arguments.images is None else build(names), needs=2)

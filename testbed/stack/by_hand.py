@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from testbed import names
 from testbed.errors import UserError
 from testbed.failures import attempt, describe
 from testbed.interrupt import undisturbed
@@ -72,7 +73,7 @@ def up(models: list[str], limits: ServerLimits, workers: int, packet_log: bool, 
     """Start these models and Locust, wait until they are healthy, and say where they answer."""
     if not 1 <= workers <= MAX_WORKERS:
         raise UserError(f"--workers: found {workers}, allowed: a whole number from 1 to {MAX_WORKERS}")
-    images.build_missing((*models, *images.COMPANIONS), say)
+    images.build_missing((*models, *names.COMPANIONS), say)
     environment = {
         "SERVER_CPUS": str(limits.cpus),
         "SERVER_MEMORY": str(limits.memory_bytes),

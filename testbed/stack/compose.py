@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from testbed.judge import holding
+import yaml
+
+from testbed.names import image_name
 from testbed.plan.cells import Cell, Trial
+from testbed.stack import needs
 from testbed.stack.cpus import CpuSets, format_cpu_list, parse_cpu_list
-from testbed.stack.images import image_name
 
 RUN_LABEL = "threadmill.run"
 TRIAL_LABEL = "threadmill.trial"
@@ -26,7 +28,7 @@ SHARED_SYSCTLS = {"net.ipv4.ip_local_reserved_ports": f"5557,5558,{SERVER_PORT},
 SHARED_SUFFIX = "-shared"
 HOLDER = "holder"
 
-PIDS_LIMIT = holding.LEAST_TASKS
+PIDS_LIMIT = needs.LEAST_TASKS
 
 _CONFINED: dict[str, Any] = {
     "read_only": True,
@@ -158,11 +160,11 @@ def server_service(run: Run, trial: Trial) -> dict[str, Any]:
         "environment": {
             "WORKERS": str(cell.workers or 1),
             "THREADS": str(cell.threads or 1),
-            **holding.environment(cell),
+            **needs.environment(cell),
         },
         "mem_limit": cell.memory_bytes,
         "memswap_limit": cell.memory_bytes,
-        "pids_limit": holding.tasks_limit(cell),
+        "pids_limit": needs.tasks_limit(cell),
         **({"network_mode": f"service:{HOLDER}"} if cell.network == "shared" else {}),
         # Readiness is a real echo from outside: a check inside would spend the limit that is being measured.
         "healthcheck": {"disable": True},
@@ -199,3 +201,8 @@ def project(run: Run, load_directory: str, models: Sequence[str], trial: Trial |
         "services": services,
         "networks": {"default": {"labels": {RUN_LABEL: run.run_id}}},
     }
+
+
+def compose_text(project: dict[str, Any]) -> str:
+    """The compose file."""
+    return yaml.safe_dump(project, sort_keys=False)

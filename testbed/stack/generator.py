@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from servers.models import SERVERS
 from testbed.errors import Breakdown, UserError
 from testbed.failures import attempt, describe
-from testbed.results.directory import ResultsDirectory, write_atomically
-from testbed.run.trial import compose_text
+from testbed.files import write_atomically
 from testbed.stack import compose
-from testbed.stack.compose import Run
+from testbed.stack.compose import Run, compose_text
 from testbed.stack.conntrack import Tracking
 from testbed.stack.docker import ContainerGone, Engine
 from testbed.stack.locust_api import Load
@@ -24,7 +24,7 @@ POLL_INTERVAL_S = 0.1
 class LoadStack:
     """Starts Locust, knows whether it is complete, and starts it afresh when it is not."""
 
-    def __init__(self, engine: Engine, run: Run, directory: ResultsDirectory, say: Callable[[str], None]) -> None:
+    def __init__(self, engine: Engine, run: Run, directory: Path, say: Callable[[str], None]) -> None:
         self._engine = engine
         self._run = run
         self._directory = directory
@@ -33,7 +33,7 @@ class LoadStack:
 
     def start(self) -> None:
         """Bring Locust up and wait for all its workers. Breakdown when they do not come."""
-        compose_file = self._directory.path / "compose.yaml"
+        compose_file = self._directory / "compose.yaml"
         write_atomically(compose_file, compose_text(compose.project(self._run, "./load", SERVERS, None)))
         self._say("starting Locust ...")
         tracking = Tracking() if self._engine.is_here else None
@@ -50,7 +50,7 @@ class LoadStack:
         found = f"{', '.join(ended)} ended" if ended else f"not all workers connected within {WORKERS_TIMEOUT_S:g} s"
         if tracking is not None and (dropped := tracking.dropped()):
             found += f"; the kernel's table of {tracking.limit} tracked connections is full, {dropped} packets dropped"
-        raise Breakdown(f"Locust did not come up: {found}; logs are in {self._directory.path}/logs")
+        raise Breakdown(f"Locust did not come up: {found}; logs are in {self._directory}/logs")
 
     def mend(self) -> None:
         """After a failed trial a worker may be missing: start the generator afresh rather than measure with less.
@@ -71,7 +71,7 @@ class LoadStack:
 
     def keep_logs(self) -> None:
         """Save the logs of the run's containers."""
-        directory = self._directory.path / "logs"
+        directory = self._directory / "logs"
         directory.mkdir(exist_ok=True)
         for name, text in self._engine.logs(self._run.run_id).items():
             write_atomically(directory / f"{name}.log", text)

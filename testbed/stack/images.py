@@ -19,6 +19,7 @@ from pathlib import Path
 from servers.models import SERVERS
 from testbed import apt
 from testbed.errors import UserError
+from testbed.names import COMPANIONS, EVERY, image_name
 from testbed.programs import CommandFailed, Commands
 from testbed.stack import fingerprint, machine
 
@@ -30,9 +31,6 @@ COMPOSE_VARIABLES_HEAD = "# Written by Threadmill's set-up for `docker compose` 
 PYTHON_IMAGE = "python:3.13-slim-trixie"
 OWN_BASE = "threadmill/base"
 RECIPE_LABEL = "threadmill.recipe"
-# What stands beside the models: the load and the probe.
-COMPANIONS = ("locust", "probe")
-EVERY = (*SERVERS, *COMPANIONS)
 # A registry that is there answers with the image's manifest well within this; none at all fails at once or never.
 REGISTRY_ANSWER_S = 5.0
 CA_BUNDLE_VARIABLES = ("CA_BUNDLE", "PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -47,11 +45,6 @@ class Base:
 
     reference: str
     origin: str
-
-
-def image_name(model: str) -> str:
-    """The image of a model, of `locust`, or of `probe`."""
-    return f"threadmill/{model}"
 
 
 def _present(reference: str, label: str = "", value: str = "") -> bool:

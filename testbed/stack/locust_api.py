@@ -6,6 +6,7 @@ from typing import Any
 import requests
 
 from testbed.errors import Breakdown
+from testbed.plan.calibration import Work
 from testbed.plan.cells import Cell, Trial
 from testbed.stack.compose import target
 
@@ -38,14 +39,6 @@ class Status:
     window_closes_in_s: float | None
     requests: int
     failures: int
-
-
-@dataclass(frozen=True)
-class Work:
-    """What each request asks of the server, in calibrated units."""
-
-    spin_units: int
-    hash_rounds: int
 
 
 def form(trial: Trial, work: Work, warmup_s: float, window_s: float) -> dict[str, Any]:

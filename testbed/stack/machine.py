@@ -2,20 +2,16 @@
 
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from testbed.errors import UserError
 
 # A daemon under load answers within a second; one that hangs is as good as none.
 DOCKER_TIMEOUT_S = 20
-MIN_DISK_BYTES = 2 * 1024**3
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SETUP = "make setup"
 # Docker's client says it in one way up to version 28 and in the other since.
@@ -117,67 +113,3 @@ def find_browser() -> str | None:
     if named := os.environ.get("CHROMIUM"):
         return shutil.which(named)
     return next(filter(None, map(shutil.which, BROWSERS)), None)
-
-
-def _check_limits() -> Check:
-    """Whether the engine can enforce what a sweep varies."""
-    answer = ask("docker", "info", "--format", "{{.CPUCfsQuota}} {{.MemoryLimit}} {{.SwapLimit}}")
-    name = "CPU and memory limits"
-    if answer.exit_code != 0:
-        return Check(name, False, "unknown without Docker", "docker info")
-    limits = zip(("CPU", "memory", "swap"), answer.output.split(), strict=False)
-    lacking = [what for what, has in limits if has != "true"]
-    if lacking == ["swap"]:
-        found = "CPU and memory, but swap is not counted: a server over its memory limit may swap instead of dying"
-        return Check(name, False, found, "boot with swapaccount=1, or sudo swapoff -a", required=False)
-    return Check(name, not lacking, f"no {' and no '.join(lacking)} limit" if lacking else "CPU, memory and swap", "")
-
-
-def _check_disk() -> Check:
-    answer = ask("docker", "info", "--format", "{{.DockerRootDir}}")
-    root = Path(answer.output)
-    if answer.exit_code != 0 or not root.is_dir():
-        return Check("disk", True, "unknown: the engine's directory is not in sight", required=False)
-    free = shutil.disk_usage(root).free
-    found = f"{free / 1024**3:.0f} GiB free in {root}"
-    return Check("disk", free >= MIN_DISK_BYTES, found, "" if free >= MIN_DISK_BYTES else "docker system df")
-
-
-def _check_images() -> Check:
-    from testbed.stack import images
-
-    wrong = images.outdated()
-    found = images.in_words(wrong) if wrong else "all there, of this code"
-    return Check("images", not wrong, found, "make images" if wrong else "", required=False)
-
-
-def doctor() -> list[Check]:
-    """Every check, in the order in which a person would put things right."""
-    cpus = os.cpu_count() or 1
-    checks = [
-        Check("Python", sys.version_info >= (3, 11), platform.python_version(), "sudo apt-get install -y python3"),
-        Check("CPUs", cpus >= 2, str(cpus), "a machine with 2 CPUs: here server and load would share one"),
-        engine := check_engine(),
-        check_compose(),
-    ]
-    if engine.ok:
-        checks += [_check_limits(), _check_disk(), _check_images()]
-    browser = find_browser()
-    netcat = shutil.which("nc")
-    return [
-        *(Check(check.name, check.ok, check.found, "" if check.ok else check.help, check.required) for check in checks),
-        Check(
-            "browser, for `make test`",
-            browser is not None,
-            browser or "no Chromium",
-            "" if browser else "sudo apt-get install -y chromium",
-            required=False,
-        ),
-        Check(
-            "nc, to talk to a server",
-            netcat is not None,
-            netcat or "no nc",
-            "" if netcat else 'docker compose run --rm client spst "hello its first"',
-            required=False,
-        ),
-    ]

@@ -21,10 +21,10 @@ from docker.utils.socket import frames_iter
 from servers.models import SERVERS
 from testbed.errors import UserError
 from testbed.interrupt import deferred
+from testbed.names import image_name
 from testbed.stack import cpus
 from testbed.stack.compose import HOLDER, RUN_LABEL, TRIAL_LABEL, WEB_PORT
 from testbed.stack.docker import ContainerGone, Engine
-from testbed.stack.images import image_name
 from testbed.watch.target import Target
 
 WATCH_LABEL = "threadmill.watch"

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from servers.models import MODELS, SERVERS, VARIANTS
+from testbed.names import image_name
 from testbed.stack import images as image_builder
-from testbed.stack.images import image_name
 from tests.e2e.stack import orchestrate
 from tests.waiting import wait_until
 

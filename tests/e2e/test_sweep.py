@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from testbed.lock import PATIENCE_S
-from testbed.stack.images import image_name
+from testbed.names import image_name
 from tests.e2e.stack import CLIENT, containers_of, networks_of, orchestrate, terminal, wait_for_container
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]

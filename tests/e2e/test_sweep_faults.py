@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from testbed.names import image_name
 from testbed.stack.compose import TRIAL_LABEL
-from testbed.stack.images import image_name
 from tests.e2e.stack import CLIENT, containers_of, orchestrate, terminal
 from tests.e2e.test_sweep import name, results_of, write_sweep  # noqa: F401 - a fixture
 from tests.waiting import wait_until

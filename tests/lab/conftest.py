@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from testbed import names
+from testbed.names import image_name
 from testbed.stack import images as image_builder
 from testbed.stack import machine
-from testbed.stack.images import image_name
 from tests.lab.engines import LabEngine, engines, lacking
 
 MODELS = ("event-loop",)
@@ -21,7 +22,7 @@ def lab() -> Iterator[LabEngine]:
     machine.require_docker()
     image_builder.build(MODELS, print)
     with engines(1) as (engine,):
-        engine.load([image_name(name) for name in (*MODELS, *image_builder.COMPANIONS)])
+        engine.load([image_name(name) for name in (*MODELS, *names.COMPANIONS)])
         yield engine
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from testbed.stack.images import COMPANIONS, image_name
+from testbed.names import COMPANIONS, image_name
 from tests.e2e.stack import PROJECT, TIMEOUT_S, Terminal, terminal
 from tests.lab.engines import LabEngine
 

@@ -8,15 +8,15 @@ import pytest
 import yaml
 
 from testbed.errors import UserError
+from testbed.files import write_json
 from testbed.judge import shape
 from testbed.plan.cells import Trial, trials
 from testbed.plan.schema import Sweep
 from testbed.plan.steps import Answer, program
 from testbed.plan.sweepfile import Machine, dump, parse
-from testbed.results.directory import COLUMNS, ResultsDirectory, row_of, write_json
-from testbed.run.trial import compose_text
+from testbed.results.directory import COLUMNS, ResultsDirectory, row_of
 from testbed.stack import compose
-from testbed.stack.compose import Run
+from testbed.stack.compose import Run, compose_text
 from testbed.stack.cpus import CpuSets
 from tests.matrix import DOZEN, FACTORS, MODES, Row, document, pairs
 from tests.unit.testbed.accepted import refusal

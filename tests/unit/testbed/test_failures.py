@@ -10,7 +10,8 @@ import requests
 
 from testbed.errors import Breakdown, EngineError, EngineGone, UserError
 from testbed.failures import attempt, describe
-from testbed.results.directory import ResultsDirectory, write_atomically
+from testbed.files import write_atomically
+from testbed.results.directory import ResultsDirectory
 from testbed.stack.docker import compose_failure, speaking
 
 

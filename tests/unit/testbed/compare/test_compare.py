@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from testbed.compare import command, gate
-from testbed.compare.command import Pair, compare
+from testbed.compare.command import compare
 from testbed.compare.join import Comparison
+from testbed.compare.pair import Pair
 from testbed.errors import UserError
 from testbed.results.directory import csv_text
 from tests.made_results import SEARCH, make_search

@@ -12,7 +12,7 @@ from testbed.plan import cells
 from testbed.plan.cells import Cell
 from testbed.plan.sweepfile import Machine, load, parse
 from testbed.results.record import Findings, evidence
-from testbed.stack import compose
+from testbed.stack import compose, needs
 from testbed.stack.cpus import CpuSets
 from tests.unit.testbed.judge.test_verdict import GOOD
 
@@ -29,13 +29,13 @@ def cell(**load_fields: Any) -> Cell:
 
 def test_a_server_may_have_the_connections_and_tasks_that_its_trial_asks_for() -> None:
     few, many = cell(users=8), cell(users=8, idle_holders=10_000)
-    assert holding.environment(few) == {"MAX_CONNECTIONS": "1024"}
-    assert holding.tasks_limit(few) == 4096
-    given = holding.environment(many)
+    assert needs.environment(few) == {"MAX_CONNECTIONS": "1024"}
+    assert needs.tasks_limit(few) == 4096
+    given = needs.environment(many)
     assert 10_008 < int(given["MAX_CONNECTIONS"]) < 20_000
     # Who is silent by profession must not be closed for it.
     assert int(given["IDLE_TIMEOUT"]) >= 3_600 + 600
-    assert 10_008 < holding.tasks_limit(many) < 20_000
+    assert 10_008 < needs.tasks_limit(many) < 20_000
 
 
 def test_the_compose_file_of_a_trial_carries_them() -> None:

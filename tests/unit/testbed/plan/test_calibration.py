@@ -7,10 +7,10 @@ import pytest
 
 from testbed.compare.conditions import speed_ratio
 from testbed.plan import calibration, cells
+from testbed.plan.calibration import Work
 from testbed.plan.sweepfile import Machine, parse
 from testbed.report import cost
 from testbed.results.summary import summary
-from testbed.stack.locust_api import Work
 from tests.unit.testbed.made_runs import make_run
 from tests.unit.testbed.report.pages import view_of
 from tests.unit.testbed.rows import row

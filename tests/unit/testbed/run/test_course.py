@@ -10,10 +10,11 @@ import pytest
 import yaml
 
 from testbed.errors import UserError
+from testbed.files import write_json
 from testbed.plan import cells, sweepfile
 from testbed.plan.cells import Trial
 from testbed.plan.schema import Sweep
-from testbed.results.directory import ResultsDirectory, row_of, write_json
+from testbed.results.directory import ResultsDirectory, row_of
 from testbed.run.course import Course
 from tests.unit.testbed.made_runs import MACHINE, record
 

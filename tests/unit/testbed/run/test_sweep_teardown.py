@@ -12,8 +12,8 @@ import yaml
 from rich.console import Console
 
 from testbed.errors import Breakdown, EngineGone, UserError
+from testbed.files import write_json
 from testbed.plan import cells, sweepfile
-from testbed.results.directory import write_json
 from testbed.run import course, sweep
 from tests.unit.testbed.made_runs import MACHINE, manifest, record
 

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from servers.models import MODELS, SERVERS, VARIANTS
+from testbed.names import EVERY
 from testbed.stack.fingerprint import BASE_LABEL, DEFAULT_BASE, PARTS, SOURCE_LABEL, kind, sources, what_is_wrong
-from testbed.stack.images import EVERY
 
 PROJECT = Path(__file__).parents[4]
 

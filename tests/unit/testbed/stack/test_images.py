@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from servers.models import SERVERS
+from testbed import names
 from testbed.errors import UserError
 from testbed.stack import fingerprint, images
 
@@ -143,7 +144,7 @@ def labels(name: str, **other: str) -> dict[str, str]:
 
 def put_images(programs: Path, here: dict[str, dict[str, str]], base: bool = False) -> None:
     """A `docker` that has these images with these labels, and maybe a base; it builds, and pulls nothing."""
-    listed = " ".join(f"{images.image_name(name)}:latest" for name in here)
+    listed = " ".join(f"{names.image_name(name)}:latest" for name in here)
     lines = "\n".join(json.dumps(found) for found in here.values())
     (programs.parent / "labels").write_text(lines + "\n")
     put(
@@ -172,7 +173,7 @@ def asked(programs: Path) -> str:
 
 
 def test_with_every_image_of_this_code_nothing_is_built_pulled_or_made(programs: Path, own_variables: Path) -> None:
-    put_images(programs, {name: labels(name) for name in images.EVERY})
+    put_images(programs, {name: labels(name) for name in names.EVERY})
     images.build(None, print)
     images.build_missing(["spst", "probe"], print)
     # No base is there, and the stand-in would have told of every other question.
@@ -184,11 +185,11 @@ def test_exactly_what_is_missing_or_of_other_code_is_built_and_given_its_label(
     programs: Path, own_variables: Path
 ) -> None:
     # In the order in which they are listed, which `docker image inspect` keeps.
-    here = {name: labels(name) for name in images.EVERY if name != "prefork"}
+    here = {name: labels(name) for name in names.EVERY if name != "prefork"}
     put_images(programs, here | {"mpst": labels("mpst", source="older"), "probe": {}}, base=True)
     assert images.outdated() == {"mpst": "of other code", "prefork": "missing", "probe": "of unknown code"}
     said: list[str] = []
-    images.build_missing(images.EVERY, said.append)
+    images.build_missing(names.EVERY, said.append)
     assert asked(programs).splitlines()[-1].endswith(" build mpst prefork probe")
     built = f"{SOURCES['server']} {SOURCES['probe']} {fingerprint.DEFAULT_BASE} {images.OWN_BASE}\n"
     assert (programs.parent / "built").read_text() == built
@@ -201,7 +202,7 @@ def test_exactly_what_is_missing_or_of_other_code_is_built_and_given_its_label(
 
 @pytest.mark.usefixtures("own_variables")
 def test_force_builds_what_is_of_this_code_too(programs: Path) -> None:
-    put_images(programs, {name: labels(name) for name in images.EVERY}, base=True)
+    put_images(programs, {name: labels(name) for name in names.EVERY}, base=True)
     images.build(["spst"], print, force=True)
     assert asked(programs).splitlines()[-1].endswith(" build spst locust probe")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import UserError
+from testbed.setup import doctor
 from testbed.stack import machine
 from testbed.stack.machine import Answer
 
@@ -104,7 +105,7 @@ def test_an_info_that_succeeds_without_a_server_is_still_a_daemon_that_does_not_
 
 
 def test_doctor_goes_on_to_the_end_without_docker_and_each_thing_lacking_says_what_helps(programs: Path) -> None:
-    checks = {check.name: check for check in machine.doctor()}
+    checks = {check.name: check for check in doctor.doctor()}
     assert not checks["Docker engine"].ok
     assert checks["Python"].ok
     assert not checks["nc, to talk to a server"].ok
