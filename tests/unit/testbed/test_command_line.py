@@ -65,7 +65,7 @@ def test_dry_run_prints_every_trial_and_the_expected_time_and_writes_nothing(tmp
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert len(lines) == 16
-    assert lines[-1].startswith("quickstart: 15 trials, 1 s warm-up + 4 s window per trial, about ")
+    assert lines[-1].startswith("quickstart: 15 trials, 1 s warm-up + 3 s window per trial, about ")
     assert not (tmp_path / "results").exists()
 
 
