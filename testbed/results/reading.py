@@ -151,7 +151,7 @@ def trials(path: Path, facts: Manifest) -> Trials:
         if row.get("trial_id") and row["trial_id"] not in records and row.get("verdict")
     }
     problems = [
-        f"trials/{name}/trial.json {wrong}{': taken from trials.csv' * (name in listed)}"
+        f"trials/{name}/trial.json {wrong}{'; taken from trials.csv' * (name in listed)}"
         for name, wrong in broken.items()
     ]
     rows = {name: row_of(record) for name, record in records.items()}
@@ -191,7 +191,7 @@ def _place(path: Path, facts: Manifest, rows: dict[str, Row]) -> list[str]:
         if trial := places.get(name):
             row |= {"search_id": trial.search_id, "step": trial.step, "share": trial.cell.share}
     lost = [name for name in rows if name not in places]
-    return [f"sweep.yaml does not tell of which search {some(lost)} is a trial"] if lost else []
+    return [f"sweep.yaml does not tell of which search is {some(lost)}"] if lost else []
 
 
 def planned(path: Path, facts: Manifest) -> Sweep:
