@@ -165,6 +165,7 @@ class FakeEngine:
             case "release":
                 return {"replies": 0, "unanswered": 0}
             case "swarm":
+                self.asked.pop(asked["trial_id"], None)
                 self.asked[asked["trial_id"]] = asked
                 return {"success": True}
             case "stop":
