@@ -95,6 +95,7 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
         "trial_id": trial_id,
         "block": 1,
         "canary": False,
+        "seed": load["options"].get("seed"),
         **asdict(cell),
         **unknown,
         "status": "failed" if verdict.kind == "invalid" else "ok",

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from testbed.errors import Breakdown
+from testbed.errors import Breakdown, UserError
 from testbed.interrupt import deferred, interruptible
 from testbed.lock import only_sweep
 from testbed.plan import cells, redo, sweepfile
@@ -77,6 +77,8 @@ def resume(path: Path, force: bool, console: Console, engine: Engine) -> int:
     UserError when there is none, and when the machine or a version is not the one it began with, unless `force`.
     """
     begun = reading.manifest(path)
+    if begun.get("by_hand") or not {"run_id", "calibration", "started_utc"} <= begun.keys():
+        raise UserError(f"{path}: no sweep to resume here; allowed: what `orchestrate.py sweep FILE` has begun")
     sweep = sweepfile.load(path / "sweep.yaml", sweepfile.Machine(engine.cpus, engine.memory_bytes))
     campaign = _Campaign(sweep, ResultsDirectory(path), begun["run_id"], console, engine)
     return campaign.live(partial(campaign.preparation.go_on, begun, force))

@@ -126,8 +126,7 @@ class _TrialRun:
     def _judge(self) -> dict[str, Any]:
         self.found.total_s = time.monotonic() - self._began
         self.found.overhead_s = self.found.total_s - self.setting.warmup_s - self.setting.window_s
-        run, engine = self.setting.run, self.setting.engine
-        written = record(self.trial, self.found, run.cpu_sets, engine.cpus)
+        written = record(self.trial, self.found, self.setting.run.cpu_sets, self.setting.engine.cpus)
         write_json(self.directory / "trial.json", written)
         return row_of(written)
 

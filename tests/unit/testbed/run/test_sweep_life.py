@@ -103,6 +103,9 @@ def test_a_sweep_of_another_machine_or_version_is_refused_and_left_as_it_is(benc
     assert str(failure).startswith(f"{manifest}: its schema_version is {SCHEMA_VERSION + 1}, allowed: 2 to ")
     assert bench.engine.calls == []
     assert bench.finished() == ["001-b1"]
+    manifest.write_text(json.dumps(facts | {"by_hand": True}))
+    failure, _ = bench.resume()
+    assert "no sweep to resume here; allowed: what `orchestrate.py sweep FILE` has begun" in str(failure)
     manifest.unlink()
     failure, _ = bench.resume()
     assert "no results here, manifest.json is missing or cannot be read" in str(failure)
