@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,8 @@ def compare(paths: Sequence[Path], conditions_to_fail: Sequence[Condition], forc
 
 def _pair(base: Run, other: Run, fail_if: Sequence[Condition], force: bool) -> Pair:
     found = conditions(base.manifest, other.manifest, base.sweep, other.sweep)
-    found.warned.extend(f"{run.name}: {problem}" for run in (base, other) for problem in run.problems)
+    problems = [f"{run.name}: {problem}" for run in (base, other) for problem in run.problems]
+    found = replace(found, warned=[*found.warned, *problems])
     if found.refused and not force:
         raise UserError(
             f"{other.path}: ran under other conditions than {base.path}: {'; '.join(found.refused)}; "
