@@ -1,10 +1,9 @@
 """A listening socket for each worker: who waits for whom, and what becomes of those who wait."""
 
-import os
 import select
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -27,7 +26,10 @@ def clients_of(worker: psutil.Process) -> set[int]:
 
 def sockets_of(worker: psutil.Process) -> dict[str, int]:
     """How many connections wait in each listening socket that the process has open, by the socket's inode."""
-    open_here = {os.readlink(entry) for entry in Path(f"/proc/{worker.pid}/fd").iterdir()}
+    open_here = set()
+    for entry in Path(f"/proc/{worker.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed in the meantime
+            open_here.add(str(entry.readlink()))
     rows = [line.split() for line in Path(f"/proc/{worker.pid}/net/tcp").read_text(encoding="ascii").splitlines()]
     return {row[9]: int(row[4][9:], 16) for row in rows if row[3] == LISTENS and f"socket:[{row[9]}]" in open_here}
 
