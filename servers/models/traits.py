@@ -79,4 +79,6 @@ class Traits(NamedTuple):
         With several sockets on the port the kernel chooses by a hash of the addresses: two connections may wait for the
         same worker while another has none.
         """
+        if self.slots(size) is None:
+            return None
         return 1 if self.sockets(size) != 1 else self.slots_of(size)
