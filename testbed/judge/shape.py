@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from servers.models import find, traits_of
 from servers.models.traits import Size
 
+# Connections that are echoed at once before the load, where the model serves as many.
+MOST_CHECKED = 4
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -40,6 +43,14 @@ def surely_served(model: str, workers: int, threads: int) -> int | None:
     worker has a queue of its own. None where there is no limit, or it is not known. KeyError for an unknown model.
     """
     return traits_of(model).surely_served(Size(workers, threads))
+
+
+def checked_at_once(model: str, workers: int, threads: int) -> int:
+    """On how many connections at once an echo is asked for before the load; 0: only on one. KeyError for an unknown
+    model.
+    """
+    at_once = surely_served(model, workers, threads)
+    return 0 if at_once == 1 else min(at_once or MOST_CHECKED, MOST_CHECKED)
 
 
 def serves_in_threads(model: str) -> bool:

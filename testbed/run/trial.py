@@ -172,9 +172,7 @@ class _TrialRun:
         self._phase("verify")
         model, workers, threads = self.cell.model, self.cell.workers, self.cell.threads
         slots, target = shape.serving_slots(model, workers, threads), compose.target(self.cell)
-        # Where each worker has a queue of its own, two connections may wait for one worker beside an idle one.
-        at_once = shape.surely_served(model, workers, threads)
-        verified = self.load.verify(target, parallel=0 if at_once == 1 else min(at_once or 4, 4))
+        verified = self.load.verify(target, parallel=shape.checked_at_once(model, workers, threads))
         self.found.verification = verified.checks
         self._echoed(verified.echoes)
         held = self.load.hold(target, min(slots or SHAPE_CONNECTIONS, SHAPE_CONNECTIONS))

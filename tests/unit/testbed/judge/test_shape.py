@@ -6,6 +6,7 @@ from servers.models import MODELS, VARIANTS
 from testbed.judge.shape import (
     Shape,
     check,
+    checked_at_once,
     expected,
     interpreters,
     serves_in_threads,
@@ -46,6 +47,26 @@ def test_where_each_worker_has_a_queue_only_one_is_sure_to_be_served_at_once() -
     assert sure == {model: serving_slots(model, 3, 5) for model in sure}
     assert surely_served("prefork-reuseport", workers=1, threads=0) == 1
     assert surely_served("prefork-reuseport", workers=0, threads=0) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "workers", "threads", "number"),
+    [
+        ("spst", 0, 0, 0),
+        ("spmt", 0, 0, 4),
+        ("event-loop", 0, 0, 4),
+        ("prefork", 2, 0, 2),
+        ("prefork", 9, 0, 4),
+        ("prefork", 1, 0, 0),
+        ("thread-pool", 0, 3, 3),
+        # Two of its clients may come to one worker, and the check would wait for ever.
+        ("prefork-reuseport", 9, 0, 0),
+    ],
+)
+def test_no_more_connections_are_checked_at_once_than_are_sure_to_be_served(
+    model: str, workers: int, threads: int, number: int
+) -> None:
+    assert checked_at_once(model, workers, threads) == number
 
 
 def test_a_pool_of_unknown_size_has_unknown_slots() -> None:
