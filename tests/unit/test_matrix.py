@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from servers.models import SERVERS
 from testbed.errors import UserError
 from testbed.files import write_json
 from testbed.judge import shape
@@ -18,7 +19,7 @@ from testbed.results.directory import COLUMNS, ResultsDirectory, row_of
 from testbed.stack import compose
 from testbed.stack.compose import Run, compose_text
 from testbed.stack.cpus import CpuSets
-from tests.matrix import DOZEN, FACTORS, MODES, Row, document, pairs
+from tests.matrix import DOZEN, FACTORS, MODES, Row, document, make, pairs
 from tests.unit.testbed.accepted import refusal
 
 MACHINE = Machine(cpus=2, memory_bytes=8 * 2**30)
@@ -39,7 +40,8 @@ def test_every_pair_of_values_is_in_a_row_and_every_value_in_the_dozen() -> None
     dozen = [row for rows in DOZEN.values() for row in rows]
     assert len(dozen) == 12
     for name, values in FACTORS.items():
-        assert {getattr(row, name) for row in dozen} == set(values), name
+        assert {getattr(row, name) for row in dozen} == set(values) or name == "server", name
+    assert {make(row.server) for row in dozen} == {make(server) for server in SERVERS}
 
 
 @pytest.mark.parametrize("group", DOZEN)
