@@ -7,7 +7,7 @@ elsewhere; a name that stands only there is a target too. `ONE_AT_A_TIME` names 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 PORT = 8081
 
@@ -27,6 +27,15 @@ def read_targets(environ: Mapping[str, str]) -> dict[str, tuple[str, int]]:
 def read_one_at_a_time(environ: Mapping[str, str]) -> frozenset[str]:
     """The names of those that serve one client at a time, among the targets or not."""
     return frozenset(_items(environ.get("ONE_AT_A_TIME", "")))
+
+
+def first_choice(names: Sequence[str], up: Mapping[str, bool], one_at_a_time: Collection[str]) -> str:
+    """What a newcomer's page shows: the first of these targets that is up, or just the first.
+
+    A model that serves one client at a time would greet a newcomer with starved users: such a one only for want of others.
+    """
+    there = sorted((name for name in names if up.get(name)), key=one_at_a_time.__contains__)
+    return next(iter(there), names[0])
 
 
 def _items(text: str) -> list[str]:

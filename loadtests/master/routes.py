@@ -15,6 +15,7 @@ from loadtests.master.calibrate import NotCalibratedError
 from loadtests.master.control import Control, StartRefusedError
 from loadtests.master.server_tab import ServerTab
 from loadtests.options import MOST_USERS, OptionError
+from loadtests.targets import first_choice
 
 _START_TIMEOUT_S = 5.0
 _CONNECTIONS = f"a whole number of connections, at most {verify.MOST_CONNECTIONS}"
@@ -161,10 +162,7 @@ class Routes:
         """The first model that is up, unless a run is under way: then nothing else may touch the servers."""
         if not self._control.is_idle:
             return
-        up = [name for name, is_up in self._tab.up().items() if is_up]
-        # A model that serves one client at a time would greet a newcomer with starved users.
-        up.sort(key=self._one_at_a_time.__contains__)
-        self.default_target = next(iter(up), next(iter(self._control.targets)))
+        self.default_target = first_choice(list(self._control.targets), self._tab.up(), self._one_at_a_time)
 
     @staticmethod
     def _tidy_page(response: Response) -> Response:
