@@ -32,7 +32,7 @@ def read_one_at_a_time(environ: Mapping[str, str]) -> frozenset[str]:
 def first_choice(names: Sequence[str], up: Mapping[str, bool], one_at_a_time: Collection[str]) -> str:
     """What a newcomer's page shows: the first of these targets that is up, or just the first.
 
-    A model that serves one client at a time would greet a newcomer with starved users: such a one only for want of others.
+    One that serves one client at a time would greet a newcomer with starved users: it comes only for want of others.
     """
     there = sorted((name for name in names if up.get(name)), key=one_at_a_time.__contains__)
     return next(iter(there), names[0])

@@ -42,7 +42,7 @@ def test_every_model_that_can_be_run_has_a_shape() -> None:
 
 
 def test_where_each_worker_has_a_queue_only_one_is_sure_to_be_served_at_once() -> None:
-    sure = {model: surely_served(model, workers=3, threads=5) for model in MODELS}
+    sure = {model: surely_served(model, workers=3, threads=5) for model in TABLE}
     assert sure.pop("prefork-reuseport") == 1
     assert sure == {model: serving_slots(model, 3, 5) for model in sure}
     assert surely_served("prefork-reuseport", workers=1, threads=0) == 1
@@ -76,7 +76,7 @@ def test_a_pool_of_unknown_size_has_unknown_slots() -> None:
 
 
 def test_the_models_of_which_a_process_serves_in_several_threads() -> None:
-    assert [model for model in MODELS if serves_in_threads(model)] == ["spmt", "mpmt", "thread-pool"]
+    assert [model for model in TABLE if serves_in_threads(model)] == ["spmt", "mpmt", "thread-pool"]
 
 
 def test_a_variant_has_the_shape_of_its_model() -> None:
