@@ -108,13 +108,13 @@ class Load(Strict):
     mode: Mode
     users: Values[Users]
     workers: Annotated[int, whole(1, 64)] = setting(1, "processes of the load generator, each on a core of its own")
-    worker_cpus: WorkerCpus | None = setting(None, "CPU limit of each of them", "none")
+    worker_cpus: WorkerCpus | None = setting(None, "CPU limit of each worker of the load generator", "none")
     idle_holders: Values[Holders]
     rate: Values[Rate] | None
     arrivals: Values[Arrivals]
     engine: Values[Generator]
     precise: bool
-    slo: Slo | None = setting(None, "what a rate must hold in a search", "none; capacity and relative need it")
+    slo: Slo | None = setting(None, "what a rate must hold in a search", "none; modes capacity and relative need it")
     at: Values[Fraction] | None
 
     @model_validator(mode="before")
@@ -146,7 +146,7 @@ class Order(Strict):
 
     shuffle: bool = setting(True, "each block's trials in a random order instead of the file's")
     canary: bool = setting(False, "the first combination is measured once more at the start of each block")
-    seed: Annotated[int, whole(0, 2**32 - 1)] = setting(1, "of the random order")
+    seed: Annotated[int, whole(0, 2**32 - 1)] = setting(1, "seed of the random order")
     redo: Literal["disturbed"] | None = setting(
         None, "a trial that the hypervisor disturbed is measured once more at the end of its block", "none"
     )
