@@ -14,11 +14,11 @@ from testbed.plan.fields import (
     Connection,
     Cpus,
     Fraction,
-    Generator,
     Holders,
     Imaged,
     ImageName,
     LimitKind,
+    LoadLoop,
     MemoryBytes,
     Mode,
     Model,
@@ -112,7 +112,7 @@ class Load(Strict):
     idle_holders: Values[Holders]
     rate: Values[Rate] | None
     arrivals: Values[Arrivals]
-    engine: Values[Generator]
+    engine: Values[LoadLoop]
     precise: bool
     slo: Slo | None = setting(None, "what a rate must hold in a search", "none; modes capacity and relative need it")
     at: Values[Fraction] | None

@@ -58,7 +58,9 @@ def axis_text(name: str, value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Axis:
+class Varied:
+    """An axis that differs in these results, or `condition`: whole combinations of them."""
+
     name: str
     values: tuple[Any, ...]
 
@@ -134,7 +136,7 @@ class View:
     """What the figures and words are made of."""
 
     results: Results
-    axes: list[Axis]
+    axes: list[Varied]
     groups: list[Group]
     fixed: dict[str, Any]
     """The fields that are the same in all rows."""
@@ -150,7 +152,7 @@ class View:
     def models(self) -> list[str]:
         return list(dict.fromkeys(group.model for group in self.groups))
 
-    def axis(self, name: str) -> Axis | None:
+    def axis(self, name: str) -> Varied | None:
         return next((axis for axis in self.axes if axis.name == name), None)
 
     def conditions(self) -> list[dict[str, Any]]:
@@ -181,12 +183,12 @@ def view(results: Results) -> View:
             row["condition"] = "; ".join(f"{axis_title(n)} {axis_text(n, row.get(n))}" for n in varying)
         varying = ["condition"]
         values = {"condition": tuple(dict.fromkeys(row["condition"] for row in used))}
-    axes = [Axis(name, values[name]) for name in varying]
+    axes = [Varied(name, values[name]) for name in varying]
     groups = _groups(used, axes, results)
     return View(results, axes, groups, fixed, len(rows) - len(used))
 
 
-def _groups(rows: list[Row], axes: list[Axis], results: Results) -> list[Group]:
+def _groups(rows: list[Row], axes: list[Varied], results: Results) -> list[Group]:
     names = [axis.name for axis in axes]
     pools: dict[Any, set[Any]] = {}
     for row in rows:

@@ -18,7 +18,7 @@ from testbed.plan import cells, sweepfile
 from testbed.plan.calibration import work
 from testbed.plan.fields import Machine
 from testbed.plan.schema import Sweep
-from testbed.report.view import Axis, axis_text
+from testbed.report.view import axis_text, axis_title
 from testbed.results.table import add_cell_columns, cell_texts, new_table
 from testbed.run.sweep import print_plan
 from testbed.stack import locust_api
@@ -79,7 +79,7 @@ def _shown(these: list[cells.Cell]) -> Iterator[list[str]]:
 def _in_the_report(these: list[cells.Cell]) -> Json:
     """How the report calls what varies, and its values."""
     return {
-        Axis(name, ()).title: list(dict.fromkeys(axis_text(name, getattr(cell, name)) for cell in these))
+        axis_title(name): list(dict.fromkeys(axis_text(name, getattr(cell, name)) for cell in these))
         for name in cells.varying_fields(these)
     }
 
