@@ -14,7 +14,7 @@ from testbed.plan import cells, keys, sweepfile
 from testbed.plan.calibration import Work
 from testbed.plan.fields import Machine
 from testbed.report import source, view, words
-from testbed.results import web_runs
+from testbed.results import searches, web_runs
 from testbed.results.columns import COLUMNS, TEXT_COLUMNS
 from testbed.results.directory import csv_text
 from testbed.results.table import results_table
@@ -71,28 +71,27 @@ def arrivals() -> dict[str, Any]:
         }
     trial = cells.trials(_sweep())[-1]
     form = locust_api.form(trial, Work(0, 0), 1.0, 2.0)
-    return (
-        found
-        | {
-            "plan": [[cell.model, cell.grace_us] for cell in planned],  # type: ignore[attr-defined]
-            "default": cells.cells(sweepfile.parse("name: a\n", Path("a.yaml"), MACHINE))[0].grace_us,  # type: ignore[attr-defined]
-            "excluded": [
-                [cell.model, cell.grace_us]  # type: ignore[attr-defined]
-                for cell in cells.cells(_sweep("exclude: [{model: spst, grace: 20ms}]\n"))
-            ],
-            "resolved": sweepfile.dump(_sweep("exclude: [{grace: 20ms}]\n")),
-            "read_again": sweepfile.parse(sweepfile.dump(_sweep()), Path("a.yaml"), MACHINE) == _sweep(),
-            "dry_run": _dry_run(),
-            "column": [COLUMNS.get("grace_us"), "grace_us" in TEXT_COLUMNS, csv_text(rows[:1]).count("grace_us")],
-            "table": _text(results_table("title", planned, rows)),
-            "form": [form["stop_grace_s"], trial.cell.grace_us],  # type: ignore[attr-defined]
-            "web_run": [
-                web_runs.record("web-1", load(**options), lines(), 2)["grace_us"]
-                for options in ({"stop_grace_s": 0.25}, {})
-            ],
-            "key": [[one.key, one.allowed, one.default, one.meaning] for one in keys.rows() if one.key == "load.grace"],
-        }
-    )
+    return found | {
+        "plan": [[cell.model, cell.grace_us] for cell in planned],
+        "default": cells.cells(sweepfile.parse("name: a\n", Path("a.yaml"), MACHINE))[0].grace_us,
+        "excluded": [
+            [cell.model, cell.grace_us] for cell in cells.cells(_sweep("exclude: [{model: spst, grace: 20ms}]\n"))
+        ],
+        "resolved": sweepfile.dump(_sweep("exclude: [{grace: 20ms}]\n")),
+        "read_again": sweepfile.parse(sweepfile.dump(_sweep()), Path("a.yaml"), MACHINE) == _sweep(),
+        "dry_run": _dry_run(),
+        "column": [COLUMNS.get("grace_us"), "grace_us" in TEXT_COLUMNS, csv_text(rows[:1]).count("grace_us")],
+        "table": _text(results_table("title", planned, rows)),
+        "form": [form["stop_grace_s"], trial.cell.grace_us],
+        "web_run": [
+            web_runs.record("web-1", load(**options), lines(), 2)["grace_us"]
+            for options in ({"stop_grace_s": 0.25}, {})
+        ],
+        "search_of_earlier": searches.cell_of_search(
+            {name: value for name, value in rows[0].items() if name != "grace_us"}
+        ).grace_us,
+        "key": [[one.key, one.allowed, one.default, one.meaning] for one in keys.rows() if one.key == "load.grace"],
+    }
 
 
 if __name__ == "__main__":

@@ -90,6 +90,7 @@ def test_an_entry_and_a_field_bring_an_axis_everywhere(tree: Path) -> None:
     assert found["compared"] == ["spst, cpus 0.5, grace_us 0us", *found["compared"][1:]]
     assert len(found["compared"]) == 4
     assert set(found["compared_with_earlier"]) == {1_000_000}
+    assert found["search_of_earlier"] == 1_000_000
     (key,) = found["key"]
     assert key[0] == "load.grace"
     assert key[1].startswith("a duration from 0 to 10s")
