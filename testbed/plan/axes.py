@@ -3,13 +3,10 @@
 That is: the key in the sweep file and in `exclude`, the crossed cells, the plan as printed, the columns, the tables,
 the words of the report, what `compare` joins on, the form that Locust is sent, and a run from the web page. A new axis
 is an entry here and a field of `cells.Cell`, and what takes it: a field of Locust's form (`form`), or the stack, which
-reads the cell.
+reads the cell. A line in its section in `schema` is for code that reads a sweep's values of it by name.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, Field, create_model
+from typing import Any
 
 from servers.models import MODELS
 from testbed.plan.axis import Axis, Form, number
@@ -31,10 +28,7 @@ from testbed.plan.fields import (
     ThinkUs,
     Users,
     WorkUs,
-    several_of,
 )
-
-M = TypeVar("M", bound=BaseModel)
 
 
 def _written_connection(value: str) -> str | dict[str, int]:
@@ -54,8 +48,8 @@ AXES: tuple[Axis, ...] = (
         Model,
         MODELS,
         "concurrency model of the server",
-        asks="the concurrency models that are measured",
-        default_words="every model, without the variants",
+        asks="which servers",
+        default_words="all but variants",
         of_model=True,
         excluded_as="model",
         left=True,
@@ -66,6 +60,7 @@ AXES: tuple[Axis, ...] = (
         Cpus,
         (1.0,),
         "CPU limit",
+        asks="CPU limit of the server",
         text=number,
         title="CPU limit",
         words=lambda value: f"{value:g} CPU",
@@ -85,6 +80,7 @@ AXES: tuple[Axis, ...] = (
         LimitKind,
         ("quota",),
         "how the CPU limit is enforced: quota (CFS), cpuset (so many processors), both",
+        asks="how `cpus` is enforced: CPU time per 100 ms (CFS); so many processors, whole `cpus` alone; both",
         left=True,
         title="limit enforced by",
     ),
@@ -94,7 +90,7 @@ AXES: tuple[Axis, ...] = (
         PoolSize,
         None,
         "size of the pool of processes; 0 for models without one",
-        asks="size of the pool of processes, for the models that have one",
+        asks="processes of the models that have a pool of them",
         default_words="the CPU limit rounded up, at least 2",
         absent=0,
         of_model=True,
@@ -105,7 +101,7 @@ AXES: tuple[Axis, ...] = (
         PoolSize,
         (16,),
         "size of the pool of threads; 0 for models without one",
-        asks="size of the pool of threads, for the models that have one",
+        asks="threads of the models that have a pool of them",
         of_model=True,
     ),
     Axis(
@@ -114,6 +110,7 @@ AXES: tuple[Axis, ...] = (
         WorkUs,
         (0,),
         "wait per request, `!sleep`",
+        asks="a wait in each request",
         heading="sleep",
         title="wait per request",
         told_in="work",
@@ -126,6 +123,8 @@ AXES: tuple[Axis, ...] = (
         WorkUs,
         (0,),
         "CPU time per request with the interpreter's lock, `!spin`, as calibrated",
+        asks="CPU time of each request with Python's interpreter lock held, calibrated once per sweep by the "
+        "processors' typical speed",
         heading="spin",
         title="CPU work per request, holding the interpreter's lock",
         told_in="work",
@@ -136,6 +135,7 @@ AXES: tuple[Axis, ...] = (
         WorkUs,
         (0,),
         "CPU time per request without the lock, `!hash`, as calibrated",
+        asks="CPU time of each request without that lock, calibrated likewise",
         heading="hash",
         title="CPU work per request, without the interpreter's lock",
         told_in="work",
@@ -146,6 +146,7 @@ AXES: tuple[Axis, ...] = (
         PayloadBytes,
         (64,),
         "payload after the directives",
+        asks="bytes per request, after the directives",
         heading="payload",
         title="payload",
         told_in="work",
@@ -157,7 +158,7 @@ AXES: tuple[Axis, ...] = (
         Connection,
         ("persistent",),
         "persistent, per-request, or requests per connection",
-        asks="how long a connection is kept: for good, for one request, or for so many",
+        asks="how many requests a connection is kept for",
         written=_written_connection,
         left=True,
         title="connection",
@@ -171,7 +172,7 @@ AXES: tuple[Axis, ...] = (
         ThinkUs,
         (0,),
         "pause of a user between reply and next request",
-        asks="closed loop: pause of a user between reply and next request",
+        asks="closed loop: a user's pause between reply and next request",
         heading="think",
         title="pause of a user",
         told_in="load",
@@ -184,7 +185,8 @@ AXES: tuple[Axis, ...] = (
         Users,
         (8,),
         "closed loop: users; open loop: the most requests in flight",
-        default_words="8; 64 in the open modes",
+        asks="closed loop: users. Otherwise the most requests in flight, at least one for each of `load.workers`",
+        default_words="8; 64 in the other modes",
         title="users",
         told_in="load",
     ),
@@ -194,6 +196,8 @@ AXES: tuple[Axis, ...] = (
         Holders,
         (0,),
         "silent connections held besides",
+        asks="silent connections held besides; each is echoed one line when it comes. A trial whose server does not "
+        "hold them all is invalid by the gate `held`, which says what ran out",
         heading="idle",
         title="idle connections",
         told_in="load",
@@ -205,8 +209,8 @@ AXES: tuple[Axis, ...] = (
         Mode,
         "closed",
         "closed, open, or the search the trial belongs to",
-        asks="closed: users wait for replies; open: a rate is sent; capacity: a search for the highest rate that holds "
-        "`slo`; relative: the same, then trials `at` shares of it",
+        asks="`closed`: users wait for their reply. `open`: requests start on a schedule. `capacity`: search the "
+        "highest rate that holds `slo`. `relative`: then measure `at` shares of it",
         several=False,
         by_search=True,
         title="load",
@@ -220,8 +224,8 @@ AXES: tuple[Axis, ...] = (
         Rate,
         None,
         "open loop: requests per second that were to be sent",
-        asks="requests per second over all workers, of mode open",
-        default_words="none; mode open needs it",
+        asks="open loop: requests per second over all workers",
+        default_words="needed with `open`",
         by_search=True,
         heading="rate",
         text=number,
@@ -235,7 +239,7 @@ AXES: tuple[Axis, ...] = (
         Arrivals,
         ("constant",),
         "open loop: constant or poisson",
-        asks="open modes: evenly spaced, or at random moments",
+        asks="open modes: when requests start",
         title="arrivals",
         told_in="load",
         form=Form("arrivals"),
@@ -247,6 +251,8 @@ AXES: tuple[Axis, ...] = (
         LoadLoop,
         ("fast",),
         "how a worker drives its connections: fast, all at once; plain, as so many users of Locust",
+        asks="`fast`: a worker drives all its connections from one epoll. `plain`: each is an ordinary Locust user, "
+        "for reading",
         earlier="plain",
         title="engine of the generator",
         form=Form("engine"),
@@ -257,8 +263,7 @@ AXES: tuple[Axis, ...] = (
         bool,
         False,
         "true when the generator spun before each intended start instead of being woken",
-        asks="open modes with engine fast: the generator spins before each intended start instead of being woken, and "
-        "needs a core to itself",
+        asks="open modes with `engine: fast`: spin before each start, on a core of its own",
         several=False,
         earlier=False,
         title="precise starts",
@@ -271,6 +276,8 @@ AXES: tuple[Axis, ...] = (
         Network,
         ("bridge",),
         "bridge: over the engine's bridge; shared: server and load in one network namespace, over loopback",
+        asks="`bridge`: over Docker's bridge, as between machines. `shared`: server and load in one network namespace, "
+        "as in a pod",
         earlier="bridge",
         title="network",
     ),
@@ -280,8 +287,8 @@ AXES: tuple[Axis, ...] = (
         Fraction,
         None,
         "of a search: the part of the rate found in this block that was sent; repeats have it in common",
-        asks="mode relative: the shares of the rate found at which trials are made then",
-        default_words="none; mode relative needs it",
+        asks="shares of the rate that was found",
+        default_words="needed with `relative`",
         by_search=True,
         crossed=False,
         text=lambda value: f"{100 * value:g}%",
@@ -293,30 +300,3 @@ AXES: tuple[Axis, ...] = (
 BY_FIELD: dict[str, Axis] = {axis.field: axis for axis in AXES}
 FIELDS: tuple[str, ...] = tuple(BY_FIELD)
 OF_MODEL: tuple[str, ...] = tuple(axis.field for axis in AXES if axis.of_model)
-
-
-def section(name: str) -> Callable[[type[M]], type[M]]:
-    """Gives a section of the sweep file the keys of its axes. Those written out in the class keep their place there,
-    and are known to the type checker."""
-
-    def complete(model: type[M]) -> type[M]:
-        keys = {axis.name: (axis.annotation, _default(axis)) for axis in AXES if axis.section == name}
-        return _with_keys(model, keys)
-
-    return complete
-
-
-def excluding(model: type[M]) -> type[M]:
-    """Gives a rule of `exclude` a key for each axis that is crossed."""
-    return _with_keys(
-        model, {axis.in_exclude: (several_of(axis.kind) | None, None) for axis in AXES if axis.in_exclude}
-    )
-
-
-def _default(axis: Axis) -> Any:
-    return Field(axis.default, description=axis.asks or axis.meaning)
-
-
-def _with_keys(model: type[M], keys: dict[str, Any]) -> type[M]:
-    """The model with these fields, which take the place of its own of the same name."""
-    return create_model(model.__name__, __base__=model, __module__=model.__module__, __doc__=model.__doc__, **keys)

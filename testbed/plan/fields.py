@@ -164,8 +164,9 @@ def several_of(kind: Any) -> Any:
     return values[kind]
 
 
-_CPUS = f"a number from {MIN_CPUS} to the machine's CPUs"
+_CPUS = f"{MIN_CPUS} to the machine's CPUs"
 _MEMORY = f"a size from {format_bytes(MIN_MEMORY_BYTES)} to the machine's memory, such as 128MiB"
+_MODELS = "what `orchestrate.py models` lists"
 _CONNECTION = "persistent, per-request, or {requests: N} with N from 1 to 1000000"
 _RATE = "requests per second, 0.1 to 1000000"
 _WORK = "a duration from 0 to 10s, such as 500us or 5ms"
@@ -174,8 +175,8 @@ _NAME = "lower-case letters, digits and hyphens, at most 41, such as cpu-limits"
 Cpus = Annotated[float, Reader(_cpus, allowed=_CPUS)]
 MemoryBytes = Annotated[int, Reader(_memory, allowed=_MEMORY, unit="bytes")]
 WorkerCpus = Annotated[float, numeric(0.05, 1.0, "CPUs, 0.05 to 1")]
-Model = Annotated[str, Reader(_model, allowed=f"one of {', '.join(SERVERS)}")]
-Imaged = Annotated[str, Reader(_imaged, allowed=f"one of {', '.join(EVERY)}")]
+Model = Annotated[str, Reader(_model, allowed=_MODELS)]
+Imaged = Annotated[str, Reader(_imaged, allowed=_MODELS)]
 Connection = Annotated[str, Reader(_connection, allowed=_CONNECTION)]
 WorkUs = Annotated[int, quantity(parse_duration_us, 0, MAX_WORK_US, _WORK, "us")]
 ThinkUs = Annotated[int, quantity(parse_duration_us, 0, 60_000_000, "a duration from 0 to 60s, such as 10ms", "us")]

@@ -9,22 +9,25 @@ from pydantic.fields import FieldInfo
 
 from testbed.plan.axes import AXES
 from testbed.plan.axis import Axis
-from testbed.plan.fields import Imaged, Reader
+from testbed.plan.fields import Reader
 from testbed.plan.schema import Sweep
 from testbed.units import format_bytes, format_us
 
 _AXES = {axis.key: axis for axis in AXES}
-_NO_DEFAULT = "none: it has to be given"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One key. All are words; `key` is its path, such as `limits.cpus`."""
+    """One key. All in words, with Markdown's back quotes; `key` is its path, such as `limits.cpus`."""
 
     key: str
     allowed: str
+    """Of one value."""
     default: str
+    """What stands where the key is left out; empty for a key that has to be given."""
     meaning: str
+    several: bool = False
+    """Whether it may be a list of such values, which are crossed."""
 
 
 def rows() -> list[Row]:
@@ -39,11 +42,10 @@ def _rows(section: str, model: type[BaseModel]) -> Iterator[Row]:
         axis = _AXES.get(key)
         if below is not None:
             # A section that may be left out whole is not required, though keys of it are.
-            optional = {"default": _default(field)} if field.default is None else {}
-            yield from (replace(row, **optional) for row in _rows(key, below))
+            optional = _default(field) if field.default is None else None
+            yield from (row if optional is None else replace(row, default=optional) for row in _rows(key, below))
         elif axis is not None:
-            one = _allowed(axis.kind)
-            yield Row(key, f"{one}; or a list" if axis.several else one, _default_of(axis), axis.asks or axis.meaning)
+            yield Row(key, _allowed(axis.kind), _default_of(axis), axis.asks or axis.meaning, axis.several)
         else:
             yield Row(key, _allowed_in(key, field), _default(field), field.description or "")
 
@@ -69,21 +71,15 @@ def _allowed(kind: Any, metadata: Any = ()) -> str:
     if reader := _reader(kind, metadata):
         return reader.allowed
     if get_origin(kind) is Literal:
-        return _either([str(value) for value in get_args(kind)])
-    return "true or false" if kind is bool else ""
-
-
-def _either(words: list[str]) -> str:
-    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+        return ", ".join(f"`{value}`" for value in get_args(kind))
+    return "`true`, `false`" if kind is bool else ""
 
 
 def _allowed_in(key: str, field: FieldInfo) -> str:
     if key == "exclude":
-        names = ", ".join(axis.in_exclude for axis in AXES if axis.in_exclude)
-        return f"a list of rules, each with one or more of the keys {names}"
+        return f"a list of combinations of {', '.join(f'`{axis.in_exclude}`' for axis in AXES if axis.in_exclude)}"
     if key == "images":
-        image = get_args(field.annotation)[1]
-        return f"for each of {_allowed(Imaged).removeprefix('one of ')}: {_allowed(image)}"
+        return "a mapping of names to images"
     kinds = _or_none(field.annotation) or (field.annotation,)
     return _allowed(kinds[0], field.metadata)
 
@@ -92,7 +88,7 @@ def _default(field: FieldInfo) -> str:
     extra = field.json_schema_extra
     words = extra.get("default") if isinstance(extra, dict) else None
     if words or field.is_required():
-        return str(words or _NO_DEFAULT)
+        return str(words or "")
     reader = _reader(field.annotation, field.metadata)
     return _words(field.default, reader.unit if reader else "")
 

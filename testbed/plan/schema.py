@@ -4,11 +4,12 @@ The keys without a default here are axes: their types, defaults and meanings com
 here for who reads them by name. The others say what they are themselves.
 """
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, create_model, field_validator, model_validator
 
-from testbed.plan import axes
+from testbed.plan.axes import AXES
 from testbed.plan.fields import (
     Arrivals,
     Connection,
@@ -36,11 +37,37 @@ from testbed.plan.fields import (
     WorkUs,
     not_allowed,
     not_allowed_at,
+    several_of,
     whole,
 )
 
 # Requests in flight at most in the open modes, unless a sweep says otherwise.
 DEFAULT_IN_FLIGHT = 64
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def _section(name: str) -> Callable[[type[M]], type[M]]:
+    """Gives a section of the sweep file the keys of its axes. Those written out in the class keep their place there,
+    and are known to the type checker."""
+
+    def complete(model: type[M]) -> type[M]:
+        keys = {axis.name: (axis.annotation, Field(axis.default)) for axis in AXES if axis.section == name}
+        return _with_keys(model, keys)
+
+    return complete
+
+
+def _excluding(model: type[M]) -> type[M]:
+    """Gives a rule of `exclude` a key for each axis that is crossed."""
+    return _with_keys(
+        model, {axis.in_exclude: (several_of(axis.kind) | None, None) for axis in AXES if axis.in_exclude}
+    )
+
+
+def _with_keys(model: type[M], keys: dict[str, Any]) -> type[M]:
+    """The model with these fields, which take the place of its own of the same name."""
+    return create_model(model.__name__, __base__=model, __module__=model.__module__, __doc__=model.__doc__, **keys)
 
 
 def setting(default: Any, meaning: str, default_words: str = "") -> Any:
@@ -52,7 +79,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-@axes.section("limits")
+@_section("limits")
 class Limits(Strict):
     """What the server may use. `limit` says how `cpus` is enforced: CFS quota, a set of processors, or both."""
 
@@ -70,7 +97,7 @@ class Limits(Strict):
         return self
 
 
-@axes.section("pools")
+@_section("pools")
 class Pools(Strict):
     """Sizes of the pools, for the models that have one. Without `workers`: the CPU limit rounded up, at least 2."""
 
@@ -78,7 +105,7 @@ class Pools(Strict):
     threads: Values[PoolSize]
 
 
-@axes.section("workload")
+@_section("workload")
 class Workload(Strict):
     """What one request asks of the server, in microseconds: `sleep` waits, `spin` computes holding Python's global
     interpreter lock, `hash` computes without it. `think` is the user's own pause."""
@@ -94,10 +121,10 @@ class Workload(Strict):
 class Slo(Strict):
     """What a rate must hold to be sustained: `p99` of latency from the intended start, in microseconds."""
 
-    p99: WorkUs = Field(description="the 99th percentile of latency, from the intended start, that a rate must hold")
+    p99: WorkUs = Field(description="the objective: 99 % of the requests within this, from their start")
 
 
-@axes.section("load")
+@_section("load")
 class Load(Strict):
     """Who asks and when. In the open modes `users` is the most requests in flight. `worker_cpus` limits each worker.
 
@@ -107,14 +134,14 @@ class Load(Strict):
 
     mode: Mode
     users: Values[Users]
-    workers: Annotated[int, whole(1, 64)] = setting(1, "processes of the load generator, each on a core of its own")
-    worker_cpus: WorkerCpus | None = setting(None, "CPU limit of each worker of the load generator", "none")
+    workers: Annotated[int, whole(1, 64)] = setting(1, "Locust worker containers")
+    worker_cpus: WorkerCpus | None = setting(None, "a CPU limit for each of them", "no limit")
     idle_holders: Values[Holders]
     rate: Values[Rate] | None
     arrivals: Values[Arrivals]
     engine: Values[LoadLoop]
     precise: bool
-    slo: Slo | None = setting(None, "what a rate must hold in a search", "none; modes capacity and relative need it")
+    slo: Slo | None = setting(None, "what a rate must hold in a search", "needed in a search")
     at: Values[Fraction] | None
 
     @model_validator(mode="before")
@@ -144,41 +171,45 @@ class Order(Strict):
     what was disturbed once more at its end.
     """
 
-    shuffle: bool = setting(True, "each block's trials in a random order instead of the file's")
-    canary: bool = setting(False, "the first combination is measured once more at the start of each block")
-    seed: Annotated[int, whole(0, 2**32 - 1)] = setting(1, "seed of the random order")
+    shuffle: bool = setting(True, "whether a block's combinations come in random order")
+    canary: bool = setting(False, "each block opens with the same combination, to tell the drift")
+    seed: Annotated[int, whole(0, 2**32 - 1)] = setting(1, "of the shuffle")
     redo: Literal["disturbed"] | None = setting(
-        None, "a trial that the hypervisor disturbed is measured once more at the end of its block", "none"
+        None, "measure trials again under which a hypervisor took the processors away; not in a search", "none"
     )
 
 
-@axes.excluding
+@_excluding
 class Exclude(Strict):
     """A combination to leave out: every key that is given must match one of its values."""
 
 
-@axes.section("")
+@_section("")
 class Sweep(Strict):
     """A validated sweep file. Every axis is a tuple; durations are in microseconds, sizes in bytes.
 
     `network`: over the engine's bridge, as between machines, or server and load in one network namespace, as in a pod.
     """
 
-    name: SweepName = Field(description="what the results directory is called")
+    name: SweepName = Field(description="names the results directory")
     models: Values[Model]
     limits: Limits = Limits.model_validate({})
     pools: Pools = Pools.model_validate({})
     workload: Workload = Workload.model_validate({})
     load: Load = Load.model_validate({})
     network: Values[Network]
-    warmup: WarmupUs = setting(2_000_000, "load before the window opens, not measured")
-    duration: WindowUs = setting(10_000_000, "length of the window that is measured")
-    repeat: Annotated[int, whole(1, 1000)] = setting(1, "blocks, each with every combination once")
+    warmup: WarmupUs = setting(2_000_000, "before the window")
+    duration: WindowUs = setting(10_000_000, "of the window")
+    repeat: Annotated[int, whole(1, 1000)] = setting(1, "blocks: each holds every combination once")
     order: Order = Order()
-    isolate: bool = setting(True, "server, load generator and the rest each get processors of their own")
-    images: dict[Imaged, ImageName] = setting({}, "images to use in place of this project's own", "none")
+    isolate: bool = setting(
+        True, "server, load workers and the rest get processors of their own; `false` leaves them to the scheduler"
+    )
+    images: dict[Imaged, ImageName] = setting(
+        {}, "another image in place of ours: `{MODEL: example/my-server}`", "ours"
+    )
     exclude: tuple[Exclude, ...] = setting(
-        (), "combinations to leave out: those that match every key of a rule", "none"
+        (), "combinations to leave out: `[{model: MODEL, users: 32}]`. Every key that is given has to match", "none"
     )
 
     @model_validator(mode="after")

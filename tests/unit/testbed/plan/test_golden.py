@@ -63,6 +63,9 @@ def _forms(sweep: Sweep, trials: list[cells.Trial]) -> list[Json]:
     every = [
         locust_api.form(one, work(one.cell, CALIBRATION), sweep.warmup / 1e6, sweep.duration / 1e6) for one in trials
     ]
+    for one in every:
+        # The trial's, not the cell's.
+        one.pop("seed", None)
     return [every[0], *(_unlike(every[0], one) for one in every[1:])]
 
 
