@@ -23,8 +23,9 @@ from testbed.errors import UserError
 from testbed.interrupt import deferred
 from testbed.names import image_name
 from testbed.stack import cpus
-from testbed.stack.compose import HOLDER, RUN_LABEL, TRIAL_LABEL, WEB_PORT
 from testbed.stack.docker import ContainerGone, Engine
+from testbed.stack.services import RUN_LABEL, TRIAL_LABEL
+from testbed.stack.system import HOLDER, MASTER, WEB_PORT
 from testbed.watch.target import Target
 
 WATCH_LABEL = "threadmill.watch"
@@ -53,7 +54,7 @@ class Beside(Engine):
     def runs_under_way(self) -> list[str]:
         """The sweeps whose load generator is up."""
         found = self._client.containers.list(filters={"label": RUN_LABEL}, ignore_removed=True)
-        return sorted({one.labels[RUN_LABEL] for one in found if one.labels.get(_SERVICE_LABEL) == "locust"})
+        return sorted({one.labels[RUN_LABEL] for one in found if one.labels.get(_SERVICE_LABEL) == MASTER})
 
     def is_running(self, target: Target) -> bool:
         try:
@@ -72,7 +73,7 @@ class Beside(Engine):
     def rest_cpuset(self, target: Target) -> str | None:
         """Processors that are neither the server's nor the generator's, as far as there are such."""
         for container in self._companions(target) if target.run_id else ():
-            if container.labels.get(_SERVICE_LABEL) in ("locust", HOLDER):
+            if container.labels.get(_SERVICE_LABEL) in (MASTER, HOLDER):
                 return container.attrs["HostConfig"]["CpusetCpus"] or None
         if not self.is_here:
             return None
