@@ -7,7 +7,7 @@ from testbed.judge.boxes import Box
 from testbed.judge.evidence import Evidence
 
 # What is told of the server, where its box calls it otherwise.
-_BY_NAME = {
+BY_NAME = {
     "cpus": "cpu_limit",
     "memory_bytes": "memory_limit_bytes",
     "server_served": "served",
@@ -31,7 +31,7 @@ def replace(given: Any, **changes: Any) -> Any:
     if not isinstance(given, Evidence):
         return dataclasses.replace(given, **changes)
     of_trial = {name: value for name, value in changes.items() if name in _OF_EVIDENCE}
-    of_server = {_BY_NAME.get(name, name): value for name, value in changes.items() if name not in _OF_EVIDENCE}
+    of_server = {BY_NAME.get(name, name): value for name, value in changes.items() if name not in _OF_EVIDENCE}
     generator = of_server.pop("generator", given.generator) or ()
     assert of_server.keys() <= _OF_BOX, of_server
     servers = tuple(dataclasses.replace(box, **of_server) for box in given.servers)
