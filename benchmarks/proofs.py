@@ -41,7 +41,7 @@ from servers.models import MODELS
 from testbed.interrupt import interruptible
 from testbed.names import image_name
 from testbed.run.sweep import EXIT_OK, EXIT_TRIALS_FAILED
-from testbed.stack.compose import RUN_LABEL, TRIAL_LABEL
+from testbed.stack.services import RUN_LABEL, TRIAL_LABEL
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONSOLE = Console()
