@@ -17,7 +17,8 @@ from testbed.errors import UserError
 from testbed.plan import cells, steps, sweepfile
 from testbed.plan.fields import Machine
 from testbed.plan.schema import Sweep
-from testbed.results.directory import COLUMNS, SCHEMA_VERSION, TEXT_COLUMNS, known_of, row_of
+from testbed.results.columns import COLUMNS, TEXT_COLUMNS
+from testbed.results.directory import SCHEMA_VERSION, known_of, row_of
 
 Row = dict[str, Any]
 Manifest = dict[str, Any]

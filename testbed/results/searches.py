@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from testbed.plan.axes import AXES
 from testbed.plan.cells import Cell
-from testbed.results.directory import EARLIER
 
 Row = dict[str, Any]
 
@@ -38,9 +38,10 @@ class Found:
 
 
 def cell_of_search(row: Row) -> Cell:
-    """The cell of a row of capacity.csv, without a rate."""
-    known = {name: row.get(name, EARLIER.get(name)) for name in Cell.__annotations__}
-    return Cell(**known | {"mode": "capacity", "rate_rps": None, "share": None})
+    """The cell of a row of capacity.csv, without what the search determines."""
+    known = {axis.field: row.get(axis.field, axis.earlier) for axis in AXES if not axis.by_search}
+    determined: dict[str, Any] = {axis.field: None for axis in AXES if axis.by_search}
+    return Cell(**known | determined | {"mode": "capacity"})
 
 
 def pooled(rows: list[Row]) -> list[Found]:

@@ -18,9 +18,9 @@ from testbed.run.course import Course
 from testbed.run.ending import Ending
 from testbed.run.speeds import Speeds
 from testbed.stack import cpus, images
-from testbed.stack.compose import UNPINNED, Run
-from testbed.stack.cpus import CpuSets
+from testbed.stack.cpus import UNPINNED, CpuSets
 from testbed.stack.docker import Engine
+from testbed.stack.system import Run
 
 # The load containers' user where the caller is root: nothing in a container runs as root.
 UNPRIVILEGED = (10001, 10001)

@@ -50,10 +50,9 @@ __all__ = [
 def print_plan(sweep: Sweep, console: Console) -> None:
     """What `--dry-run` shows: every trial in its order, and about how long all take."""
     say = plain(console)
+    varying = [name for name in cells.varying_fields(cells.cells(sweep)) if name not in ("model", "cpus")]
     for trial in cells.trials(sweep):
-        values = ", ".join(
-            f"{name} {getattr(trial.cell, name)}" for name in cells.varying_fields(cells.cells(sweep))[2:]
-        )
+        values = ", ".join(f"{name} {getattr(trial.cell, name)}" for name in varying)
         say(f"{trial.trial_id}{': ' + values if values else ''}")
     say(announcement(sweep))
 
