@@ -21,7 +21,7 @@ from testbed.plan.calibration import work
 from testbed.plan.cells import Cell
 from testbed.plan.sweepfile import parse
 from testbed.results.columns import COLUMNS, EARLIER, TEXT_COLUMNS
-from testbed.stack import compose, locust_api
+from testbed.stack import locust_api, system
 from tests.unit.testbed.accepted import RUN
 from tests.unit.testbed.plan.test_accepted import CALIBRATION, DOCUMENTS, MACHINE, PATH
 
@@ -193,7 +193,7 @@ def _asked_of(cell: Cell) -> tuple[Any, Any]:
     trial = cells.Trial("a", 1, cell)
     form = locust_api.form(trial, work(cell, CALIBRATION), 1.0, 2.0)
     del form["reply_timeout_s"]
-    return form, compose.server_service(RUN, trial)
+    return form, system.server(RUN, trial)
 
 
 @pytest.mark.parametrize("field", USUAL)

@@ -172,7 +172,7 @@ def test_a_record_that_is_gone_comes_from_the_table_and_is_measured_again_by_who
 # A name may be made, and looked up, and compared. `-redo` is the one mark that is read, where it is made; and a run
 # from the web page tells its server by its name alone.
 _TAKEN_APART = re.compile(
-    r"""trial_id\W[^\n]*\.(split|rsplit|partition|rpartition|removesuffix|removeprefix|endswith|startswith|find|rfind)\(
+    r"""trial_id["')\]]*\.(split|rsplit|partition|rpartition|removesuffix|removeprefix|endswith|startswith|find|rfind)\(
     |re\.\w+\([^\n]*trial_id|\.(fullmatch|match|search|findall)\([^\n]*trial_id|trial_id\[|-s\\d|-s0\d|-at\\d|-at\(|-s\(""",
     re.VERBOSE,
 )
