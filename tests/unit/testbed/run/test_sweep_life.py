@@ -63,6 +63,7 @@ def test_what_is_missing_is_measured_and_what_is_there_is_not_touched(bench: Swe
     assert code == 0
     assert bench.engine.calls == ["up load", "up 002-b2-spst-1cpu", "up 003-b3-spst-1cpu", "logs", "remove"]
     assert first.read_bytes() == before
+    assert not (bench.results / "load").exists()
     assert len(rows(bench.results)) == 3
     assert "t: 1 of 3 trials are there already" in shown
     assert len(json.loads((bench.results / "manifest.json").read_text())["resumed"]) == 1

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -66,6 +67,14 @@ def test_what_was_set_up_is_undone_the_last_first(bench: Sweeping) -> None:
     assert seen == [("logs", True, False), ("remove", True, False)]
     assert not (bench.results / "load").exists()
     assert (bench.results / "logs" / "locust-1.log").read_text() == "ready\n"
+
+
+@pytest.mark.parametrize("step", ["logs", "remove"])
+def test_no_interrupt_cuts_the_undoing_short(bench: Sweeping, step: str) -> None:
+    bench.engine.on = {step: lambda: os.kill(os.getpid(), signal.SIGINT)}
+    assert bench.run()[0] == 0
+    assert is_clean(bench.engine)
+    assert not (bench.results / "load").exists()
 
 
 def test_a_bug_is_a_line_and_the_containers_go(bench: Sweeping) -> None:
