@@ -29,7 +29,7 @@ test: python ## Run every test: unit, integration, and end to end on real Docker
 	@$(VENV) -m pytest $(PYTEST)
 
 test-unit: setup-venv ## Run the tests that need no Docker and no network, in seconds
-	@$(VENV) -m pytest tests/unit $(PYTEST)
+	@$(VENV) -m pytest tests/unit --numprocesses auto --dist worksteal $(PYTEST)
 
 test-lab: setup ## Run the tests that start Docker engines of their own (Linux, root; 3 minutes)
 	@THREADMILL_LAB=1 $(VENV) -m pytest tests/lab $(PYTEST)

@@ -4,8 +4,7 @@ import csv
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +31,6 @@ LOADS: dict[str, dict[str, Any]] = {
 
 class Killed(BaseException):
     """As SIGKILL: nothing after it is done."""
-
-
-@pytest.fixture(autouse=True)
-def without_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thousands of files are written; that they reach the disk is not what is tested here."""
-    monkeypatch.setattr("os.fsync", lambda _: None)
-
-
-@pytest.fixture
-def tmp_path(tmp_path: Path) -> Iterator[Path]:
-    """In memory where the system has a place there, for the same reason."""
-    if not os.access("/dev/shm", os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(prefix="threadmill-tests-", dir="/dev/shm") as directory:
-        yield Path(directory)
 
 
 def sweep_of(load: dict[str, Any], models: Sequence[str] = ("spst", "spmt")) -> Sweep:
