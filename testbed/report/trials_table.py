@@ -7,9 +7,9 @@ from typing import Any
 from markupsafe import Markup
 
 from testbed.report.derive import DERIVED
+from testbed.report.facts import VERDICTS
 from testbed.report.templating import fill
 from testbed.report.view import View, axis_text, duration, size
-from testbed.report.words import VERDICTS
 from testbed.results.directory import COLUMNS, TEXT_COLUMNS
 
 Shape = Callable[[Any], str]
