@@ -3,6 +3,7 @@
 from markupsafe import Markup
 
 from testbed.report import choice, work
+from testbed.report.advice import advice
 from testbed.report.conclusions import can, cannot, drift
 from testbed.report.facts import facts
 from testbed.report.html import bullets, joined
@@ -61,7 +62,7 @@ def _short_answer(view: View) -> dict[str, object]:
     for when in ranked[:MOST_LINES]:
         told = choice.in_words(view, when)
         fallback = choice.setting("cpus", view.fixed.get("cpus"))
-        lines.append(Markup("{}: {}.").format(told or fallback, choice.advice(choice.rankings(view, when))))
+        lines.append(Markup("{}: {}.").format(told or fallback, advice(choice.rankings(view, when))))
     rest = len(ranked) - MOST_LINES
     grid = choice.overview(view) if rest > 0 else Markup("")
     row = view.groups[0].rows[0] if view.groups else {}
