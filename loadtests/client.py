@@ -186,10 +186,6 @@ class EchoClient:
                 raise EndOfStreamError
             reply += more
 
-    def wait_for_end(self) -> None:
-        """Wait until there is something to read although nothing was asked: the end, or a word before it."""
-        self._wait_readable()
-
     def close(self) -> None:
         connection, self._socket = self._socket, None
         if connection is not None:

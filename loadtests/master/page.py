@@ -8,6 +8,12 @@ the form still works.
 from __future__ import annotations
 
 import json
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 FIELD_ORDER = (
     *("target", "mode", "userCount", "spawnRate", "rate", "arrivals", "thinkMs"),
@@ -51,81 +57,15 @@ LABELS = {
 MODE_FIELDS = {"closed": ("thinkMs",), "open": ("rate", "arrivals")}
 """What has a meaning in one mode only. In the other it is faded, not hidden: left filled in, it is refused by name."""
 
-_FIELD = ":is(.MuiFormControl-root, .MuiFormControlLabel-root)"
-"""A field with its frame, or a box to tick with its label."""
 
-_STYLE = """
-/* The target decides where the load goes, and there are no profiles. */
-.MuiFormControl-root:has(> .MuiInputBase-root > input[name="host"]),
-.MuiAutocomplete-root:has(input[name="profile"]),
-a[href*="aka.ms"] { display: none !important; }
-
-/* One grid for all fields: the fold around the added ones and its header vanish. */
-form > div:has(select[name="target"]) {
-  display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); column-gap: 24px;
-}
-form > div:has(select[name="target"]) > * { grid-column: 1 / -1; order: 90; }
-form > div:has(select[name="target"]) > .MuiFormControl-root { grid-column: auto; }
-.MuiAccordion-root:has(select[name="target"]),
-.MuiAccordion-root:has(select[name="target"])
-  div:has(select[name="target"]):not(.MuiFormControl-root, .MuiInputBase-root) {
-  display: contents !important;
-}
-.MuiAccordion-root:has(select[name="target"])::before,
-.MuiAccordion-root:has(select[name="target"]) > .MuiAccordion-heading,
-.MuiAccordion-root:has(select[name="target"]) .MuiAccordionSummary-root { display: none; }
-.MuiAccordion-root:has(select[name="target"]) .MuiFormControl-root,
-.MuiAccordion-root:has(select[name="target"]) .MuiFormControlLabel-root { visibility: visible; }
-"""
-
-
-# A label beside the text, which belongs to Locust's page; the value that is sent stays the model's name.
-_SCRIPT = """
-async function labelTargets() {
-  const list = document.querySelector('select[name="target"]');
-  if (!list || document.hidden) return;
-  const up = await (await fetch("threadmill/targets")).json();
-  for (const option of list.options) {
-    if (option.value in up) option.label = option.value + (up[option.value] ? " (up)" : " (not up)");
-  }
-}
-const FIELD = ":is(.MuiFormControl-root, .MuiFormControlLabel-root)";
-// The label of a frame is there twice: to be read, and to cut the frame open.
-const NAMED = ":scope > label, :scope > .MuiFormControlLabel-label, :scope > * > fieldset > legend > span";
-const labelQuietly = () => labelTargets().catch(() => {});
-setInterval(labelQuietly, 5000);
-// The form is made anew each time it is opened.
-function nameFields() {
-  const list = document.querySelector('select[name="target"]');
-  if (!list || list.dataset.named) return;
-  list.dataset.named = "yes";
-  for (const [name, text] of Object.entries(LABELS)) {
-    const field = document.querySelector(`${FIELD}:has([name="${name}"])`);
-    for (const label of field ? field.querySelectorAll(NAMED) : []) label.textContent = text;
-  }
-  labelQuietly();
-}
-new MutationObserver(nameFields).observe(document.documentElement, {childList: true, subtree: true});
-"""
-
-
-def _style() -> str:
-    order = "\n".join(
-        f'{_FIELD}:has([name="{name}"]) {{ order: {place} !important; }}' for place, name in enumerate(FIELD_ORDER)
-    )
-    modes = "\n".join(_mode_style(mode, name) for mode, names in MODE_FIELDS.items() for name in names)
-    return f"<style>{_STYLE}{order}\n{modes}\n</style>\n"
-
-
-def _mode_style(mode: str, name: str) -> str:
-    field = f'.MuiFormControl-root:has([name="{name}"])'
-    return (
-        f"{field} {{ box-shadow: -3px 0 currentColor; }}\n"
-        f'form:not(:has(select[name="mode"] option[value="{mode}"]:checked)) {field} {{ opacity: 0.35; }}'
-    )
+@cache
+def _head() -> str:
+    # Not escaped: it is style and script, and nothing in it comes from outside.
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), trim_blocks=True, undefined=StrictUndefined)
+    template = environment.get_template("head.html")
+    return template.render(order=FIELD_ORDER, modes=MODE_FIELDS, labels=json.dumps(LABELS))
 
 
 def tidy(html: str) -> str:
-    return html.replace(
-        "</head>", f"{_style()}<script>const LABELS = {json.dumps(LABELS)};{_SCRIPT}</script>\n</head>", 1
-    ).replace("<title>Locust</title>", "<title>Threadmill</title>")
+    """Locust's page with our style, labels and title."""
+    return html.replace("</head>", _head(), 1).replace("<title>Locust</title>", "<title>Threadmill</title>")

@@ -1,12 +1,14 @@
 """A comparison as one self-contained page, in the report's dress."""
 
 from collections.abc import Sequence
-from html import escape
+
+from markupsafe import Markup
 
 from testbed.compare import view
 from testbed.compare.join import Comparison, JoinedCell
 from testbed.compare.pair import Pair
 from testbed.report.page import Figure, Section, figure_html, render
+from testbed.report.templating import fill
 from testbed.report.view import duration, size
 
 _SHOWN, _NOT_SHOWN = "#0072B2", "#8A8A8A"
@@ -15,12 +17,7 @@ _SHOWN, _NOT_SHOWN = "#0072B2", "#8A8A8A"
 def page(pairs: list[Pair]) -> str:
     """The HTML of all pairs, one section each."""
     base = pairs[0].base
-    names = ", ".join(f"<code>{escape(pair.other.name)}</code>" for pair in pairs)
-    lead = (
-        f"<p><code>{escape(base.name)}</code> is the base; compared with it: {names}. Every figure is a ratio, "
-        "second / first: 1 is no change. The interval is Welch's t at 95 % over trials, fresh containers each. "
-        "Where it holds 1, no difference is shown.</p>"
-    )
+    lead = fill("comparison.html", base=base.name, others=[pair.other.name for pair in pairs])
     return render(f"Threadmill: {base.name} compared", lead, [_section(n, pair) for n, pair in enumerate(pairs, 1)])
 
 
@@ -32,14 +29,14 @@ def _section(number: int, pair: Pair) -> Section:
         *view.one_sided(pair.joined, pair.base.name, pair.other.name),
         *(line for one in pair.gates for line in one.lines(view.cell_name(pair.joined))),
     ]
-    words = "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
-    figures = ""
+    figures = []
     for cells in (pair.joined.cells, pair.joined.searches):
         count = len(cells[0].comparisons) if cells else 0
         # What no cell has in both runs is no figure: the words above say that there is none.
         known = [index for index in range(count) if any(one.comparisons[index].ratio for one in cells)]
-        figures += "".join(figure_html(_figure(number, pair, cells, index)) for index in known)
-    return Section(f"pair-{number}", f"{pair.other.name} / {pair.base.name}", words + figures)
+        figures += [Markup(figure_html(_figure(number, pair, cells, index))) for index in known]
+    html = fill("pair.html", lines=lines, figures=figures)
+    return Section(f"pair-{number}", f"{pair.other.name} / {pair.base.name}", html)
 
 
 def _figure(number: int, pair: Pair, cells: Sequence[JoinedCell], index: int) -> Figure:
@@ -88,16 +85,11 @@ def _trace(label: str, colour: str, symbol: str, these: list[tuple[str, JoinedCe
 
 def _numbers(pairs: list[tuple[str, JoinedCell, Comparison]]) -> str:
     """The same figure as a table."""
-    rows = "".join(
-        f"<tr><td>{escape(text)}</td><td class='n'>{_figure_text(one, one.base)}</td>"
-        f"<td class='n'>{_figure_text(one, one.other)}</td>"
-        f"<td>{escape(view.ratio_text(one))}</td><td>{escape(one.words())}</td></tr>"
+    rows = [
+        (text, _figure_text(one, one.base), _figure_text(one, one.other), view.ratio_text(one), one.words())
         for text, _, one in pairs
-    )
-    heads = ("cell", "median, first", "median, second", "second / first", "what that shows")
-    return (
-        f"<table><thead><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr></thead><tbody>{rows}</tbody></table>"
-    )
+    ]
+    return fill("ratios.html", rows=rows)
 
 
 def _figure_text(one: Comparison, value: float | None) -> str:

@@ -3,7 +3,7 @@
 from markupsafe import Markup
 
 from servers.models import SERVERS, describe
-from testbed.report.html import swatch
+from testbed.report.templating import fill
 from testbed.report.view import View
 
 TERMS = {
@@ -29,11 +29,6 @@ def in_short(model: str) -> str:
 
 def glossary(view: View) -> Markup:
     """The models and the terms, for who meets them first."""
-    entries = []
-    for model in view.models:
-        told = describe(model) if model in SERVERS else "a model of which this version has no description"
-        entries.append(Markup("<dt>{}{}</dt><dd>{}</dd>").format(swatch(model), model, told))
-    told_terms = Markup("").join(Markup("<dt>{}</dt><dd>{}</dd>").format(name, text) for name, text in TERMS.items())
-    return Markup('<div class="lead"><h3>Models</h3><dl>{}</dl><h3>Terms</h3><dl>{}</dl></div>').format(
-        Markup("").join(entries), told_terms
-    )
+    unknown = "a model of which this version has no description"
+    models = [(model, describe(model) if model in SERVERS else unknown) for model in view.models]
+    return fill("glossary.html", models=models, terms=TERMS.items())

@@ -1,10 +1,10 @@
-"""Small pieces of HTML. Everything that is not Markup is escaped."""
+"""Small pieces of HTML, of templates/pieces.html. Everything that is not Markup is escaped."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup, escape
 
-from testbed.report.colours import DARK, look
+from testbed.report.templating import piece
 
 
 def joined(parts: Sequence[object], word: str, always: bool = False) -> Markup:
@@ -19,36 +19,22 @@ def joined(parts: Sequence[object], word: str, always: bool = False) -> Markup:
 
 def rich(text: object) -> Markup:
     """Text in which what stands between backticks is code."""
-    if isinstance(text, Markup):
-        return text
-    parts = str(text).split("`")
-    if len(parts) % 2 == 0:
-        return escape(text)
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(parts)
-    )
+    return piece("rich", text)
 
 
 def bullets(lines: Iterable[object], style: str = "") -> Markup:
     """A list; nothing for no lines."""
-    items = Markup("").join(Markup("<li>{}</li>").format(rich(line)) for line in lines)
-    return Markup('<ul class="{}">{}</ul>').format(style, items) if items else Markup("")
+    return piece("bullets", list(lines), style)
 
 
 def swatch(model: str) -> Markup:
     """A spot of a model's colour, on light and on dark paper."""
-    light = look(model).colour
-    return Markup('<span class="swatch" style="--light:{};--dark:{}"></span>').format(light, DARK.get(light, light))
+    return piece("swatch", model)
 
 
 def heads(columns: Iterable[tuple[str, bool]]) -> Markup:
     """The heading row: text, and whether the column holds numbers."""
-    cells = (Markup('<th scope="col"{}>{}</th>').format(_class(numeric), text) for text, numeric in columns)
-    return Markup("<tr>{}</tr>").format(Markup("").join(cells))
-
-
-def _class(numeric: bool) -> Markup:
-    return Markup(' class="n"') if numeric else Markup("")
+    return piece("heads", list(columns))
 
 
 def table(
@@ -58,14 +44,9 @@ def table(
     attributes: Sequence[Mapping[str, str]] | None = None,
 ) -> Markup:
     """A table. `numeric` are the places of columns of numbers; `attributes` of each row, in order."""
-    places = frozenset(numeric)
-    lines = []
-    for index, row in enumerate(rows):
-        cells = Markup("").join(
-            Markup("<td{}>{}</td>").format(_class(place in places), "" if cell is None else cell)
-            for place, cell in enumerate(row)
-        )
-        given = attributes[index] if attributes else {}
-        told = Markup("").join(Markup(' {}="{}"').format(name, value) for name, value in given.items())
-        lines.append(Markup("<tr{}>{}</tr>").format(told, cells))
-    return Markup("<table><thead>{}</thead><tbody>{}</tbody></table>").format(head, Markup("\n").join(lines))
+    return piece("table", head, list(rows), frozenset(numeric), attributes)
+
+
+def scroll(label: str, inside: Markup) -> Markup:
+    """What may be wider than the page, as a region of its own that can be moved and has a name."""
+    return piece("scroll", label, inside)

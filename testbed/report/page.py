@@ -14,10 +14,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from testbed.report.colours import DARK
+from testbed.report.templating import fill
 
 HERE = Path(__file__).resolve().parent
 STYLES = ("page.css", "table.css", "print.css")
@@ -45,10 +45,6 @@ class Figure:
     numbers_html: str = ""
 
 
-def _environment() -> Environment:
-    return Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined)
-
-
 def embedded_json(value: object) -> Markup:
     """`value` as JSON that may stand in a <script>: nothing in it can close the element. Not-a-number becomes null."""
     text = json.dumps(_finite(value), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -65,8 +61,7 @@ def _finite(value: Any) -> Any:
 
 def figure_html(figure: Figure) -> str:
     """A figure for a section's `html`."""
-    template = _environment().get_template("figure.html")
-    return template.render(figure=figure, data=embedded_json(figure.plotly))
+    return fill("figure.html", figure=figure, data=embedded_json(figure.plotly))
 
 
 def render(
@@ -75,20 +70,17 @@ def render(
     """The whole page. `lead_html` stands above all sections, `controls_html` above the one anchored `controls_before`
     and stays in sight along it.
     """
-    return (
-        _environment()
-        .get_template("page.html")
-        .render(
-            title=title,
-            lead=Markup(lead_html),
-            sections=[(one.anchor, one.title, Markup(one.html)) for one in sections],
-            controls=Markup(controls_html),
-            controls_before=controls_before,
-            style=Markup("\n".join(_static(name) for name in STYLES)),
-            script=Markup("\n".join(_static(name) for name in SCRIPTS)),
-            dark_colours=embedded_json(DARK),
-            plotly=_plotly(),
-        )
+    return fill(
+        "page.html",
+        title=title,
+        lead=Markup(lead_html),
+        sections=[(one.anchor, one.title, Markup(one.html)) for one in sections],
+        controls=Markup(controls_html),
+        controls_before=controls_before,
+        style=Markup("\n".join(_static(name) for name in STYLES)),
+        script=Markup("\n".join(_static(name) for name in SCRIPTS)),
+        dark_colours=embedded_json(DARK),
+        plotly=_plotly(),
     )
 
 

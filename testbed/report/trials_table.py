@@ -1,13 +1,15 @@
 """The table of all trials: sortable, filterable, with every column of trials.csv at hand."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
 from testbed.report.derive import DERIVED
+from testbed.report.facts import VERDICTS
+from testbed.report.templating import fill
 from testbed.report.view import View, axis_text, duration, size
-from testbed.report.words import VERDICTS
 from testbed.results.columns import COLUMNS, TEXT_COLUMNS
 
 Shape = Callable[[Any], str]
@@ -29,67 +31,64 @@ _MAIN: dict[str, tuple[str, Shape]] = {
 }
 
 
+@dataclass(frozen=True)
+class _Column:
+    name: str
+    heading: str
+    meaning: str
+    classes: str
+    shape: Shape | None
+
+
 def trials_table(view: View) -> Markup:
     """The tools and the table. A heading sorts; a cell's `data-value` is what it sorts by."""
+    columns = _columns(view)
+    present = {str(row["verdict"]) for row in view.results.rows}
+    kinds = [*(one for one in VERDICTS if one in present), *sorted(present - VERDICTS.keys())]
+    return fill(
+        "trials.html",
+        example=view.models[0] if view.models else "server",
+        verdicts=[(kind, VERDICTS.get(kind, "")) for kind in kinds],
+        columns=columns,
+        rows=[(row["verdict"], [_cell(row.get(one.name), one.shape) for one in columns]) for row in view.results.rows],
+    )
+
+
+def _columns(view: View) -> list[_Column]:
     axes = [axis.name for axis in view.axes if axis.name in COLUMNS]
     main = ["trial_id", "model", *axes, "verdict", *_MAIN]
-    every = dict.fromkeys((*main, "reasons", *COLUMNS, *DERIVED))
     heading = {"trial_id": "trial", **{axis.name: axis.title for axis in view.axes}}
     heading |= {name: text for name, (text, _) in _MAIN.items()}
     shapes: dict[str, Shape] = {name: shape for name, (_, shape) in _MAIN.items()}
     shapes |= {name: _axis_shape(name) for name in axes}
     shown = {*main, "reasons"}
-    head = Markup("").join(
-        Markup('<th scope="col" aria-sort="none"{} title="{}"><button type="button">{}</button></th>').format(
-            _classes(name, shown), COLUMNS.get(name) or DERIVED.get(name) or "", heading.get(name, name)
+    return [
+        _Column(
+            name,
+            heading.get(name, name),
+            COLUMNS.get(name) or DERIVED.get(name) or "",
+            _classes(name, name in shown),
+            shapes.get(name),
         )
-        for name in every
-    )
-    rows = Markup("\n").join(
-        Markup('<tr class="trial {0}" data-verdict="{0}">{1}</tr>').format(
-            row["verdict"],
-            Markup("").join(_cell(name, row.get(name), shapes.get(name), shown) for name in every),
-        )
-        for row in view.results.rows
-    )
-    return Markup(
-        '{}<div class="scroll trials-scroll" role="region" tabindex="0" aria-label="All trials">'
-        '<table class="sortable" id="trials-table"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
-    ).format(_tools(view), head, rows)
+        for name in dict.fromkeys((*main, "reasons", *COLUMNS, *DERIVED))
+    ]
 
 
 def _axis_shape(name: str) -> Shape:
     return lambda value: axis_text(name, value)
 
 
-def _classes(name: str, shown: set[str]) -> Markup:
-    names = [*(["n"] if name not in TEXT_COLUMNS else []), *(["extra"] if name not in shown else [])]
-    names += ["reasons"] if name == "reasons" else ["verdict"] if name == "verdict" else []
-    return Markup(' class="{}"').format(" ".join(names)) if names else Markup("")
+def _classes(name: str, shown: bool) -> str:
+    names = [*(["n"] if name not in TEXT_COLUMNS else []), *(["extra"] if not shown else [])]
+    return " ".join([*names, *([name] if name in ("reasons", "verdict") else [])])
 
 
-def _cell(name: str, value: Any, shape: Shape | None, shown: set[str]) -> Markup:
+def _cell(value: Any, shape: Shape | None) -> tuple[object, object]:
+    """What it sorts by, where that is not its text, and its text."""
     if value is None or value == "":
-        return Markup("<td{}></td>").format(_classes(name, shown))
-    if shape is None or isinstance(value, str):
-        text = f"{value:.6g}" if isinstance(value, float) else value
-        return Markup("<td{}>{}</td>").format(_classes(name, shown), shape(value) if shape else text)
-    raw = f"{value:.8g}" if isinstance(value, float) else value
-    return Markup('<td{} data-value="{}">{}</td>').format(_classes(name, shown), raw, shape(value))
-
-
-def _tools(view: View) -> Markup:
-    present = {str(row["verdict"]) for row in view.results.rows}
-    boxes = Markup(" ").join(
-        Markup('<label title="{}"><input type="checkbox" name="verdict" value="{}" checked> {}</label>').format(
-            VERDICTS.get(kind, ""), kind, kind
-        )
-        for kind in [*(one for one in VERDICTS if one in present), *sorted(present - VERDICTS.keys())]
-    )
-    return Markup(
-        "<p>One line per trial. A click on a heading sorts by it, a second one the other way round; what a column "
-        "means shows when the pointer rests on its heading. Empty: not known.</p>"
-        '<div class="tools" data-table="trials-table" hidden>'
-        '<label>Filter <input type="search" placeholder="words, such as {} 0.5"></label>{} '
-        '<label><input type="checkbox" name="columns"> all columns</label><span role="status"></span></div>'
-    ).format(view.models[0] if view.models else "server", boxes)
+        return None, ""
+    if shape is None:
+        return None, f"{value:.6g}" if isinstance(value, float) else value
+    if isinstance(value, str):
+        return None, shape(value)
+    return f"{value:.8g}" if isinstance(value, float) else value, shape(value)

@@ -6,10 +6,11 @@ from statistics import median
 
 from rich.console import Console
 
+from testbed import exits
 from testbed.files import write_json
 from testbed.plan import cells, redo
 from testbed.plan.schema import Sweep
-from testbed.report import command as report_command
+from testbed.report import after
 from testbed.results.directory import ResultsDirectory
 from testbed.results.summary import summary
 from testbed.results.table import LEGEND, LEGEND_DISTURBED, capacity_table, results_table
@@ -19,8 +20,6 @@ from testbed.terminal import plain
 
 # More lines than this push the table out of sight.
 MOST_WARNINGS = 6
-
-EXIT_OK, EXIT_TRIALS_FAILED, EXIT_USAGE, EXIT_BROKEN, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
 
 @dataclass(frozen=True)
@@ -42,14 +41,14 @@ class Outcome:
         if not self.directory.path.is_dir():
             if self.ending.interrupted:
                 self._say("interrupted before anything was measured; nothing is left")
-            return EXIT_INTERRUPTED if self.ending.interrupted else EXIT_BROKEN
+            return exits.INTERRUPTED if self.ending.interrupted else exits.BROKEN
         self._tell_how_far()
         if rows:
-            report_command.after_sweep(self.directory.path, self._say)
+            after.after_sweep(self.directory.path, self._say)
         self._say(f"results: {self.directory.path}")
         if self.ending.interrupted:
-            return EXIT_INTERRUPTED
-        return EXIT_TRIALS_FAILED if self._lacking() else EXIT_OK
+            return exits.INTERRUPTED
+        return exits.FAILED if self._lacking() else exits.OK
 
     def _say(self, line: str) -> None:
         plain(self.console)(line)

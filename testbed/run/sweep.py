@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from testbed import exits
 from testbed.errors import Breakdown, UserError
 from testbed.interrupt import deferred, interruptible
 from testbed.lock import only_sweep
@@ -19,14 +20,7 @@ from testbed.results import reading
 from testbed.results.directory import ResultsDirectory
 from testbed.run.course import Course
 from testbed.run.ending import Ending
-from testbed.run.outcome import (
-    EXIT_BROKEN,
-    EXIT_INTERRUPTED,
-    EXIT_OK,
-    EXIT_TRIALS_FAILED,
-    EXIT_USAGE,
-    Outcome,
-)
+from testbed.run.outcome import Outcome
 from testbed.run.preparation import Preparation, announcement, remove_leftovers, shared_by_all
 from testbed.run.progress import SweepProgress
 from testbed.run.speeds import Speeds
@@ -34,17 +28,6 @@ from testbed.run.trial import Setting, run_trial
 from testbed.stack.docker import Engine
 from testbed.stack.generator import LoadStack
 from testbed.terminal import plain
-
-__all__ = [
-    "EXIT_BROKEN",
-    "EXIT_INTERRUPTED",
-    "EXIT_OK",
-    "EXIT_TRIALS_FAILED",
-    "EXIT_USAGE",
-    "print_plan",
-    "resume",
-    "run",
-]
 
 
 def print_plan(sweep: Sweep, console: Console) -> None:
@@ -127,10 +110,10 @@ class _Campaign:
                 ending.later(self._settle_trial_under_way)
                 self._measure_what_is_missing()
         ending.raise_refusal()
-        code = EXIT_BROKEN
+        code = exits.BROKEN
         with ending.keeping_failures():
             code = Outcome(self.sweep, self.directory, self.course, ending, self.console).report()
-        if ending.failures and code != EXIT_INTERRUPTED:
+        if ending.failures and code != exits.INTERRUPTED:
             raise Breakdown("\n".join(ending.told(self.directory.path)))
         return code
 

@@ -4,14 +4,13 @@ All pairs of these are planned in tests/unit/test_matrix.py.
 """
 
 import csv
-import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.e2e.stack import containers_of, networks_of, orchestrate, terminal
+from tests.e2e.stack import orchestrate, terminal
 from tests.matrix import DOZEN, Row, document
 from tests.waiting import wait_until
 
@@ -19,17 +18,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
 
 # A search takes a dozen trials.
 TIMEOUT_S = 150
-
-
-@pytest.fixture
-def name() -> Iterator[str]:
-    """A sweep name no other test uses; nothing that carries it may be left."""
-    name = f"test-{secrets.token_hex(4)}"
-    yield name
-    left = [container.name for container in containers_of(name)], networks_of(name)
-    for container in containers_of(name):
-        container.remove(force=True)
-    assert left == ([], [])
 
 
 def rows_of(results: Path) -> list[dict[str, str]]:

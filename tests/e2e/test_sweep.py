@@ -19,17 +19,6 @@ from tests.e2e.stack import CLIENT, containers_of, networks_of, orchestrate, ter
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
 
 
-@pytest.fixture
-def name() -> Iterator[str]:
-    """A sweep name no other test uses; nothing that carries it may be left."""
-    name = f"test-{secrets.token_hex(4)}"
-    yield name
-    left = [container.name for container in containers_of(name)], networks_of(name)
-    for container in containers_of(name):
-        container.remove(force=True)
-    assert left == ([], [])
-
-
 def write_sweep(directory: Path, name: str, **fields: Any) -> Path:
     base: dict[str, Any] = {
         "name": name,

@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from testbed.report import choice
+from testbed.report.advice import advice as advice_of
 from testbed.report.derive import derive
 from testbed.report.source import read
 from testbed.report.view import View, view
@@ -20,7 +21,7 @@ def view_of(path: Path) -> View:
 
 def advice(seen: View, **when: Any) -> str:
     """The sentence that says which model to choose, as text."""
-    return text(choice.advice(choice.rankings(seen, when)))
+    return text(advice_of(choice.rankings(seen, when)))
 
 
 def text(html: str) -> str:

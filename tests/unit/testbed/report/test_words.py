@@ -1,6 +1,6 @@
 """The words above the figures: what was compared, what can be said, what not, and what does not count."""
 
-from testbed.report import words
+from testbed.report import conclusions, words
 from tests.made_results import HOSTILE, make_results
 from tests.unit.testbed.made_runs import make_run, steady
 from tests.unit.testbed.report.pages import text, view_of
@@ -41,25 +41,25 @@ def test_each_verdict_is_counted_and_the_trials_that_do_not_count_are_named_with
     assert "Why 2 trials are invalid" in told and "reason 1" in told
     assert "Why 2 trials are client-bound" in told and "reason 2" in told
     assert "reason 3" not in told
-    assert "The capacity of servers whose trials are client-bound" in " ".join(words.cannot(seen))
-    assert "The capacity of servers that were not saturated" in " ".join(words.cannot(seen))
+    assert "The capacity of servers whose trials are client-bound" in " ".join(conclusions.cannot(seen))
+    assert "The capacity of servers that were not saturated" in " ".join(conclusions.cannot(seen))
 
 
 def test_too_few_trials_claim_nothing(tmp_path):
     seen = view_of(make_run(tmp_path / "run", {"repeat": 1}, measured=steady(100.0, spmt=2.0)))
-    assert "In 2 of 2 conditions the trials are too few to tell a difference from chance" in words.can(seen)[0]
-    assert any("How sure any difference is: 1 trial per combination" in line for line in words.cannot(seen))
+    assert "In 2 of 2 conditions the trials are too few to tell a difference from chance" in conclusions.can(seen)[0]
+    assert any("How sure any difference is: 1 trial per combination" in line for line in conclusions.cannot(seen))
 
 
 def test_equal_models_are_not_called_different(tmp_path):
     seen = view_of(make_run(tmp_path / "run", measured=steady(100.0)))
-    assert words.can(seen)[0].startswith("In 2 of 2 conditions no difference in requests served is shown")
+    assert conclusions.can(seen)[0].startswith("In 2 of 2 conditions no difference in requests served is shown")
 
 
 def test_only_invalid_trials_are_no_finding(tmp_path):
     seen = view_of(make_results(tmp_path / "run", verdict="invalid", status="failed"))
-    assert words.can(seen)[0] == "In 2 of 2 conditions nothing: no trial is valid."
-    assert "Anything about a model: every trial is invalid, for the reasons below." in words.cannot(seen)
+    assert conclusions.can(seen)[0] == "In 2 of 2 conditions nothing: no trial is valid."
+    assert "Anything about a model: every trial is invalid, for the reasons below." in conclusions.cannot(seen)
     assert "choose" not in text(words.lead(seen))
 
 
@@ -71,13 +71,13 @@ def test_a_sweep_that_was_cut_off_says_what_was_planned(tmp_path):
 
 def test_the_canary_tells_the_drift_of_the_machine(tmp_path):
     seen = view_of(make_run(tmp_path / "run", {"order": {"canary": True}}, measured=steady(100.0)))
-    (line,) = words.drift(seen)
+    (line,) = conclusions.drift(seen)
     assert line.startswith("Drift: the same trial (canary) opened each of 3 blocks and served 99 to 101 requests/s")
 
 
 def test_one_model_alone_is_nothing_to_choose_from(tmp_path):
     seen = view_of(make_run(tmp_path / "run", {"models": ["spst"]}))
-    assert words.can(seen)[0] == "In 2 of 2 conditions only one model was measured: there is nothing to choose."
+    assert conclusions.can(seen)[0] == "In 2 of 2 conditions only one model was measured: there is nothing to choose."
 
 
 def test_runs_by_hand_are_not_called_alike(tmp_path):
@@ -91,7 +91,7 @@ def test_runs_by_hand_are_not_called_alike(tmp_path):
 def test_a_speed_that_moved_within_the_calibration_is_said(tmp_path):
     calibration = {"spin_units_per_ms": 1.0, "samples": [1000.0] * 10 + [1500.0] * 10}
     seen = view_of(make_run(tmp_path / "run", manifest={"calibration": calibration}))
-    assert any("by a factor of 1.50 within the calibration" in line for line in words.drift(seen))
+    assert any("by a factor of 1.50 within the calibration" in line for line in conclusions.drift(seen))
 
 
 def test_what_a_record_says_is_text_and_never_markup(tmp_path):

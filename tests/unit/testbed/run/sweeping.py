@@ -59,7 +59,7 @@ def sweeping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sweepi
     """A lock of its own, and no page at the end; that files reach the disk is not what is tested here."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(lock, "PATH", tmp_path / "lock")
-    monkeypatch.setattr(outcome.report_command, "after_sweep", lambda *_: None)
+    monkeypatch.setattr(outcome.after, "after_sweep", lambda *_: None)
     monkeypatch.setattr("os.fsync", lambda _: None)
     made = Sweeping(tmp_path)
     yield made
