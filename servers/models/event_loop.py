@@ -33,10 +33,8 @@ async def accept(server: Server) -> None:
 
     from servers.aio import LineProtocol, drained, stop_requested
 
-    loop = asyncio.get_running_loop()
-    acceptor = await loop.create_server(
-        lambda: LineProtocol(server), sock=server.listener, backlog=server.config.backlog
-    )
+    loop, backlog = asyncio.get_running_loop(), server.config.backlog
+    acceptor = await loop.create_server(lambda: LineProtocol(server), sock=server.listener, backlog=backlog)
     await stop_requested(server)
     acceptor.close()
     await drained(server)
