@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from testbed.compare.command import compare
+from testbed.compare.pairs import compare
 
 from testbed.errors import UserError
 from testbed.plan import sweepfile
