@@ -119,12 +119,20 @@ def limits() -> str:
     return _table(("threshold", "value", "decides", "why so much"), lines)
 
 
+def make_targets() -> str:
+    """What can be made, as `make help` says it."""
+    text = (DOCS.parent / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"^([a-z-]+):.*?## (.*)$", text, re.MULTILINE)
+    return _table(("target", "what it does"), ((f"`make {name}`", what) for name, what in targets))
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "keys": sweep_keys,
     "trial-columns": trial_columns,
     "capacity-columns": capacity_columns,
     "gates": gates,
     "thresholds": limits,
+    "make-targets": make_targets,
 }
 
 
