@@ -15,8 +15,8 @@ from testbed.files import write_atomically
 from testbed.judge import rules, thresholds
 from testbed.plan import keys
 from testbed.plan.cells import Cell
-from testbed.plan.steps import CAPACITY_COLUMNS
 from testbed.results.directory import COLUMNS
+from testbed.results.searches import CAPACITY_COLUMNS
 from testbed.units import format_us
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

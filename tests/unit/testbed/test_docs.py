@@ -15,8 +15,9 @@ from testbed.plan import cells, sweepfile
 from testbed.plan.cells import Cell
 from testbed.plan.schema import Limits, Load, Order, Pools, Slo, Workload
 from testbed.plan.search import Capacity
-from testbed.plan.steps import CAPACITY_COLUMNS, Answer
+from testbed.plan.steps import Answer
 from testbed.results.directory import COLUMNS, csv_text
+from testbed.results.searches import CAPACITY_COLUMNS
 
 
 def text_of(page: Path) -> str:
