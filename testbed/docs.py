@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from testbed.errors import UserError
 from testbed.files import write_atomically
 from testbed.judge import rules, thresholds
 from testbed.plan import keys
@@ -137,10 +138,12 @@ PARTS: dict[str, Callable[[], str]] = {
 
 
 def up_to_date(text: str) -> str:
-    """The page with what is made in it as the program has it now. KeyError for a part that nothing makes."""
+    """The page with what is made in it as the program has it now. UserError for a part that nothing makes."""
 
     def again(found: re.Match[str]) -> str:
         name = found["name"]
+        if name not in PARTS:
+            raise UserError(f"made by `make docs`: found {name!r}, allowed: {', '.join(PARTS)}")
         return f"<!-- made by `make docs`: {name} -->\n\n{PARTS[name]().strip()}\n\n<!-- end of {name} -->"
 
     return _MARKED.sub(again, text)
@@ -160,7 +163,12 @@ def main() -> int:
     """Write what is behind; one line for each page that changed."""
     for page in pages():
         text = page.read_text(encoding="utf-8")
-        if (now := up_to_date(text)) != text:
+        try:
+            now = up_to_date(text)
+        except UserError as error:
+            print(f"{page.relative_to(DOCS.parent)}: {error}", file=sys.stderr)
+            return 2
+        if now != text:
             write_atomically(page, now)
             print(f"written: {page.relative_to(DOCS.parent)}")
     return 0

@@ -45,6 +45,17 @@ def test_a_page_that_is_behind_is_noticed_and_written(tmp_path: Path, monkeypatc
     assert docs.up_to_date(text) == text
 
 
+def test_a_part_that_nothing_makes_is_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "page.md").write_text("<!-- made by `make docs`: nothing -->\n<!-- end of nothing -->\n")
+    monkeypatch.setattr(docs, "DOCS", tmp_path / "docs")
+    assert docs.main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("docs/page.md: made by `make docs`: found 'nothing', allowed: keys, ")
+
+
 def test_every_column_is_explained_once() -> None:
     for part, columns in ((docs.trial_columns, COLUMNS), (docs.capacity_columns, CAPACITY_COLUMNS)):
         explained = re.findall(r"^\| `(\w+)` \| \S", part(), re.MULTILINE)
