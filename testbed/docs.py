@@ -16,7 +16,7 @@ from testbed.files import write_atomically
 from testbed.judge import rules, thresholds
 from testbed.plan import keys
 from testbed.plan.cells import Cell
-from testbed.results.directory import COLUMNS
+from testbed.results.columns import COLUMNS
 from testbed.results.searches import CAPACITY_COLUMNS
 from testbed.units import format_us
 

@@ -1,28 +1,35 @@
-"""What a sweep is: the sections of a sweep file, validated. Durations are in microseconds, sizes in bytes."""
+"""What a sweep is: the sections of a sweep file, validated. Durations are in microseconds, sizes in bytes.
 
-from typing import Annotated, Literal, Self
+The keys without a default here are axes: their types, defaults and meanings come from the table of axes, and they stand
+here for who reads them by name. The others say what they are themselves.
+"""
+
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from servers.models import MODELS
+from testbed.plan import axes
 from testbed.plan.fields import (
     Arrivals,
-    Axis,
     Connection,
     Cpus,
     Fraction,
-    Generator,
     Holders,
     Imaged,
+    ImageName,
     LimitKind,
+    LoadLoop,
     MemoryBytes,
     Mode,
     Model,
     Network,
     PayloadBytes,
+    PoolSize,
     Rate,
+    SweepName,
     ThinkUs,
     Users,
+    Values,
     WarmupUs,
     WindowUs,
     WorkerCpus,
@@ -35,19 +42,23 @@ from testbed.plan.fields import (
 # Requests in flight at most in the open modes, unless a sweep says otherwise.
 DEFAULT_IN_FLIGHT = 64
 
-PoolSize = Annotated[int, whole(1, 1024)]
+
+def setting(default: Any, meaning: str, default_words: str = "") -> Any:
+    """A key that is no axis: its default, and what the description of the keys says of it."""
+    return Field(default, description=meaning, json_schema_extra={"default": default_words})
 
 
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+@axes.section("limits")
 class Limits(Strict):
     """What the server may use. `limit` says how `cpus` is enforced: CFS quota, a set of processors, or both."""
 
-    cpus: Axis[Cpus] = (1.0,)
-    memory: Axis[MemoryBytes] = (128 * 2**20,)
-    limit: Axis[LimitKind] = ("quota",)
+    cpus: Values[Cpus]
+    memory: Values[MemoryBytes]
+    limit: Values[LimitKind]
 
     @model_validator(mode="after")
     def _whole_processors(self) -> Self:
@@ -59,31 +70,34 @@ class Limits(Strict):
         return self
 
 
+@axes.section("pools")
 class Pools(Strict):
     """Sizes of the pools, for the models that have one. Without `workers`: the CPU limit rounded up, at least 2."""
 
-    workers: Axis[PoolSize] | None = None
-    threads: Axis[PoolSize] = (16,)
+    workers: Values[PoolSize] | None
+    threads: Values[PoolSize]
 
 
+@axes.section("workload")
 class Workload(Strict):
     """What one request asks of the server, in microseconds: `sleep` waits, `spin` computes holding Python's global
     interpreter lock, `hash` computes without it. `think` is the user's own pause."""
 
-    sleep: Axis[WorkUs] = (0,)
-    spin: Axis[WorkUs] = (0,)
-    hash: Axis[WorkUs] = (0,)
-    payload: Axis[PayloadBytes] = (64,)
-    connection: Axis[Connection] = ("persistent",)
-    think: Axis[ThinkUs] = (0,)
+    sleep: Values[WorkUs]
+    spin: Values[WorkUs]
+    hash: Values[WorkUs]
+    payload: Values[PayloadBytes]
+    connection: Values[Connection]
+    think: Values[ThinkUs]
 
 
 class Slo(Strict):
     """What a rate must hold to be sustained: `p99` of latency from the intended start, in microseconds."""
 
-    p99: WorkUs
+    p99: WorkUs = Field(description="the 99th percentile of latency, from the intended start, that a rate must hold")
 
 
+@axes.section("load")
 class Load(Strict):
     """Who asks and when. In the open modes `users` is the most requests in flight. `worker_cpus` limits each worker.
 
@@ -91,17 +105,17 @@ class Load(Strict):
     before each intended start instead of being woken, and needs a core to itself.
     """
 
-    mode: Mode = "closed"
-    users: Axis[Users] = (8,)
-    workers: Annotated[int, whole(1, 64)] = 1
-    worker_cpus: WorkerCpus | None = None
-    idle_holders: Axis[Holders] = (0,)
-    rate: Axis[Rate] | None = None
-    arrivals: Axis[Arrivals] = ("constant",)
-    engine: Axis[Generator] = ("fast",)
-    precise: bool = False
-    slo: Slo | None = None
-    at: Axis[Fraction] | None = None
+    mode: Mode
+    users: Values[Users]
+    workers: Annotated[int, whole(1, 64)] = setting(1, "processes of the load generator, each on a core of its own")
+    worker_cpus: WorkerCpus | None = setting(None, "CPU limit of each worker of the load generator", "none")
+    idle_holders: Values[Holders]
+    rate: Values[Rate] | None
+    arrivals: Values[Arrivals]
+    engine: Values[LoadLoop]
+    precise: bool
+    slo: Slo | None = setting(None, "what a rate must hold in a search", "none; modes capacity and relative need it")
+    at: Values[Fraction] | None
 
     @model_validator(mode="before")
     @classmethod
@@ -130,55 +144,42 @@ class Order(Strict):
     what was disturbed once more at its end.
     """
 
-    shuffle: bool = True
-    canary: bool = False
-    seed: Annotated[int, whole(0, 2**32 - 1)] = 1
-    redo: Literal["disturbed"] | None = None
+    shuffle: bool = setting(True, "each block's trials in a random order instead of the file's")
+    canary: bool = setting(False, "the first combination is measured once more at the start of each block")
+    seed: Annotated[int, whole(0, 2**32 - 1)] = setting(1, "seed of the random order")
+    redo: Literal["disturbed"] | None = setting(
+        None, "a trial that the hypervisor disturbed is measured once more at the end of its block", "none"
+    )
 
 
+@axes.excluding
 class Exclude(Strict):
     """A combination to leave out: every key that is given must match one of its values."""
 
-    model: Axis[Model] | None = None
-    cpus: Axis[Cpus] | None = None
-    memory: Axis[MemoryBytes] | None = None
-    limit: Axis[LimitKind] | None = None
-    sleep: Axis[WorkUs] | None = None
-    spin: Axis[WorkUs] | None = None
-    hash: Axis[WorkUs] | None = None
-    payload: Axis[PayloadBytes] | None = None
-    connection: Axis[Connection] | None = None
-    think: Axis[ThinkUs] | None = None
-    users: Axis[Users] | None = None
-    workers: Axis[PoolSize] | None = None
-    threads: Axis[PoolSize] | None = None
-    idle_holders: Axis[Holders] | None = None
-    rate: Axis[Rate] | None = None
-    arrivals: Axis[Arrivals] | None = None
-    engine: Axis[Generator] | None = None
-    network: Axis[Network] | None = None
 
-
+@axes.section("")
 class Sweep(Strict):
     """A validated sweep file. Every axis is a tuple; durations are in microseconds, sizes in bytes.
 
     `network`: over the engine's bridge, as between machines, or server and load in one network namespace, as in a pod.
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
-    models: Axis[Model] = MODELS
-    limits: Limits = Limits()
-    pools: Pools = Pools()
-    workload: Workload = Workload()
-    load: Load = Load()
-    network: Axis[Network] = ("bridge",)
-    warmup: WarmupUs = 2_000_000
-    duration: WindowUs = 10_000_000
-    repeat: Annotated[int, whole(1, 1000)] = 1
+    name: SweepName = Field(description="what the results directory is called")
+    models: Values[Model]
+    limits: Limits = Limits.model_validate({})
+    pools: Pools = Pools.model_validate({})
+    workload: Workload = Workload.model_validate({})
+    load: Load = Load.model_validate({})
+    network: Values[Network]
+    warmup: WarmupUs = setting(2_000_000, "load before the window opens, not measured")
+    duration: WindowUs = setting(10_000_000, "length of the window that is measured")
+    repeat: Annotated[int, whole(1, 1000)] = setting(1, "blocks, each with every combination once")
     order: Order = Order()
-    isolate: bool = True
-    images: dict[Imaged, Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$")]] = {}
-    exclude: tuple[Exclude, ...] = ()
+    isolate: bool = setting(True, "server, load generator and the rest each get processors of their own")
+    images: dict[Imaged, ImageName] = setting({}, "images to use in place of this project's own", "none")
+    exclude: tuple[Exclude, ...] = setting(
+        (), "combinations to leave out: those that match every key of a rule", "none"
+    )
 
     @model_validator(mode="after")
     def _a_window_can_hold_a_reply(self) -> Self:

@@ -4,13 +4,12 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from testbed.plan.axes import BY_FIELD
 from testbed.plan.cells import Trial
 from testbed.plan.schema import Sweep
 from testbed.plan.search import SUSTAINED, Capacity, Search
 
 Row = dict[str, Any]
-
-_NOT_OF_A_SEARCH = ("rate_rps", "mode", "share")
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Answer:
 
     def row(self) -> Row:
         """One row of capacity.csv."""
-        cell = {name: value for name, value in asdict(self.trial.cell).items() if name not in _NOT_OF_A_SEARCH}
+        cell = {name: value for name, value in asdict(self.trial.cell).items() if not BY_FIELD[name].by_search}
         head = {"trial_id": self.trial.trial_id, "block": self.trial.block, **cell, "slo_p99_us": self.slo_p99_us}
         found, answered = asdict(self.capacity), self.capacity.answered
         flags = {name: value if answered else None for name, value in self._flags().items()}

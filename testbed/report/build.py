@@ -13,7 +13,7 @@ from testbed.report.html import swatch
 from testbed.report.page import Figure, Section, figure_html, render
 from testbed.report.source import Results, read
 from testbed.report.trials_table import trials_table
-from testbed.report.view import Axis, View, axis_text, view
+from testbed.report.view import Varied, View, axis_text, view
 
 NAME = "report.html"
 
@@ -75,7 +75,7 @@ def controls(seen: View) -> Markup:
     ).format(boxes, selects)
 
 
-def _select(axis: Axis) -> Markup:
+def _select(axis: Varied) -> Markup:
     options = Markup("").join(
         Markup('<option value="{}"{}>{}</option>').format(
             traces.key(value), Markup(" selected" if value == axis.preferred else ""), axis_text(axis.name, value)

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from testbed.report import ranking, work
 from testbed.report.html import bullets, heads, joined, table
 from testbed.report.ranking import CAPACITY, CPU, LATENCY, MEMORY, THROUGHPUT, Measure, Place, Ranking, rank
-from testbed.report.view import Axis, Group, View, axis_text, percent
+from testbed.report.view import Group, View, axis_text, axis_title, percent
 from testbed.statistics import CONFIDENCE
 
 _OF_WORK = ("sleep_us", "spin_us", "hash_us")
@@ -147,10 +147,6 @@ def section(view: View) -> Markup:
         )
     )
     return Markup("\n").join(parts)
-
-
-def axis_title(name: str) -> str:
-    return Axis(name, ()).title
 
 
 def setting(name: str, value: Any) -> str:

@@ -9,7 +9,8 @@ import yaml
 
 from testbed.errors import UserError
 from testbed.results import searches
-from testbed.results.directory import COLUMNS, known_of, row_of, search_place
+from testbed.results.columns import COLUMNS
+from testbed.results.directory import known_of, row_of, search_place
 from testbed.results.summary import summary
 
 Row = dict[str, Any]

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from testbed.report.derive import DERIVED
 from testbed.report.view import View, axis_text, duration, size
 from testbed.report.words import VERDICTS
-from testbed.results.directory import COLUMNS, TEXT_COLUMNS
+from testbed.results.columns import COLUMNS, TEXT_COLUMNS
 
 Shape = Callable[[Any], str]
 

@@ -6,6 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from testbed.plan import cells
+from testbed.plan.axes import AXES
 from testbed.plan.redo import is_redo
 from testbed.plan.schema import Sweep
 from testbed.report import choice, cost, work
@@ -109,11 +110,11 @@ def _facts(view: View) -> Markup:
     names = {axis.name for axis in view.axes}
     entries: list[tuple[str, object]] = [("Models", _models(view))]
     differs = Markup('differs: see <a href="#choice">Which model</a>')
-    if names & {"condition", "sleep_us", "spin_us", "hash_us", "payload_bytes", "connection"}:
+    if names & {"condition", *_told_in("work")}:
         entries.append(("Work", differs))
     else:
         entries.append(("Work", work.asked(row)))
-    if not names & {"condition", "users", "think_us", "rate_rps", "mode", "arrivals", "idle_holders"}:
+    if not names & {"condition", *_told_in("load")}:
         entries.append(("Load", work.load(row)))
     if used := cost.told(view):
         entries.append(("CPU time", used))
@@ -122,6 +123,11 @@ def _facts(view: View) -> Markup:
     entries += [("Limits", _limits(view)), ("Machine", machine(view.results.manifest)), ("Trials", _trials(view))]
     items = Markup("").join(Markup("<dt>{}</dt><dd>{}</dd>").format(name, text) for name, text in entries)
     return Markup("<dl>{}</dl>").format(items)
+
+
+def _told_in(sentence: str) -> set[str]:
+    """The axes of which `work.asked` or `work.load` tells."""
+    return {axis.field for axis in AXES if axis.told_in == sentence}
 
 
 def _models(view: View) -> Markup:

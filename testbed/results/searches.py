@@ -9,8 +9,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from testbed.plan.axes import AXES
 from testbed.plan.cells import Cell
-from testbed.results.directory import EARLIER, TEXT_COLUMNS
+from testbed.results.columns import TEXT_COLUMNS
 
 Row = dict[str, Any]
 
@@ -71,9 +72,10 @@ class Found:
 
 
 def cell_of_search(row: Row) -> Cell:
-    """The cell of a row of capacity.csv, without a rate."""
-    known = {name: row.get(name, EARLIER.get(name)) for name in Cell.__annotations__}
-    return Cell(**known | {"mode": "capacity", "rate_rps": None, "share": None})
+    """The cell of a row of capacity.csv, without what the search determines."""
+    known = {axis.field: row.get(axis.field, axis.earlier) for axis in AXES if not axis.by_search}
+    determined: dict[str, Any] = {axis.field: None for axis in AXES if axis.by_search}
+    return Cell(**known | determined | {"mode": "capacity"})
 
 
 # What a row of capacity.csv holds besides the combination, with its meaning. An empty field means "not known".

@@ -18,8 +18,10 @@ from testbed.files import write_atomically, write_json
 from testbed.judge.shape import is_known
 from testbed.judge.verdict import judge
 from testbed.names import image_name
+from testbed.plan.axes import AXES
+from testbed.plan.axis import Axis, Form
 from testbed.plan.cells import Cell, has_threads, has_workers
-from testbed.results.directory import EARLIER, SCHEMA_VERSION, csv_text
+from testbed.results.directory import SCHEMA_VERSION, csv_text
 from testbed.results.record import Findings, evidence, metrics
 from testbed.results.runs import read_rows
 from testbed.results.summary import summary
@@ -124,30 +126,25 @@ def _cell(load: Record, lines: list[Record], limits: Record, machine_cpus: int) 
     """What was measured. Where no limit is known the machine's processors are one: nothing more could be used."""
     options, last = load["options"], (lines[-1] if lines else {})
     model = options["target"]
-    is_open = options["mode"] == "open"
-    return Cell(
-        model=model,
-        cpus=limits.get("cpus") or float(machine_cpus),
-        memory_bytes=limits.get("memory_bytes") or 0,
-        limit="quota",
+    counted: Record = {
+        "model": model,
+        "cpus": limits.get("cpus") or float(machine_cpus),
+        "memory_bytes": limits.get("memory_bytes") or 0,
         # As counted from outside: a pool is its first process, or thread, and its workers.
-        workers=max(0, (last.get("processes") or 1) - 1) if has_workers(model) else 0,
-        threads=max(0, (last.get("threads") or 1) - 1) if has_threads(model) else 0,
-        sleep_us=options["sleep_us"],
-        spin_us=0,
-        hash_us=0,
-        payload_bytes=options["payload_bytes"],
-        connection=options["connection"],
-        think_us=round(options["think_ms"] * 1000),
-        users=load["users"],
-        idle_holders=options["idle_holders"],
-        mode=options["mode"],
-        rate_rps=options["rate"] if is_open else None,
-        arrivals=options["arrivals"],
-        engine=options.get("engine", EARLIER["engine"]),
-        precise=options.get("precise", EARLIER["precise"]),
-        network="bridge",
-    )
+        "workers": max(0, (last.get("processes") or 1) - 1) if has_workers(model) else 0,
+        "threads": max(0, (last.get("threads") or 1) - 1) if has_threads(model) else 0,
+        "users": load["users"],
+    }
+    chosen = {axis.field: _chosen(axis, axis.form, options) for axis in AXES if axis.form}
+    usual: Record = {axis.field: axis.usual for axis in AXES}
+    return Cell(**usual | chosen | counted)
+
+
+def _chosen(axis: Axis, form: Form, options: Record) -> Any:
+    """What the run was asked for; where its version did not know the option, what it then stood at."""
+    if form.name not in options:
+        return axis.usual if axis.earlier is None else axis.earlier
+    return form.told(options[form.name])
 
 
 def _pools_not_known(cell: Cell) -> Record:

@@ -68,10 +68,9 @@ def print_plan(sweep: Sweep, console: Console) -> None:
     """What `--dry-run` shows: every trial in its order, and about how long all take."""
     trials = cells.trials(sweep)
     say = plain(console)
+    varying = [name for name in cells.varying_fields(cells.cells(sweep)) if name not in ("model", "cpus")]
     for trial in trials:
-        values = ", ".join(
-            f"{name} {getattr(trial.cell, name)}" for name in cells.varying_fields(cells.cells(sweep))[2:]
-        )
+        values = ", ".join(f"{name} {getattr(trial.cell, name)}" for name in varying)
         say(f"{trial.trial_id}{': ' + values if values else ''}")
     say(_announcement(sweep, trials))
 

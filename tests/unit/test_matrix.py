@@ -14,7 +14,8 @@ from testbed.plan.cells import Trial, trials
 from testbed.plan.schema import Sweep
 from testbed.plan.steps import Answer, program
 from testbed.plan.sweepfile import Machine, dump, parse
-from testbed.results.directory import COLUMNS, ResultsDirectory, row_of
+from testbed.results.columns import COLUMNS
+from testbed.results.directory import ResultsDirectory, row_of
 from testbed.stack import compose
 from testbed.stack.compose import Run, compose_text
 from testbed.stack.cpus import CpuSets

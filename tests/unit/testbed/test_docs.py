@@ -16,7 +16,8 @@ from testbed.plan.cells import Cell
 from testbed.plan.schema import Limits, Load, Order, Pools, Slo, Workload
 from testbed.plan.search import Capacity
 from testbed.plan.steps import Answer
-from testbed.results.directory import COLUMNS, csv_text
+from testbed.results.columns import COLUMNS
+from testbed.results.directory import csv_text
 from testbed.results.searches import CAPACITY_COLUMNS
 
 
