@@ -28,7 +28,8 @@ from benchmarks.probe_cost import container, docker
 from servers.models import SERVERS, base
 from testbed.judge.shape import serving_slots
 from testbed.names import image_name
-from testbed.stack.compose import PIDS_LIMIT, SERVER_PORT
+from testbed.stack.needs import LEAST_TASKS
+from testbed.stack.system import SERVER_PORT
 
 MEMORY_MIB = 256
 MOST = 10_000
@@ -164,7 +165,7 @@ def hold(model: str, most: int) -> tuple[Cell, ...]:
     """A row of the table: connections held, seconds for the last echo round, MiB in use then, and the limit's name."""
     settings = settings_of(model)
     limits = ("--memory", f"{MEMORY_MIB}m", "--memory-swap", f"{MEMORY_MIB}m", "--cpus", "1")
-    bounds = ("--pids-limit", str(PIDS_LIMIT), "--ulimit", f"nofile={MAX_CONNECTIONS}", "--no-healthcheck")
+    bounds = ("--pids-limit", str(LEAST_TASKS), "--ulimit", f"nofile={MAX_CONNECTIONS}", "--no-healthcheck")
     environment = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
     with container(*limits, *bounds, *environment, image_name(model)) as server:
         wait_for_room(2 * most)
@@ -225,7 +226,7 @@ def measure(models: Sequence[str] = SERVERS, most: int = MOST) -> dict[str, Any]
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     command = "python -m benchmarks.held_connections" + (f" --most {most}" if most != MOST else "")
     columns = ("server", "pool", "held", "last round (s)", "memory (MiB)", "what stops it")
-    note = f"every server with MAX_CONNECTIONS={MAX_CONNECTIONS}, 1 CPU, {PIDS_LIMIT} tasks; the others as they come"
+    note = f"every server with MAX_CONNECTIONS={MAX_CONNECTIONS}, 1 CPU, {LEAST_TASKS} tasks; the others as they come"
     unit = f"connections with a full echo round over all, {MEMORY_MIB} MiB, up to {most:,}"
     return as_json(Table("held_connections", command, unit, columns, rows, (note,)))
 

@@ -39,7 +39,7 @@ from benchmarks.sweeping import finish
 from servers.models import MODELS
 from testbed.interrupt import interruptible
 from testbed.run.sweep import EXIT_OK, EXIT_TRIALS_FAILED
-from testbed.stack.compose import RUN_LABEL, TRIAL_LABEL
+from testbed.stack.services import RUN_LABEL, TRIAL_LABEL
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONSOLE = Console()

@@ -55,10 +55,10 @@ class Results:
         """A JSON file of a trial's directory; None where it is not there or cannot be read."""
         return _json(self.path / "trials" / trial_id / name)
 
-    def series(self, trial_id: str) -> list[dict[str, Any]]:
-        """The probe's samples of a trial; none where they are not there. A torn line is left out."""
+    def series(self, trial_id: str, name: str = "probe.ndjson") -> list[dict[str, Any]]:
+        """A probe's samples of a trial; none where they are not there. A torn line is left out."""
         try:
-            lines = (self.path / "trials" / trial_id / "probe.ndjson").read_text(encoding="utf-8").splitlines()
+            lines = (self.path / "trials" / trial_id / name).read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError):
             return []
         parsed = [_parsed(line) for line in lines]
@@ -94,7 +94,10 @@ def read(directory: Path) -> Results:
         raise UserError(f"{directory}: no finished trial here, so there is nothing to report; run the sweep first")
     sweep = _sweep(directory / "sweep.yaml", problems)
     for name, what in (("load.json", "latency distribution"), ("probe.json", "times of the probe's samples")):
-        lacking = [row["trial_id"] for row in rows if not (directory / "trials" / row["trial_id"] / name).is_file()]
+        # Of several servers each has its own, under its name.
+        lacking = [
+            row["trial_id"] for row in rows if not any((directory / "trials" / row["trial_id"]).glob(f"*{name}"))
+        ]
         if lacking and not manifest.get("by_hand"):
             problems.append(f"{name} is missing for {_some(lacking)}: no {what} of these")
     seed = manifest.get("seed")

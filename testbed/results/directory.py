@@ -189,10 +189,10 @@ class ResultsDirectory:
         return value
 
     def take_rest(self, trial_id: str) -> None:
-        """Move what else there is of the trial: the probe's series. The window's edges are in its other files."""
-        series = self.load / f"{trial_id}.probe.ndjson"
-        if series.exists():
-            write_atomically(self.trial(trial_id) / "probe.ndjson", series.read_text(encoding="utf-8"))
+        """Move what else there is of the trial: the probes' series. The window's edges are in its other files."""
+        for series in self.load.glob(f"{trial_id}.*probe.ndjson"):
+            place = self.trial(trial_id) / series.name.removeprefix(f"{trial_id}.")
+            write_atomically(place, series.read_text(encoding="utf-8"))
         for leftover in self.load.glob(f"{trial_id}.*"):
             leftover.unlink()
 

@@ -20,11 +20,13 @@ from testbed.judge.verdict import judge
 from testbed.names import image_name
 from testbed.plan.cells import Cell, has_threads, has_workers
 from testbed.results.directory import EARLIER, SCHEMA_VERSION, csv_text
-from testbed.results.record import Findings, evidence, metrics
+from testbed.results.record import Findings, Seen, evidence, metrics
 from testbed.results.runs import read_rows
 from testbed.results.summary import summary
-from testbed.stack.compose import UNPINNED
+from testbed.stack import needs
+from testbed.stack.cpus import UNPINNED
 from testbed.stack.docker import Engine
+from testbed.stack.services import Limits
 
 VOLUME = "threadmill_results"
 DIRECTORY = "web"
@@ -81,7 +83,9 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
     machine_cpus = (load.get("host") or {}).get("cpus") or machine_cpus
     limits: Record = next((line["limits"] for line in reversed(lines) if line.get("limits")), {})
     cell = _cell(load, lines, limits, machine_cpus)
-    found = Findings(load=load, probe=probe_summary(load["window"], lines), other_echoes=None)
+    limited = Limits(cpus=cell.cpus, memory_bytes=cell.memory_bytes or None, tasks=needs.tasks_limit(cell))
+    server = Seen(cell.model, "server", limited, probe=probe_summary(load["window"], lines))
+    found = Findings(load=load, boxes=[server], other_echoes=None)
     found.workers_expected = load["workers_present"]["expected"]
     verdict = judge(evidence(cell, found, UNPINNED, machine_cpus))
     options = load["options"]

@@ -33,10 +33,10 @@ from testbed.run.course import Course
 from testbed.run.progress import SweepProgress
 from testbed.run.trial import Setting, run_trial
 from testbed.stack import cpus, images
-from testbed.stack.compose import UNPINNED, Run
-from testbed.stack.cpus import CpuSets
+from testbed.stack.cpus import UNPINNED, CpuSets
 from testbed.stack.docker import Engine
 from testbed.stack.generator import LoadStack
+from testbed.stack.system import Run
 from testbed.terminal import plain
 
 # The load containers' user where the caller is root: nothing in a container runs as root.

@@ -8,7 +8,7 @@ import requests
 from testbed.errors import Breakdown
 from testbed.plan.calibration import Work
 from testbed.plan.cells import Cell, Trial
-from testbed.stack.compose import target
+from testbed.stack.system import target
 
 # The master answers at once or is in trouble; stopping waits for the workers' last figures.
 REQUEST_TIMEOUT_S = 5.0
