@@ -60,8 +60,8 @@ def connections_of(name: str, mode: str) -> int:
 
 
 @contextmanager
-def running(command: Sequence[str | Path], core: int) -> Iterator[int]:
-    """This server on this core; yields its port. RuntimeError if it does not start."""
+def running(command: Sequence[str | Path], core: int, tree: Path = PROJECT) -> Iterator[int]:
+    """This server on this core, of the checkout `tree`; yields its port. RuntimeError if it does not start."""
     words = [str(word) for word in command]
     environment = {"HOST": "127.0.0.1", "PORT": "0", "WORKERS": str(WORKERS), "THREADS": str(THREADS)}
     with subprocess.Popen(
@@ -70,7 +70,7 @@ def running(command: Sequence[str | Path], core: int) -> Iterator[int]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        cwd=PROJECT,
+        cwd=tree,
         env={**os.environ, **environment},
         start_new_session=True,
         preexec_fn=on_core(core),
