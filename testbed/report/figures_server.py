@@ -53,8 +53,8 @@ def accept_queue(view: View) -> Figure | None:
                 }
             )
             cells = [axis_text(axis.name, group.when[axis.name]) for axis in view.axes]
-            most = told["accept_queue_max"] if told["accept_queue_max"] is not None else max(waiting[1])
-            lost = "not known" if told["listen_overflows"] is None else told["listen_overflows"]
+            most = told["accept_queue_max"] if told.get("accept_queue_max") is not None else max(waiting[1])
+            lost = "not known" if told.get("listen_overflows") is None else told["listen_overflows"]
             rows.append([trial, group.series, *cells, most, lost])
             attributes.append({"data-model": group.series})
     if not options:
@@ -92,7 +92,7 @@ def _series(view: View, rows: list[Row]) -> Iterator[tuple[Row, dict[str, Any] |
         record = view.results.file(row["trial_id"], "trial.json") or {}
         boxes, files = servers(record), server_files(record, "probe.ndjson")
         for box in boxes:
-            series = view.results.series(row["trial_id"], files[str(box["name"])])
+            series = view.results.series(row["trial_id"], files[box["name"]])
             yield row, box if len(boxes) > 1 else None, series
 
 

@@ -95,9 +95,8 @@ def read(directory: Path) -> Results:
     sweep = _sweep(directory / "sweep.yaml", problems)
     for name, what in (("load.json", "latency distribution"), ("probe.json", "times of the probe's samples")):
         # Of several servers each has its own, under its name.
-        lacking = [
-            row["trial_id"] for row in rows if not any((directory / "trials" / row["trial_id"]).glob(f"*{name}"))
-        ]
+        trials = {row["trial_id"]: directory / "trials" / row["trial_id"] for row in rows}
+        lacking = [trial_id for trial_id, place in trials.items() if not any(place.glob(f"*{name}"))]
         if lacking and not manifest.get("by_hand"):
             problems.append(f"{name} is missing for {_some(lacking)}: no {what} of these")
     seed = manifest.get("seed")

@@ -21,13 +21,23 @@ _OF_THE_SERVER = {
 }
 
 
+def boxes(record: Record) -> list[Record]:
+    """Every box of a trial; of a record from before there were any, its one server with what its columns say of it."""
+    found = record.get("boxes")
+    if isinstance(found, list):
+        # A name is part of the names of files.
+        return [box for box in found if isinstance(box, dict) and _is_name(box.get("name"))]
+    of_server = {name: record.get(column) for name, column in _OF_THE_SERVER.items()}
+    return [{"name": str(record.get("model")), "role": "server", **of_server}]
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and "/" not in value
+
+
 def servers(record: Record) -> list[Record]:
-    """The boxes of the servers; of a record without boxes its one server, with what its columns say of it."""
-    boxes = record.get("boxes")
-    if isinstance(boxes, list):
-        return [box for box in boxes if isinstance(box, dict) and box.get("role") == "server"]
-    found = {name: record.get(column) for name, column in _OF_THE_SERVER.items()}
-    return [{"name": record.get("model"), "role": "server", **found}]
+    """The boxes of the servers."""
+    return [box for box in boxes(record) if box.get("role") == "server"]
 
 
 def exit_reports(record: Record) -> dict[str, Record]:
@@ -47,5 +57,5 @@ def box_file(name: str, kind: str, boxes: int) -> str:
 def server_files(record: Record, kind: str) -> dict[str, str]:
     """The files of this kind of a trial's servers, by the server's name."""
     # A load worker tells of itself.
-    probed = [box for box in record.get("boxes") or servers(record) if box.get("role") != "load worker"]
-    return {str(box["name"]): box_file(str(box["name"]), kind, len(probed)) for box in servers(record)}
+    probed = [box for box in boxes(record) if box.get("role") != "load worker"]
+    return {box["name"]: box_file(box["name"], kind, len(probed)) for box in servers(record)}

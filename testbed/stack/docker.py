@@ -1,4 +1,7 @@
-"""The container engine, in one place: Docker and its Compose plugin. Nothing else in testbed knows which it is."""
+"""The container engine: Docker, and its containers as a sweep asks for them.
+
+`compose_run` starts services for it, `leftovers` removes what is left, `speaking` tells its errors in our own words.
+"""
 
 import contextlib
 import io
