@@ -18,11 +18,14 @@ from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
 
-from testbed.judge.evidence import Evidence, GeneratorWorker
+from testbed.judge.boxes import Box
+from testbed.judge.evidence import Evidence
 from testbed.plan import calibration
 from testbed.plan.cells import Cell, Trial
-from testbed.results.record import Findings, evidence, record
+from testbed.results.record import Findings, Seen, evidence, record
+from testbed.stack import system
 from testbed.stack.cpus import CpuSets
+from tests.unit.testbed.judge import made
 
 PLACE = Path(__file__).parent / "fixtures" / "evidence"
 MEASURED, JUDGED = PLACE / "measured.jsonl", PLACE / "judged_by_f0f7ac4.jsonl"
@@ -58,16 +61,17 @@ def trial_of(case: Case) -> Trial:
 def findings_of(case: Case) -> Findings:
     """What was found out in the trial, as it was before it was judged."""
     kept, facts = case["record"], case["facts"]
+    run = system.Run("golden", "golden", "0:0", facts["workers_expected"], cpu_sets=CpuSets(**kept["cpu_sets"]))
+    server = Seen.of(system.server(run, trial_of(case)))
+    server.probe, server.report, server.ended = case["probe"], kept["exit_report"], facts["server_ended"]
     return Findings(
         failure=facts["failure"],
-        server_ended=facts["server_ended"],
+        boxes=[server],
         verification=kept["verification"],
         shape_mismatch=facts["shape_mismatch"],
         other_echoes=facts["other_echoes"],
         workers_expected=facts["workers_expected"],
         load=case["load"],
-        probe=case["probe"],
-        report=kept["exit_report"],
         packets_dropped=facts["packets_dropped"],
         least_cpu_us=facts["least_cpu_us"],
         speed_drift=kept["speed_drift"],
@@ -85,9 +89,15 @@ def record_again(case: Case) -> dict[str, Any]:
 def evidence_of(fields: dict[str, Any]) -> Evidence:
     """Evidence as f0f7ac4 had it: flat, of one server; what it did not know is left at its default."""
     tuples = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-    workers = fields.get("generator")
-    generator = None if workers is None else tuple(GeneratorWorker(**one) for one in workers)
-    return Evidence(**tuples | {"generator": generator})
+    return made.evidence(**tuples | {"generator": _generator(fields.get("generator"))})
+
+
+def _generator(workers: list[dict[str, Any]] | None) -> tuple[Box, ...]:
+    boxes = []
+    for one in workers or ():
+        rest = {name: value for name, value in one.items() if name != "worker"}
+        boxes.append(Box(name=one["worker"], role="load worker", **rest))
+    return tuple(boxes)
 
 
 # --- what was measured ---
@@ -258,10 +268,35 @@ def _of_its_tests(checkout: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
+def _flat(found: Evidence) -> dict[str, Any]:
+    """Evidence of one server in the names of f0f7ac4, without what stands at its default or came later."""
+    server = asdict(found.servers[0])
+    told = {name: value for name, value in asdict(found).items() if name != "boxes"}
+    told |= {name: server[of_box] for name, of_box in {**made.BY_NAME, **_SAME_NAME}.items()}
+    names = ("cpu_used_s", "window_s", "cpu_limit", "throttled_periods")
+    told["generator"] = [
+        {"worker": box.name, **{name: getattr(box, name) for name in names}} for box in found.generator
+    ]
+    return {name: value for name, value in json_of(told).items() if name not in _LATER}
+
+
+_SAME_NAME = {
+    name: name for name in ("cpu_used_s", "periods", "throttled_periods", "oom_kills", "memory_peak_bytes", "tasks_max")
+} | {"workers_replaced": "workers_replaced"}
+_LATER = frozenset({"least_cpu_us", "server_steal_share", "generator_steal_share", "memory_bytes"})
+_DEFAULTS = {field.name: json_of(field.default) for field in fields(Evidence) if field.default is not MISSING}
+_DEFAULTS |= {
+    "server_said": "",
+    "server_served": None,
+    "generator": None,
+    "server_ended": None,
+    **dict.fromkeys(_SAME_NAME),
+}
+
+
 def _told(evidence: dict[str, Any]) -> dict[str, Any]:
     """Without what stands at its default anyway."""
-    defaults = {field.name: json_of(field.default) for field in fields(Evidence) if field.default is not MISSING}
-    return {name: value for name, value in evidence.items() if name not in defaults or value != defaults[name]}
+    return {name: value for name, value in evidence.items() if name not in _DEFAULTS or value != _DEFAULTS[name]}
 
 
 def judged(checkout: Path) -> list[Case]:
@@ -275,10 +310,8 @@ def judged(checkout: Path) -> list[Case]:
         seen.add(kind)
         cpu_sets = CpuSets(**kept["cpu_sets"])
         found = evidence(trial_of(case).cell, findings_of(case), cpu_sets, case["facts"]["machine_cpus"])
-        # Came later, and f0f7ac4 judges without them.
-        later = ("least_cpu_us", "server_steal_share", "generator_steal_share", "memory_bytes", "tasks_limit")
-        flat = {name: value for name, value in _told(json_of(asdict(found))).items() if name not in later}
-        groups.append((f"{kept['model']}, {kept['verdict']}", flat, list(changed(json_of(asdict(found))))))
+        flat = _flat(found)
+        groups.append((f"{kept['model']}, {kept['verdict']}", _told(flat), list(changed(flat))))
     lines = "".join(json.dumps(base | changes) + "\n" for _, base, cases in groups for _, changes in cases)
     code = [sys.executable, "-c", _JUDGE]
     told = subprocess.run(code, cwd=checkout, input=lines, check=True, stdout=subprocess.PIPE, text=True).stdout
