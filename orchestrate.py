@@ -155,7 +155,7 @@ def _sweep(arguments: argparse.Namespace, console: Console) -> int:
         raise UserError("sweep: give a sweep FILE, or --resume DIR to complete one")
     if arguments.resume is not None:
         machine.require_docker()
-        return sweep.resume(arguments.resume, arguments.force, console)
+        return sweep.resume(arguments.resume, arguments.force, console, Engine())
     if arguments.dry_run:
         parsed = sweepfile.load(arguments.file, sweepfile.Machine(os.cpu_count() or 1, psutil.virtual_memory().total))
         sweep.print_plan(parsed, console)
@@ -163,7 +163,7 @@ def _sweep(arguments: argparse.Namespace, console: Console) -> int:
     machine.require_docker()
     engine = Engine()
     parsed = sweepfile.load(arguments.file, sweepfile.Machine(engine.cpus, engine.memory_bytes))
-    return sweep.run(parsed, arguments.file.read_text(encoding="utf-8"), arguments.results, console)
+    return sweep.run(parsed, arguments.file.read_text(encoding="utf-8"), arguments.results, console, engine)
 
 
 def _watch(arguments: argparse.Namespace, console: Console) -> int:

@@ -67,6 +67,8 @@ class Trial:
     """The entry of the plan whose search asked for it."""
     step: int | None = None
     """Its place among the search's trials, from 1; None for one at a share of what was found."""
+    seed: int = 1
+    """Of its random arrivals."""
 
 
 def _excluded(cell: Cell, rule: Exclude) -> bool:
@@ -154,14 +156,20 @@ def trials(sweep: Sweep) -> list[Trial]:
 def _numbered(sweep: Sweep, generator: random.Random) -> Iterator[Trial]:
     number = 0
     for block in range(1, sweep.repeat + 1):
-        order = cells(sweep)
+        order, seed = cells(sweep), arrivals_seed(sweep.order.seed, block)
         if sweep.order.shuffle:
             generator.shuffle(order)
         if sweep.order.canary:
-            yield Trial(f"{number:03d}-b{block}-canary", block, _canary(cells(sweep)[0]), canary=True)
+            yield Trial(f"{number:03d}-b{block}-canary", block, _canary(cells(sweep)[0]), canary=True, seed=seed)
         for cell in order:
             number += 1
-            yield Trial(f"{number:03d}-b{block}-{cell.model}-{cell.cpus:g}cpu", block, cell)
+            yield Trial(f"{number:03d}-b{block}-{cell.model}-{cell.cpus:g}cpu", block, cell, seed=seed)
+
+
+def arrivals_seed(sweep_seed: int, block: int) -> int:
+    """The seed of random arrivals, of 2**53 at most: the same for all cells of a block, which so are compared under the
+    same arrivals, and another in each block, so that repeats are no copies of each other."""
+    return sweep_seed * 2**20 + block
 
 
 def _canary(cell: Cell) -> Cell:

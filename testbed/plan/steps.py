@@ -1,12 +1,13 @@
 """What is measured for one entry of the plan: one trial, or a search whose next trial depends on the last. Pure."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from testbed.plan import cells
 from testbed.plan.cells import Trial
 from testbed.plan.schema import Sweep
-from testbed.plan.search import SUSTAINED, Capacity, Search
+from testbed.plan.search import MOST_INVALID, MOST_STEPS, SUSTAINED, Capacity, Search
 
 Row = dict[str, Any]
 
@@ -68,6 +69,13 @@ def program(trial: Trial, sweep: Sweep) -> Generator[Trial, Row, Answer | None]:
         if found.rate_rps:
             yield _at(trial, share, float(f"{found.rate_rps * share:.4g}"))
     return Answer(trial, slo.p99, found, found.fails_at_rps in client_bound)
+
+
+def every_trial(sweep: Sweep) -> Iterator[Trial]:
+    """Every trial that the sweep's searches could come to, with its name and place; its rate is found on the way."""
+    for entry in cells.searches(sweep):
+        yield from (_step(entry, number, 0.0) for number in range(1, MOST_STEPS + MOST_INVALID + 1))
+        yield from (_at(entry, share, 0.0) for share in sweep.load.at or ())
 
 
 def _step(trial: Trial, number: int, rate_rps: float) -> Trial:

@@ -1,12 +1,12 @@
 """`orchestrate.py report [DIR]`, and the report at the end of a sweep."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 
 from testbed.errors import UserError
+from testbed.results.reading import json_file
 from testbed.terminal import plain
 
 WEB = "web"
@@ -46,11 +46,8 @@ def newest(root: Path) -> Path:
     """The results of the sweep that began last; runs by hand are asked for by name. UserError when there are none."""
     began: dict[Path, str] = {}
     for manifest in root.glob("*/manifest.json"):
-        try:
-            facts = json.loads(manifest.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(facts, dict) and not facts.get("by_hand"):
+        facts = json_file(manifest)
+        if facts is not None and not facts.get("by_hand"):
             began[manifest.parent] = str(facts.get("started_utc") or "")
     if not began:
         raise UserError(f"{root}: no results yet, so there is nothing to report; `make demo` runs a first sweep")

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -15,8 +14,12 @@ from typing import Any
 from testbed.errors import UserError
 from testbed.files import write_atomically
 
-# Before 3 the switches were those of tasks seen alive alone: a part, which is no number.
-SCHEMA_VERSION = 3
+# Of manifest.json and trial.json. What an earlier version lacks is not known.
+#   2  the first with verdicts
+#   3  context switches are those of every task: before, of tasks seen alive alone, a part, which is no number.
+#      In its course came where a trial stands in its search, and the stolen time
+#   4  the seed of a trial's arrivals
+SCHEMA_VERSION = 4
 _SWITCHES_SINCE = 3
 
 # Every column of trials.csv, in order, with its meaning. The unit is in the name. An empty field means "not known".
@@ -169,11 +172,6 @@ class ResultsDirectory:
         """The names of all trials that have a record."""
         return sorted(path.parent.name for path in (self.path / "trials").glob("*/trial.json"))
 
-    def finished_rows(self, trial_ids: list[str]) -> list[dict[str, Any]]:
-        """The rows of those trials that have a record, in the order given. UserError where one is not whole."""
-        records = [self.trial(trial_id) / "trial.json" for trial_id in trial_ids]
-        return [row_of(_record(path)) for path in records if path.exists()]
-
     def take_json(self, trial_id: str, name: str, new_name: str) -> dict[str, Any] | None:
         """Move a file that a container has written into the trial's directory, owned by who runs this, and return what
         it says. None when there is no such file.
@@ -210,21 +208,10 @@ class ResultsDirectory:
         shutil.rmtree(self.load, ignore_errors=True)
 
 
-def _record(path: Path) -> dict[str, Any]:
-    """A trial's record. Whoever finds it broken must not take the trial for one that was never measured."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(value, dict) and isinstance(value["reasons"], list) and value["verdict"]:
-            return value
-    except (OSError, ValueError, KeyError):
-        pass
-    raise UserError(f"{path}: no whole record of a trial; move {path.parent} away to have it measured again")
-
-
 def row_of(record: dict[str, Any]) -> dict[str, Any]:
     """The row of trials.csv that a trial's record holds."""
     row = {name: record.get(name, EARLIER.get(name)) for name in COLUMNS} | {"reasons": "; ".join(record["reasons"])}
-    return known_of(record, row if "search_id" in record else row | search_place(row))
+    return known_of(record, row)
 
 
 def known_of(source: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
@@ -233,23 +220,6 @@ def known_of(source: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
     if isinstance(version, int) and version >= _SWITCHES_SINCE:
         return row
     return row | {"voluntary_switches": None, "involuntary_switches": None}
-
-
-# How trials of searches were named before their records said so.
-_OF_SEARCH = re.compile(r"(.+)-(?:s(\d+)|at(\d+(?:\.\d+)?))")
-
-
-def search_place(row: dict[str, Any]) -> dict[str, Any]:
-    """search_id, step and share of a trial whose record does not hold them."""
-    match = _OF_SEARCH.fullmatch(str(row["trial_id"])) if row["mode"] in ("capacity", "relative") else None
-    if match is None:
-        return {"search_id": None, "step": None, "share": None}
-    step, percent = match[2], match[3]
-    return {
-        "search_id": match[1],
-        "step": None if step is None else int(step),
-        "share": None if percent is None else float(f"{float(percent) / 100:.10g}"),
-    }
 
 
 def csv_text(rows: list[dict[str, Any]], columns: Iterable[str] = COLUMNS) -> str:

@@ -47,12 +47,16 @@ def good(rows: list[Row]) -> list[Row]:
 
 
 def summary(rows: list[Row], seed: int, searched: Sequence[Row] = ()) -> Row:
-    """The content of summary.json; `searched` are the rows of capacity.csv."""
+    """The content of summary.json; `searched` are the rows of capacity.csv. Of a trial that was measured again only
+    the one counts that `redo` says; the other is one of those set aside."""
     measured = [row for row in no_steps(rows) if not row["canary"]]
+    set_aside = len(rows) - len(counted(rows))
     cells = dict.fromkeys(cell_of(row) for row in measured)
     return {
-        "schema_version": 1,
-        "verdicts": dict(Counter(row["verdict"] for row in rows)),
+        # 1 counted both a trial and its redo.
+        "schema_version": 2,
+        "verdicts": dict(Counter(row["verdict"] for row in counted(rows))),
+        "set_aside": set_aside,
         "cells": [_cell(cell, [row for row in measured if cell_of(row) == cell], seed) for cell in cells],
         "searches": [_search(found, seed) for found in searches.pooled(list(searched))],
         "comparisons": comparisons(no_steps(good(rows)), seed),
@@ -89,8 +93,14 @@ def _cell(cell: tuple[Any, ...], rows: list[Row], seed: int) -> Row:
     for name in MEASURES:
         values = [float(row[name]) for row in usable if row[name] is not None]
         measures[name] = asdict(median_interval(values, seed=seed)) if values else None
-    verdicts = dict(Counter(row["verdict"] for row in rows))
-    return {**dict(zip(CELL_FIELDS, cell, strict=True)), "trials": len(rows), "verdicts": verdicts, "median": measures}
+    counts = counted(rows)
+    return {
+        **dict(zip(CELL_FIELDS, cell, strict=True)),
+        "trials": len(counts),
+        "set_aside": len(rows) - len(counts),
+        "verdicts": dict(Counter(row["verdict"] for row in counts)),
+        "median": measures,
+    }
 
 
 def comparisons(rows: list[Row], seed: int) -> list[Row]:
@@ -136,14 +146,16 @@ def sweep_warnings(rows: list[Row]) -> list[str]:
     """What a reader must know before believing a number; each line ends with what helps."""
     found = []
     usable = no_steps(good(rows))
-    counts = Counter(row["verdict"] for row in rows)
+    that_count = counted(rows)
+    counts = Counter(row["verdict"] for row in that_count)
     if counts["invalid"]:
         found.append(
-            f"{counts['invalid']} of {len(rows)} trials are invalid and give no number; see `reasons` in trials.csv"
+            f"{counts['invalid']} of {len(that_count)} trials are invalid and give no number; "
+            "see `reasons` in trials.csv"
         )
     if counts["client-bound"]:
         found.append(
-            f"{counts['client-bound']} of {len(rows)} trials measured the load generator, not the server; "
+            f"{counts['client-bound']} of {len(that_count)} trials measured the load generator, not the server; "
             "set `load: {workers: N}` higher, or lower `users`, or use a larger machine"
         )
     if unsteady := sum(bool(row["unsteady"]) for row in good(rows)):

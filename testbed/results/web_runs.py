@@ -19,9 +19,9 @@ from testbed.judge.shape import is_known
 from testbed.judge.verdict import judge
 from testbed.names import image_name
 from testbed.plan.cells import Cell, has_threads, has_workers
+from testbed.results import reading
 from testbed.results.directory import EARLIER, SCHEMA_VERSION, csv_text
 from testbed.results.record import Findings, evidence, metrics
-from testbed.results.runs import read_rows
 from testbed.results.summary import summary
 from testbed.stack.compose import UNPINNED
 from testbed.stack.docker import Engine
@@ -95,6 +95,7 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
         "trial_id": trial_id,
         "block": 1,
         "canary": False,
+        "seed": load["options"].get("seed"),
         **asdict(cell),
         **unknown,
         "status": "failed" if verdict.kind == "invalid" else "ok",
@@ -207,12 +208,12 @@ def _is_whole(name: str, lines: list[Record]) -> bool:
 
 def describe(directory: Path) -> None:
     """What a sweep's directory has besides its trials."""
-    rows = read_rows(directory)
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in directory.glob("trials/*/trial.json")]
-    write_json(directory / "manifest.json", manifest(records))
+    facts = reading.json_file(directory / "manifest.json") or {}
+    found = reading.trials(directory, facts)
+    write_json(directory / "manifest.json", manifest(list(found.records.values())))
     write_atomically(directory / "sweep.yaml", "# Runs from the web page: each has its own settings.\nname: web\n")
-    write_atomically(directory / "trials.csv", csv_text(rows))
-    write_json(directory / "summary.json", summary(rows, seed=0))
+    write_atomically(directory / "trials.csv", csv_text(found.kept))
+    write_json(directory / "summary.json", summary(found.kept, seed=0))
 
 
 def manifest(records: list[Record]) -> Record:

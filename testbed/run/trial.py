@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,24 +88,45 @@ class _TrialRun:
         self._began = time.monotonic()
 
     def carry_out(self) -> dict[str, Any]:
-        self.setting.directory.begin_trial(self.trial.trial_id)
-        project = compose.project(self.setting.run, "../../load", SERVERS, self.trial)
-        write_atomically(self.directory / "compose.yaml", compose_text(project))
-        try:
+        """The life of a trial. What fails in 2 to 6 is the reason in its record; 7 and 8 are done all the same.
+
+        1. Lay it out: an empty directory, and the compose file that starts this very trial again.
+        2. Wait until the kernel's table has room for its connections.
+        3. Start the server under its limits, and the probe beside it.
+        4. Ask for an echo until one comes back.
+        5. Verify: does it echo as the protocol says, and is it the model it is called?
+        6. Drive it, through warm-up and window.
+        7. Collect what load, probe and server have to say, and stop and remove what 3 has started.
+        8. Judge, and write the record: a trial that has one is finished.
+        """
+        self._lay_out()
+        with self._what_fails_is_its_reason():
             self._wait_for_room()
             self._start()
             self._wait_until_ready()
             self._verify()
             self._drive()
+        self._collect()
+        return self._judge()
+
+    def _lay_out(self) -> None:
+        self.setting.directory.begin_trial(self.trial.trial_id)
+        project = compose.project(self.setting.run, "../../load", SERVERS, self.trial)
+        write_atomically(self.directory / "compose.yaml", compose_text(project))
+
+    @contextlib.contextmanager
+    def _what_fails_is_its_reason(self) -> Iterator[None]:
+        try:
+            yield
         except ServerEnded as error:
             self.found.server_ended = self.found.failure = str(error)
         except (TrialFailed, LoadError, UserError) as error:
             self.found.failure = str(error)
-        self._collect()
+
+    def _judge(self) -> dict[str, Any]:
         self.found.total_s = time.monotonic() - self._began
         self.found.overhead_s = self.found.total_s - self.setting.warmup_s - self.setting.window_s
-        run, engine = self.setting.run, self.setting.engine
-        written = record(self.trial, self.found, run.cpu_sets, engine.cpus)
+        written = record(self.trial, self.found, self.setting.run.cpu_sets, self.setting.engine.cpus)
         write_json(self.directory / "trial.json", written)
         return row_of(written)
 

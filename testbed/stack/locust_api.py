@@ -59,6 +59,7 @@ def form(trial: Trial, work: Work, warmup_s: float, window_s: float) -> dict[str
         "arrivals": cell.arrivals,
         "engine": cell.engine,
         "precise": str(cell.precise).lower(),
+        "seed": trial.seed,
         "idle_holders": cell.idle_holders,
         "warmup_s": warmup_s,
         "window_s": window_s,
