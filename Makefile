@@ -29,15 +29,16 @@ test: python ## Run every test: unit, integration, and end to end on real Docker
 	@$(VENV) -m pytest $(PYTEST)
 
 test-unit: setup-venv ## Run the tests that need no Docker and no network, in seconds
-	@$(VENV) -m pytest tests/unit $(PYTEST)
+	@$(VENV) -m pytest tests/unit --numprocesses auto --dist worksteal $(PYTEST)
 
 test-lab: setup ## Run the tests that start Docker engines of their own (Linux, root; 3 minutes)
 	@THREADMILL_LAB=1 $(VENV) -m pytest tests/lab $(PYTEST)
 
-lint: setup-venv ## Check style and types
+lint: setup-venv ## Check style, types, and which folder may import which
 	@$(VENV) -m ruff check .
 	@$(VENV) -m ruff format --check .
 	@$(VENV) -m mypy
+	@.venv/bin/lint-imports --no-cache --no-logo
 
 docs: setup-venv ## Write the tables of docs/ that are made from the program's own anew
 	@$(VENV) -m testbed.docs

@@ -37,8 +37,8 @@ from rich.table import Table
 from benchmarks import calibration_proof, switches_proof
 from benchmarks.sweeping import finish
 from servers.models import MODELS
+from testbed import exits
 from testbed.interrupt import interruptible
-from testbed.run.sweep import EXIT_OK, EXIT_TRIALS_FAILED
 from testbed.stack.compose import RUN_LABEL, TRIAL_LABEL
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -76,7 +76,7 @@ def sweep(directory: Path, **fields: Any) -> tuple[Path, list[Row]]:
     results = directory / f"results-{fields['name']}"
     CONSOLE.print(f"sweep {fields['name']} ...", highlight=False)
     done = finish(command("sweep", str(write_sweep(directory, **fields)), "--results", str(results)))
-    if done.returncode not in (EXIT_OK, EXIT_TRIALS_FAILED):
+    if done.returncode not in (exits.OK, exits.FAILED):
         raise NotTried(f"the sweep {fields['name']} could not be run: {done.stderr.strip()}")
     return results_in(results)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from testbed.run.sweep import EXIT_OK, EXIT_TRIALS_FAILED
+from testbed import exits
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -31,7 +31,7 @@ def rows(**fields: Any) -> list[Row]:
         command = [sys.executable, str(PROJECT / "orchestrate.py"), "sweep", str(file)]
         command += ["--results", str(directory / "results")]
         done = finish(command)
-        if done.returncode not in (EXIT_OK, EXIT_TRIALS_FAILED):
+        if done.returncode not in (exits.OK, exits.FAILED):
             raise RuntimeError(f"the sweep could not be run: {done.stderr.strip()[-500:]}")
         (results,) = (directory / "results").iterdir()
         with (results / "trials.csv").open() as text:

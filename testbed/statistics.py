@@ -8,6 +8,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -42,12 +43,14 @@ class Interval:
 Values = npt.NDArray[np.float64]
 
 
-def _bootstrap(values: Values, statistic: object, confidence: float, seed: int) -> tuple[float, float]:
+# A report asks for the same ratio in its figures, its ranking and its sentences.
+@lru_cache(maxsize=4096)
+def _bootstrap(values: tuple[float, ...], statistic: object, confidence: float, seed: int) -> tuple[float, float]:
     """Percentile bootstrap (Efron 1979). The bias-corrected one is not defined for the median of few values."""
     from scipy import stats
 
     result = stats.bootstrap(
-        (values,),
+        (np.asarray(values, dtype=np.float64),),
         statistic,
         n_resamples=RESAMPLES,
         confidence_level=confidence,
@@ -55,6 +58,23 @@ def _bootstrap(values: Values, statistic: object, confidence: float, seed: int) 
         rng=np.random.default_rng(seed),
     )
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+@lru_cache(maxsize=4096)
+def _student(freedom: float, confidence: float) -> float:
+    """How many standard errors Student's interval reaches to each side."""
+    from scipy import stats
+
+    return float(stats.t.ppf((1 + confidence) / 2, freedom))
+
+
+@cache
+def _student_of_all() -> Values:
+    """The same for the means of 2 values to MOST_REPEATS."""
+    from scipy import stats
+
+    reach: Values = stats.t.ppf((1 + CONFIDENCE) / 2, np.arange(1, MOST_REPEATS))
+    return reach
 
 
 def median_interval(values: Sequence[float], confidence: float = CONFIDENCE, seed: int = 0) -> Interval:
@@ -71,7 +91,7 @@ def median_interval(values: Sequence[float], confidence: float = CONFIDENCE, see
         return Interval(estimate, None, None, 0.0, count, _too_few(count))
     most = 1 - 2.0 ** (1 - count)
     if most >= confidence:
-        low, high = _bootstrap(sample, np.median, confidence, seed)
+        low, high = _bootstrap(tuple(values), np.median, confidence, seed)
         # Interpolation may round to just outside of the sample.
         return Interval(estimate, max(low, min(values)), min(high, max(values)), confidence, count)
     note = f"{count} values: their whole range holds the median with {most:.0%} confidence, not {confidence:.0%}"
@@ -101,11 +121,9 @@ def ratio_interval(
     if count < FEWEST_BLOCKS:
         return Interval(math.exp(mean), None, None, 0.0, count, "; ".join(filter(None, [_too_few(count), note])))
 
-    from scipy import stats
-
     # On the differences from the mean, so that blocks that agree to the last bit give an interval without width.
-    low, high = _bootstrap(logs - mean, np.mean, confidence, seed)
-    half = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * float(logs.std(ddof=1)) / math.sqrt(count)
+    low, high = _bootstrap(tuple(logs - mean), np.mean, confidence, seed)
+    half = _student(count - 1, confidence) * float(logs.std(ddof=1)) / math.sqrt(count)
     return Interval(
         math.exp(mean), math.exp(mean + min(low, -half)), math.exp(mean + max(high, half)), confidence, count, note
     )
@@ -132,13 +150,11 @@ def unpaired_ratio_interval(
         few = f"no interval from {count} trial{'s' if count > 1 else ''} a side: at least {FEWEST_BLOCKS} are needed"
         return Interval(math.exp(difference), None, None, 0.0, count, "; ".join(filter(None, [few, note])))
 
-    from scipy import stats
-
     errors = [float(side.var(ddof=1)) / len(side) for side in (a, b)]
     half = 0.0
     if sum(errors):
         freedom = sum(errors) ** 2 / sum(error**2 / (len(side) - 1) for error, side in zip(errors, (a, b), strict=True))
-        half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(sum(errors))
+        half = _student(freedom, confidence) * math.sqrt(sum(errors))
     return Interval(
         math.exp(difference), math.exp(difference - half), math.exp(difference + half), confidence, count, note
     )
@@ -173,10 +189,7 @@ def required_repeats(values: Sequence[float], half_width: float = HALF_WIDTH) ->
     """
     if (cv := coefficient_of_variation(values)) is None:
         return None
-    from scipy import stats
-
-    counts = np.arange(2, MOST_REPEATS + 1)
-    wide = stats.t.ppf((1 + CONFIDENCE) / 2, counts - 1) * cv / np.sqrt(counts) > half_width
+    wide = _student_of_all() * cv / np.sqrt(np.arange(2, MOST_REPEATS + 1)) > half_width
     # The half-width falls with every repeat, so the wide ones come first.
     return int(min(2 + wide.sum(), MOST_REPEATS))
 

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from testbed import exits
 from testbed.compare.join import CAPACITY, MEASURES, Comparison, Join, JoinedCell, Measure
 from testbed.errors import UserError
-
-EXIT_HELD, EXIT_FAILED, EXIT_NOT_JUDGED = 0, 1, 3
 
 _CONDITION = re.compile(r"\s*([a-z0-9]+)\s*(>|<)\s*(\d+(?:\.\d+)?)\s*")
 _BEYOND: dict[str, Callable[[float, float], bool]] = {">": operator.gt, "<": operator.lt}
@@ -55,9 +54,9 @@ class Gate:
     @property
     def exit_code(self) -> int:
         if self.met:
-            return EXIT_FAILED
+            return exits.FAILED
         # What no common cell has a value of, as the capacity of a sweep that searched for none, does not hold.
-        return EXIT_NOT_JUDGED if self.not_judged or not self.count else EXIT_HELD
+        return exits.BROKEN if self.not_judged or not self.count else exits.OK
 
     def lines(self, name: Callable[[JoinedCell], str]) -> list[str]:
         """What to print; `name` says how a cell is called."""
@@ -72,7 +71,7 @@ class Gate:
     def as_json(self) -> dict[str, Any]:
         return {
             "condition": str(self.condition),
-            "outcome": {EXIT_HELD: "holds", EXIT_FAILED: "fails", EXIT_NOT_JUDGED: "not judged"}[self.exit_code],
+            "outcome": {exits.OK: "holds", exits.FAILED: "fails", exits.BROKEN: "not judged"}[self.exit_code],
             "met_in": [cell.cell for cell, _ in self.met],
             "not_judged_in": [cell.cell for cell, _ in self.not_judged],
         }
@@ -101,4 +100,4 @@ def apply(condition: Condition, joined: Join) -> Gate:
 def worst(gates: list[Gate]) -> int:
     """One exit code for all: a failure before what cannot be judged, before success."""
     codes = {gate.exit_code for gate in gates}
-    return next((code for code in (EXIT_FAILED, EXIT_NOT_JUDGED) if code in codes), EXIT_HELD)
+    return next((code for code in (exits.FAILED, exits.BROKEN) if code in codes), exits.OK)

@@ -1,13 +1,12 @@
-"""`orchestrate.py results`: the runs under results/, what came of them and how much room they take."""
+"""The runs under results/, what came of them and how much room they take."""
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.console import Console
 
 from testbed import lock
 from testbed.errors import UserError
@@ -16,11 +15,6 @@ from testbed.plan.fields import Machine
 from testbed.plan.schema import Sweep
 from testbed.results import searches
 from testbed.results.runs import read_rows
-from testbed.results.table import LEGEND, LETTERS, new_table
-from testbed.terminal import plain
-from testbed.units import format_bytes
-
-SCHEMA_VERSION = 1
 
 Rows = list[dict[str, Any]]
 
@@ -131,42 +125,3 @@ def _state(path: Path, manifest: dict[str, Any], rows: Rows, planned: int | None
         over = (path / "sweep.yaml").is_file() and _searches_over(_sweep(path, manifest), rows, searches.read(path))
         return "complete" if over else "interrupted"
     return "complete" if _complete(rows, _redoes(path)) >= planned else "interrupted"
-
-
-def command(root: Path, as_json: bool, console: Console) -> int:
-    """Print the runs as a table, or as JSON."""
-    found = list_runs(root)
-    say = plain(console)
-    if as_json:
-        say(json.dumps({"schema_version": SCHEMA_VERSION, "runs": [asdict(one) for one in found]}, indent=2))
-        return 0
-    if not found:
-        say(f"no runs in {root}; `make demo` runs a first sweep")
-        return 0
-    table = new_table(f"{len(found)} run{'s' if len(found) > 1 else ''} in {root}")
-    table.padding = (0, 1, 0, 0)
-    table.add_column("run", overflow="fold")
-    for heading in ("trials", "verdicts", "size", "state"):
-        table.add_column(heading, justify="right" if heading in ("trials", "size") else "left", no_wrap=True)
-    for one in found:
-        table.add_row(one.name, _count(one), _verdicts(one.verdicts), format_bytes(one.bytes), one.state)
-    console.print(table)
-    say(LEGEND)
-    for one in found:
-        if one.note:
-            say(f"{one.name}: {one.note}")
-        if one.state == "interrupted":
-            say(f"to complete {one.name}: .venv/bin/python orchestrate.py sweep --resume {one.path}")
-    return 0
-
-
-def _count(one: Listed) -> str:
-    # What was measured again comes on top of what was planned.
-    if one.planned is None or one.planned <= one.trials:
-        return str(one.trials)
-    return f"{one.trials} of {one.planned}"
-
-
-def _verdicts(verdicts: dict[str, int]) -> str:
-    """`12 S 3 n`, in the letters of the sweep's table."""
-    return " ".join(f"{verdicts[kind]} {letter}" for kind, letter in LETTERS.items() if verdicts.get(kind)) or "-"

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from servers.models import MODELS
-from testbed import names
+from testbed import exits, names
 from testbed.errors import Breakdown, EngineGone, UserError
 from testbed.failures import attempt, describe, distinct
 from testbed.files import write_atomically, write_json
@@ -24,7 +24,7 @@ from testbed.plan import calibration as calibrating
 from testbed.plan import cells, redo, sweepfile
 from testbed.plan.cells import Trial
 from testbed.plan.schema import Sweep
-from testbed.report import command as report_command
+from testbed.report import after
 from testbed.results.directory import ResultsDirectory
 from testbed.results.manifest import calibrate, differences, manifest
 from testbed.results.summary import summary
@@ -47,8 +47,6 @@ MOST_WARNINGS = 6
 
 # An engine that its supervisor starts again is back by then, and what it has left can be removed.
 ENGINE_PATIENCE_S = 10.0
-
-EXIT_OK, EXIT_TRIALS_FAILED, EXIT_USAGE, EXIT_BROKEN, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def load_user() -> tuple[int, int]:
@@ -176,12 +174,12 @@ class _Campaign:
                         self._end()
         if refused is not None:
             raise UserError("\n".join(distinct(map(describe, [refused, *self._failures]))))
-        code = EXIT_BROKEN
+        code = exits.BROKEN
         try:
             code = self._report()
         except Exception as error:  # noqa: BLE001 - as above: what is told must not hide why
             self._failures.append(error)
-        if self._failures and code != EXIT_INTERRUPTED:
+        if self._failures and code != exits.INTERRUPTED:
             raise Breakdown("\n".join(self._told()))
         return code
 
@@ -360,7 +358,7 @@ class _Campaign:
         if not self.directory.path.is_dir():
             if self.interrupted:
                 self._say("interrupted before anything was measured; nothing is left")
-            return EXIT_INTERRUPTED if self.interrupted else EXIT_BROKEN
+            return exits.INTERRUPTED if self.interrupted else exits.BROKEN
         planned = "" if self.sweep.load.slo else f" of {len(self.trials)}"
         again = sum(map(redo.is_redo, self.rows))
         ended = f"{len(self.rows) - again}{planned} trials finished{f', {again} measured again' if again else ''}"
@@ -373,11 +371,11 @@ class _Campaign:
                 self._say(f"warning: {line}")
             self._say(f"to complete it: .venv/bin/python orchestrate.py sweep --resume {self.directory.path}")
         if self.rows:
-            report_command.after_sweep(self.directory.path, self._say)
+            after.after_sweep(self.directory.path, self._say)
         self._say(f"results: {self.directory.path}")
         if self.interrupted:
-            return EXIT_INTERRUPTED
+            return exits.INTERRUPTED
         # An invalid step of a search was measured again: what counts is whether the search has its answer.
         counts = redo.counted(self.rows)
         lacking = bool(self.course.unanswered) or any(row["step"] is None and row in counts for row in failed)
-        return EXIT_TRIALS_FAILED if lacking else EXIT_OK
+        return exits.FAILED if lacking else exits.OK

@@ -16,7 +16,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from servers.models import SERVERS
-from testbed import apt
+from testbed import apt, exits
 from testbed.errors import UserError
 from testbed.interrupt import interruptible
 from testbed.names import COMPANIONS
@@ -172,9 +172,9 @@ def main() -> int:
                 run(steps, say, last=None if arguments.images is None else build(names), needs=2)
     except (UserError, CommandFailed) as error:
         print(f"setup: {error}", file=sys.stderr)
-        return 2
+        return exits.USAGE
     except (KeyboardInterrupt, Interrupted):
         print("setup: interrupted", file=sys.stderr)
-        return 130
+        return exits.INTERRUPTED
     print(f"[setup] ready: {time.monotonic() - started:.1f} s", flush=True)
     return 0

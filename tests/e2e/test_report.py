@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import expect
 from rich.console import Console
 
-from testbed.compare import command as compare_command
 from testbed.report.build import write
+from tests.commanded import commanded
 from tests.e2e.browsing import chromium, draw_all, overflow, shown
 from tests.made_results import HOSTILE, large, make_results, make_search
 from tests.unit.testbed.made_runs import make_run, steady
@@ -260,7 +260,7 @@ def test_a_comparison_is_a_page_of_the_same_kind(browser, tmp_path):
     second = make_run(tmp_path / "second", measured=steady(1000.0, spmt=1.5))
     file = tmp_path / "compare.html"
     console = Console(file=io.StringIO(), width=100)
-    assert compare_command.command([first, second], [], False, False, file, console) == 0
+    assert commanded(console, "compare", first, second, "--html", file) == 0
     for width, scheme in ((1440, "light"), (360, "dark")):
         with shown(browser, file, width, color_scheme=scheme) as page:
             assert draw_all(page) == page.locator("figure.figure").count() > 0

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-import orchestrate
 from loadtests.record.histogram import Histogram
 from loadtests.record.results import supported_percentile
 from servers.models import MODELS
+from testbed import commands as command_line
 from testbed.plan import sweepfile
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -104,7 +104,7 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
 def test_every_command_of_orchestrate_parses(page: Path) -> None:
     for arguments in commands(text_of(page)):
         try:
-            orchestrate._parser().parse_args(filled(arguments))
+            command_line.parser("orchestrate.py", None).parse_args(filled(arguments))
         except SystemExit as refused:
             pytest.fail(f"orchestrate.py {shlex.join(arguments)}: refused with {refused.code}")
 

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from testbed.compare import command, gate
-from testbed.compare.command import compare
+from testbed.compare import gate
 from testbed.compare.join import Comparison
 from testbed.compare.pair import Pair
+from testbed.compare.pairs import compare
 from testbed.errors import UserError
 from testbed.results.directory import csv_text
+from tests.commanded import commanded
 from tests.made_results import SEARCH, make_search
 from tests.unit.testbed.made_runs import make_run, manifest, steady
 
@@ -35,9 +36,9 @@ def throughputs(pair: Pair) -> dict[tuple[str, float], Comparison]:
     }
 
 
-def printed(*arguments: Any, width: int = 80, **options: Any) -> tuple[int, str]:
+def printed(*words: str | Path, width: int = 80) -> tuple[int, str]:
     console = Console(width=width, record=True, file=io.StringIO(), no_color=True)
-    code = command.command(*arguments, **options, console=console)
+    code = commanded(console, "compare", *words)
     return code, console.export_text()
 
 
@@ -176,7 +177,7 @@ def test_what_is_no_condition_is_refused_with_what_is_allowed(text: str) -> None
 def test_the_tables_fit_a_terminal_of_80_and_say_what_their_marks_mean(tmp_path: Path) -> None:
     paths = [make_run(tmp_path / "first", measured=steady(1000.0))]
     paths.append(make_run(tmp_path / "second", measured=steady(1000.0, spmt=0.5)))
-    code, text = printed(paths, [], False, False, None)
+    code, text = printed(*paths)
     assert code == 0
     (line,) = [line for line in text.splitlines() if line.startswith("spmt") and "0.5" in line and ".50 " in line]
     assert len(line.rstrip()) <= 80
@@ -188,7 +189,7 @@ def test_the_tables_fit_a_terminal_of_80_and_say_what_their_marks_mean(tmp_path:
 
 def test_json_holds_every_ratio_with_its_interval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     paths = [make_run(tmp_path / name, measured=steady(1000.0)) for name in ("first", "second", "third")]
-    assert command.command(paths, ["p99 > 1.1"], False, True, None, Console(soft_wrap=True)) == 0
+    assert commanded(Console(soft_wrap=True), "compare", *paths, "--json", "--fail-if", "p99 > 1.1") == 0
     document = json.loads(capsys.readouterr().out)
     assert document["schema_version"] == 1
     assert [Path(one["second"]).name for one in document["comparisons"]] == ["second", "third"]
@@ -236,7 +237,7 @@ def test_capacities_are_compared_and_steps_of_searches_join_nothing(tmp_path: Pa
     assert {cell.cell["share"] for cell in pair.joined.cells} == {0.5, 0.9}
     assert {cell.cell["rate_rps"] for cell in pair.joined.cells} == {None}
     assert {sum(cell.base_verdicts.values()) for cell in pair.joined.cells} == {SEARCH["repeat"]}
-    code, text = printed([tmp_path / "first", tmp_path / "second"], [], False, False, tmp_path / "page.html")
+    code, text = printed(tmp_path / "first", tmp_path / "second", "--html", tmp_path / "page.html")
     assert code == 0
     assert "capacity: less in 2, no difference shown in 8 of 10 cells" in text
     assert "ratio-1-capacity" in (tmp_path / "page.html").read_text()

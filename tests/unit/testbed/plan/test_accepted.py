@@ -94,7 +94,7 @@ DOCUMENTS = st.fixed_dictionaries(
 @given(document=DOCUMENTS)
 def test_what_the_sweep_file_accepts_load_generator_and_server_do(document: dict[str, Any]) -> None:
     try:
-        sweep = parse(yaml.safe_dump(document), PATH, MACHINE)
+        sweep = parse(yaml.dump(document, Dumper=yaml.CSafeDumper), PATH, MACHINE)
     except UserError as refused:
         event("refused")
         for line in str(refused).splitlines():

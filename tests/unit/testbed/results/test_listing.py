@@ -9,8 +9,8 @@ from rich.console import Console
 
 from testbed import lock
 from testbed.errors import UserError
-from testbed.results import listing
 from testbed.results.listing import Listed, list_runs
+from tests.commanded import commanded
 from tests.made_results import make_search
 from tests.unit.testbed.made_runs import make_run
 
@@ -36,7 +36,7 @@ def test_a_run_that_lacks_trials_is_interrupted_and_told_how_to_complete_it(
 ) -> None:
     make_run(tmp_path / "made-2", measured=lambda cell, block: {} if block == 1 else None)
     assert (listed(tmp_path)["made-2"].state, listed(tmp_path)["made-2"].planned) == ("interrupted", 12)
-    listing.command(tmp_path, False, Console(width=80, no_color=True))
+    commanded(Console(width=80, no_color=True), "results", "--results", tmp_path)
     text = capsys.readouterr().out
     assert "4 of 12" in text
     assert f"orchestrate.py sweep --resume {tmp_path / 'made-2'}" in text.replace("\n", "")
@@ -77,7 +77,7 @@ def test_what_cannot_be_read_is_listed_as_such_and_hides_no_other(tmp_path: Path
 
 def test_json_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_run(tmp_path / "made-5")
-    assert listing.command(tmp_path, True, Console(width=80)) == 0
+    assert commanded(Console(width=80), "results", "--results", tmp_path, "--json") == 0
     (one,) = json.loads(capsys.readouterr().out)["runs"]
     assert (one["name"], one["state"], one["verdicts"]) == ("made-5", "complete", {"server-bound": 12})
 

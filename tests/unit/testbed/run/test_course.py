@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,12 +33,6 @@ class Killed(BaseException):
     """As SIGKILL: nothing after it is done."""
 
 
-@pytest.fixture(autouse=True)
-def without_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thousands of files are written; that they reach the disk is not what is tested here."""
-    monkeypatch.setattr("os.fsync", lambda _: None)
-
-
 def sweep_of(load: dict[str, Any], models: Sequence[str] = ("spst", "spmt")) -> Sweep:
     fields = {"name": "made", "models": list(models), "load": load, "repeat": 2, "order": {"canary": True}}
     return sweepfile.parse(yaml.safe_dump(fields), Path("made.yaml"), MACHINE)
@@ -52,10 +48,12 @@ class Machine:
         self.measured: list[str] = []
         self.moments = 0
         self.dies_at: int | None = None
+        self.looked_at: Callable[[], None] = lambda: None
         self._verdict = verdict
 
     def _moment(self) -> None:
         self.moments += 1
+        self.looked_at()
         if self.moments == self.dies_at:
             raise Killed
 
@@ -110,24 +108,31 @@ def moments_of(sweep: Sweep, path: Path) -> tuple[int, Machine]:
 
 
 def test_a_sweep_killed_at_any_moment_is_completed_with_exactly_what_is_missing(sweep: Sweep, tmp_path: Path) -> None:
-    moments, whole = moments_of(sweep, tmp_path / "whole")
+    whole = Machine(tmp_path / "whole", sweep)
+    killed: list[tuple[Path, list[str]]] = []
+
+    def left_by_a_kill() -> None:
+        # What is on disk at this moment. Links do: a file is written once, or replaced by another.
+        path = tmp_path / f"killed-{whole.moments}"
+        shutil.copytree(whole.directory.path, path, copy_function=os.link)
+        killed.append((path, [*whole.measured]))
+
+    whole.looked_at = left_by_a_kill
+    whole.begin()
+    assert len(killed) == whole.moments == 4 * len(whole.measured)
     wanted = trials_in(whole.directory.path)
     capacity = whole.directory.path / "capacity.csv"
     assert capacity.exists() == bool(sweep.load.slo)
-    for moment in range(1, moments + 1):
-        path = tmp_path / f"killed-{moment}"
-        first = Machine(path, sweep)
-        first.dies_at = moment
-        with pytest.raises(Killed):
-            first.begin()
-        kept = {name: text for name, text in files(path / "trials").items() if name.split("/")[0] in first.measured}
+    for path, measured in killed:
+        kept = {name: text for name, text in files(path / "trials").items() if name.split("/")[0] in measured}
         second = Machine(path, sweep)
         second.go_on()
-        assert first.measured + second.measured == whole.measured
+        assert measured + second.measured == whole.measured
         assert trials_in(path) == wanted
         assert files(path / "trials").items() >= kept.items()
         if capacity.exists():
             assert (path / "capacity.csv").read_text() == capacity.read_text()
+        shutil.rmtree(path)
 
 
 def test_what_was_finished_stays_when_the_sweep_is_killed_again_and_again(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def run(engine: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Benc
     monkeypatch.setattr(sweep.images, "build_missing", lambda *_: None)
     monkeypatch.setattr(sweep, "manifest", lambda *_: manifest())
     monkeypatch.setattr(sweep.LoadStack, "start", lambda self: None)
-    monkeypatch.setattr(sweep.report_command, "after_sweep", lambda *_: None)
+    monkeypatch.setattr(sweep.after, "after_sweep", lambda *_: None)
 
     def carry_out(
         trial: Callable[..., dict[str, Any]], console: Console | None = None

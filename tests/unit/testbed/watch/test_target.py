@@ -3,7 +3,7 @@
 import pytest
 
 from testbed.errors import UserError
-from testbed.watch.command import Options, check_options
+from testbed.watch.looks import Options, check_options
 from testbed.watch.target import check, choose, none_runs
 from tests.unit.testbed.watch.made import target
 

@@ -1,4 +1,4 @@
-"""`orchestrate.py watch`: what a running server does, on a terminal, as plain text, as JSON, or its packets."""
+"""Look after look at a running server, on a terminal, as plain text, as JSON, or its packets."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def check_options(options: Options) -> None:
         raise UserError("--packets and --json: both given, allowed: one of them; packets are lines of text")
 
 
-def command(options: Options, console: Console) -> int:
+def watch(options: Options, console: Console) -> int:
     """Watch until the server has ended, or until Ctrl-C. Returns the exit code; UserError for what cannot be,
     EngineError when Docker does not answer any more."""
     check_options(options)

@@ -1,34 +1,55 @@
-"""`orchestrate.py report [DIR]`, and the report at the end of a sweep."""
+"""`orchestrate.py report [DIR]`: a run's report.html, written again from its files."""
 
+import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from testbed import exits
+from testbed.commands.given import completed_by, results_option, runs
 from testbed.errors import UserError
-from testbed.terminal import plain
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+HELP = "write a run's report.html again from its files"
 WEB = "web"
 
 
-def command(given: str | None, root: Path, console: Console) -> int:
-    """Write report.html again and say where it is. `given` is a directory, the name of one under `root`, `web` for the
-    runs from the web page, or None for the newest sweep.
-    """
-    from testbed.report.build import write
+def options(parser: argparse.ArgumentParser) -> None:
+    directory = parser.add_argument(
+        "directory",
+        nargs="?",
+        metavar="DIR",
+        help="results of a sweep, or `web`: runs from the web page (default newest)",
+    )
+    completed_by(_directories, directory)
+    results_option(parser)
+
+
+def run(arguments: argparse.Namespace, console: "Console") -> int:
+    from testbed.terminal import plain
 
     say = plain(console)
-    directory = _directory(given, root, say)
+    directory = _directory(arguments.directory, arguments.results, say)
+
+    from testbed.report.build import write
+
     try:
         path = write(directory)
     except OSError as error:
         raise UserError(f"{directory}: report.html cannot be written: {error.strerror}") from None
     say(f"report: {path}")
-    return 0
+    return exits.OK
+
+
+def _directories(prefix: str, parsed_args: argparse.Namespace, **_: object) -> Iterable[str]:
+    return [WEB, *runs(prefix, parsed_args)]
 
 
 def _directory(given: str | None, root: Path, say: Callable[[str], None]) -> Path:
+    """A directory as given, the one of that name under `root`, the runs from the web page, or the newest sweep's."""
     if given is None:
         return newest(root)
     if given == WEB and not Path(given).is_dir():
@@ -55,13 +76,3 @@ def newest(root: Path) -> Path:
     if not began:
         raise UserError(f"{root}: no results yet, so there is nothing to report; `make demo` runs a first sweep")
     return max(began, key=lambda path: (began[path], path.name))
-
-
-def after_sweep(directory: Path, say: Callable[[str], None]) -> None:
-    """The report of a sweep that has ended. Whatever goes wrong is said: the sweep's numbers are safe in its files."""
-    from testbed.report.build import write
-
-    try:
-        say(f"report: {write(directory)}")
-    except Exception as error:  # noqa: BLE001 - a report that fails must not fail the sweep
-        say(f"warning: no report.html: {error or type(error).__name__}; the trials are in {directory} all the same")

@@ -1,6 +1,5 @@
-"""`orchestrate.py compare A B [C...]`: the first run is the base, each other one is compared with it."""
+"""Runs joined in pairs: the first is the base, each other one is compared with it; printed, and as JSON."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,6 @@ from testbed.compare.gate import Condition
 from testbed.compare.join import as_json, join
 from testbed.compare.pair import Pair
 from testbed.errors import UserError
-from testbed.files import write_atomically
 from testbed.results import runs
 from testbed.results.runs import Run
 from testbed.terminal import plain
@@ -84,7 +82,7 @@ def show(pair: Pair, console: Console) -> None:
             say(line)
 
 
-def pair_json(pair: Pair) -> dict[str, Any]:
+def _as_json(pair: Pair) -> dict[str, Any]:
     return {
         "first": str(pair.base.path),
         "second": str(pair.other.path),
@@ -95,26 +93,6 @@ def pair_json(pair: Pair) -> dict[str, Any]:
     }
 
 
-def command(
-    paths: Sequence[Path], fail_if: Sequence[str], force: bool, as_json_text: bool, html: Path | None, console: Console
-) -> int:
-    """Compare, print, write. Exit code: 0, or of the gates: 1 failed, 3 cannot be judged."""
-    pairs = compare(paths, [gate.parse(text) for text in fail_if], force)
-    if as_json_text:
-        document = {"schema_version": SCHEMA_VERSION, "comparisons": [pair_json(pair) for pair in pairs]}
-        plain(console)(json.dumps(document, indent=2))
-    else:
-        for number, pair in enumerate(pairs):
-            if number:
-                plain(console)("")
-            show(pair, console)
-    if html is not None:
-        from testbed.compare.page import page
-
-        try:
-            write_atomically(html, page(pairs))
-        except OSError as error:
-            raise UserError(f"--html: {html}: cannot be written: {error.strerror}") from None
-        if not as_json_text:
-            plain(console)(f"page: {html}")
-    return gate.worst([one for pair in pairs for one in pair.gates])
+def document(pairs: Sequence[Pair]) -> dict[str, Any]:
+    """All of it, ready for JSON."""
+    return {"schema_version": SCHEMA_VERSION, "comparisons": [_as_json(pair) for pair in pairs]}

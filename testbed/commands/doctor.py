@@ -1,0 +1,30 @@
+"""`orchestrate.py doctor`: what this machine has and lacks, and what helps."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from testbed import exits
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+HELP = "say what this machine has and lacks"
+
+
+def options(_parser: argparse.ArgumentParser) -> None:
+    """None."""
+
+
+def run(_arguments: argparse.Namespace, console: "Console") -> int:
+    from testbed.setup.doctor import doctor
+    from testbed.terminal import plain
+
+    say = plain(console)
+    checks = doctor()
+    for check in checks:
+        mark, style = ("ok", "green") if check.ok else ("missing", "red") if check.required else ("lacks", "yellow")
+        console.print(f"{mark:8}", style=style, end="")
+        say(f"{check.name}: {check.found}")
+        if check.help:
+            say(f"        run: {check.help}")
+    return exits.OK if all(check.ok or not check.required for check in checks) else exits.FAILED

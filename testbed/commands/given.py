@@ -1,0 +1,54 @@
+"""What several commands take: models, directories of results, sweep files; and what completes them in a shell."""
+
+import argparse
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from argcomplete.completers import DirectoriesCompleter, FilesCompleter
+
+from servers.models import SERVERS
+from testbed.errors import UserError
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+RESULTS = PROJECT / "results"
+
+Completer = Callable[..., Iterable[str]]
+
+
+def completed_by(completer: Completer, action: argparse.Action) -> None:
+    """Let a shell complete this argument by what `completer` returns."""
+    action.completer = completer  # type: ignore[attr-defined]  # where argcomplete looks for it
+
+
+def results_option(parser: argparse.ArgumentParser, told: str = "default results/") -> None:
+    """--results DIR, the directory in which each sweep has one."""
+    option = parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help=told)
+    completed_by(DirectoriesCompleter(), option)
+
+
+def checked_models(names: list[str]) -> list[str]:
+    """The names as they are. UserError, one line, for one that is no model."""
+    for name in names:
+        if name not in SERVERS:
+            raise UserError(f"MODEL: found {name!r}, allowed: {', '.join(SERVERS)}")
+    return names
+
+
+def models(**_: object) -> Iterable[str]:
+    """Every model."""
+    return SERVERS
+
+
+def runs(prefix: str, parsed_args: argparse.Namespace, **_: object) -> Iterable[str]:
+    """The directories of results, as paths from here, newest first; and any directory that the prefix leads to."""
+    root = getattr(parsed_args, "results", RESULTS)
+    began = sorted(root.glob("*/manifest.json"), key=lambda path: path.parent.name, reverse=True)
+    found = [os.path.relpath(manifest.parent) for manifest in began]
+    return [path for path in found if path.startswith(prefix)] or DirectoriesCompleter()(prefix)
+
+
+def sweep_files(prefix: str, **_: object) -> Iterable[str]:
+    """The ready-made sweep files, as paths from here; and any YAML file or directory that the prefix leads to."""
+    found = sorted(os.path.relpath(path) for path in (PROJECT / "sweeps").glob("*.yaml"))
+    return [path for path in found if path.startswith(prefix)] or FilesCompleter(("yaml", "yml"))(prefix)

@@ -1,0 +1,32 @@
+"""`orchestrate.py watch [MODEL]`: what a running server does."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from testbed.commands.given import completed_by, models
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+HELP = "show what a running server does: processes, threads, switches, queues"
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    model = parser.add_argument(
+        "model", nargs="?", metavar="MODEL", help="or a container's name; default: the one that runs"
+    )
+    completed_by(models, model)
+    parser.add_argument("--interval", type=float, default=1.0, metavar="S", help="seconds between looks (default 1)")
+    parser.add_argument("--once", action="store_true", help="one look, then end")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON for each look")
+    parser.add_argument("--packets", action="store_true", help="show the packets that a server logs (up --packet-log)")
+
+
+def run(arguments: argparse.Namespace, console: "Console") -> int:
+    from testbed.stack import machine
+    from testbed.watch.looks import Options, check_options, watch
+
+    asked = Options(arguments.model, arguments.interval, arguments.once, arguments.json, arguments.packets)
+    check_options(asked)
+    machine.require_docker()
+    return watch(asked, console)
