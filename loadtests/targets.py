@@ -2,7 +2,7 @@
 
 `TARGETS` names the models (`spst,spmt`), each reachable as `<model>:8081` on the load containers' network.
 `TARGET_ADDRESSES` (`spmt=10.0.0.7:9000,spst=127.0.0.1:8081`) says otherwise for single ones, for servers that run
-elsewhere; a name that stands only there is a target too.
+elsewhere; a name that stands only there is a target too. `ONE_AT_A_TIME` names those that serve one client at a time.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ def read_targets(environ: Mapping[str, str]) -> dict[str, tuple[str, int]]:
             raise ValueError(f"TARGET_ADDRESSES: each item is model=host:port, not {item!r}")
         targets[name] = (host.strip("[]"), int(port))
     return targets
+
+
+def read_one_at_a_time(environ: Mapping[str, str]) -> frozenset[str]:
+    """The names of those that serve one client at a time, among the targets or not."""
+    return frozenset(_items(environ.get("ONE_AT_A_TIME", "")))
 
 
 def _items(text: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,8 +24,10 @@ _IGNORED_KEYS = frozenset({"host", "profile"})
 
 
 class Routes:
-    def __init__(self, app: Flask, control: Control, tab: ServerTab) -> None:
+    def __init__(self, app: Flask, control: Control, tab: ServerTab, one_at_a_time: Collection[str] = ()) -> None:
+        """`one_at_a_time`: targets that serve one client at a time."""
         self._control = control
+        self._one_at_a_time = one_at_a_time
         self._tab = tab
         self._hold: verify.Hold | None = None
         self.default_target = next(iter(control.targets))
@@ -161,7 +163,7 @@ class Routes:
             return
         up = [name for name, is_up in self._tab.up().items() if is_up]
         # A model that serves one client at a time would greet a newcomer with starved users.
-        up.sort(key=lambda name: name == "spst")
+        up.sort(key=self._one_at_a_time.__contains__)
         self.default_target = next(iter(up), next(iter(self._control.targets)))
 
     @staticmethod

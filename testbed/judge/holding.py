@@ -37,6 +37,9 @@ def held(e: Evidence) -> Gate | None:
     if slots is not None and slots <= e.idle_holders:
         each = "1 connection" if slots == 1 else f"{slots} connections"
         return decide("held", False, f"{number} of {e.idle_holders} held: {e.model} serves {each} at once", allowed)
+    if number < e.idle_holders and slots != shape.surely_served(e.model, e.workers, e.threads):
+        found = f"{number} of {e.idle_holders} held: {e.model} has a queue for each worker, where one waits for another"
+        return decide("held", False, found, allowed)
     if number < e.idle_holders:
         return decide("held", False, f"{number} of {e.idle_holders} held: {cause(e)}", allowed)
     if e.holders_held is None:

@@ -1,12 +1,8 @@
 """The gates that hold a trial against arithmetic: Little's law, the utilisation law. Pure."""
 
-from servers.models import base
 from testbed.judge import shape
 from testbed.judge.evidence import Evidence, Thresholds
 from testbed.judge.gates import Gate, decide, generator_cpu, generator_throttling, unknown
-
-# Models of which one process runs several threads: only there can work that releases the lock use more CPUs.
-_THREADED = frozenset({"spmt", "mpmt", "thread-pool"})
 
 
 def generator_cores(e: Evidence) -> float | None:
@@ -95,7 +91,8 @@ def _generator_short(e: Evidence, t: Thresholds) -> bool:
 def usable_cpus(e: Evidence) -> float:
     """At most how many CPUs the server can use: its limit, or one for each interpreter lock where there are fewer."""
     locks = shape.interpreters(e.model, e.workers) if shape.is_known(e.model) else None
-    if locks is None or (e.hash_us and base(e.model) in _THREADED):
+    # Only where one process runs several threads can work that releases the lock use more CPUs.
+    if locks is None or (e.hash_us and shape.serves_in_threads(e.model)):
         return e.cpus
     return min(e.cpus, float(locks))
 

@@ -121,15 +121,20 @@ def _slot_saturation(e: Evidence, t: Thresholds) -> list[str]:
     """Whether all connections the model serves at once were busy while users waited.
 
     Either connections hold every slot and the other users get no reply at all; or the time that requests spent asleep
-    and on a CPU adds up to the time of all slots. Only where more users come than there are slots.
+    and on a CPU adds up to the time of all slots. Only where more users come than there are slots; but where each
+    worker has a queue of its own, users may wait behind another while a worker has none.
     """
-    slots = shape.serving_slots(e.model, e.workers, e.threads) if shape.is_known(e.model) else None
+    known = shape.is_known(e.model)
+    slots = shape.serving_slots(e.model, e.workers, e.threads) if known else None
+    at_once = shape.surely_served(e.model, e.workers, e.threads) if known else None
     x = e.throughput_rps
-    if slots is None or e.users <= slots or x is None or not e.window_s:
+    if slots is None or at_once is None or e.users <= at_once or x is None or not e.window_s:
         return []
-    if e.users_starved is not None and e.users_starved >= e.users - slots:
+    if e.users_starved is not None and e.users_starved >= max(e.users - slots, 1):
         served = e.users - e.users_starved
         return [f"{e.model} serves {slots} at once: {served} of {e.users} users hold it, {e.users_starved} only wait"]
+    if e.users <= slots:
+        return []
     computing = x * (e.spin_us + e.hash_us) / 1e6 if e.cpu_used_s is None else e.cpu_used_s / e.window_s
     busy = (x * e.sleep_us / 1e6 + computing) / slots
     if busy < t.slots_busy_share:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from servers.models import base
+from servers.models import find
+from servers.models.traits import THREADS, WORKERS
 from testbed.errors import UserError
 from testbed.plan.schema import Exclude, Sweep
 
@@ -20,8 +21,6 @@ SEARCHES = ("capacity", "relative")
 # What `users` is by default in a closed loop; in a search it bounds the requests in flight and is far more.
 CANARY_USERS = 8
 
-WITH_WORKERS = ("mpmt", "prefork", "prefork-event-loop")
-WITH_THREADS = ("thread-pool",)
 # As the servers' own default: with one worker a pool of processes would be another model.
 LEAST_WORKERS = 2
 
@@ -125,12 +124,18 @@ def cells(sweep: Sweep) -> list[Cell]:
 
 def has_workers(model: str) -> bool:
     """Whether the model, or what a variant is of, has a pool of processes."""
-    return base(model) in WITH_WORKERS
+    return _pool(model) == WORKERS
 
 
 def has_threads(model: str) -> bool:
     """Whether the model, or what a variant is of, has a pool of threads."""
-    return base(model) in WITH_THREADS
+    return _pool(model) == THREADS
+
+
+def _pool(model: str) -> str:
+    """Of what the model's pool is; empty for one without, and for one that is not known here."""
+    traits = find(model)
+    return traits.pool if traits else ""
 
 
 def _with_pools(cell: Cell) -> Cell:

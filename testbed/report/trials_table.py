@@ -90,6 +90,6 @@ def _tools(view: View) -> Markup:
         "<p>One line per trial. A click on a heading sorts by it, a second one the other way round; what a column "
         "means shows when the pointer rests on its heading. Empty: not known.</p>"
         '<div class="tools" data-table="trials-table" hidden>'
-        '<label>Filter <input type="search" placeholder="words, such as spst 0.5"></label>{} '
+        '<label>Filter <input type="search" placeholder="words, such as {} 0.5"></label>{} '
         '<label><input type="checkbox" name="columns"> all columns</label><span role="status"></span></div>'
-    ).format(boxes)
+    ).format(view.models[0] if view.models else "server", boxes)

@@ -172,7 +172,7 @@ class _TrialRun:
         self._phase("verify")
         model, workers, threads = self.cell.model, self.cell.workers, self.cell.threads
         slots, target = shape.serving_slots(model, workers, threads), compose.target(self.cell)
-        verified = self.load.verify(target, parallel=0 if slots == 1 else min(slots or 4, 4))
+        verified = self.load.verify(target, parallel=shape.checked_at_once(model, workers, threads))
         self.found.verification = verified.checks
         self._echoed(verified.echoes)
         held = self.load.hold(target, min(slots or SHAPE_CONNECTIONS, SHAPE_CONNECTIONS))

@@ -1,6 +1,6 @@
 import pytest
 
-from loadtests.targets import read_targets
+from loadtests.targets import read_one_at_a_time, read_targets
 
 
 def test_models_are_found_by_their_names_on_the_load_containers_network():
@@ -14,6 +14,11 @@ def test_an_address_says_where_a_model_is_and_adds_one_that_is_not_listed():
 
 def test_without_the_variables_there_are_no_targets():
     assert read_targets({}) == {}
+    assert read_one_at_a_time({}) == frozenset()
+
+
+def test_those_that_serve_one_client_at_a_time_are_named_by_who_starts_the_load():
+    assert read_one_at_a_time({"ONE_AT_A_TIME": "spst, mine"}) == {"spst", "mine"}
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,15 @@ def test_a_model_that_serves_few_at_once_is_told_by_its_slots(model: str, serves
     assert (gate.status, gate.found) == ("fail", f"1 of 1000 held: {model} serves {serves} at once")
 
 
+def test_holders_who_met_at_one_worker_are_told_by_its_queue() -> None:
+    gate = holding.held(replace(LESS, model="prefork-reuseport", workers=9, idle_holders=4, holders_held=3))
+    assert gate is not None
+    words = "prefork-reuseport has a queue for each worker, where one waits for another"
+    assert (gate.status, gate.found) == ("fail", f"3 of 4 held: {words}")
+    all_held = holding.held(replace(LESS, model="prefork-reuseport", workers=9, idle_holders=4, holders_held=4))
+    assert all_held is not None and all_held.status == "pass"
+
+
 def test_all_slots_held_leave_none_for_a_user() -> None:
     gate = holding.held(replace(HOLDING, model="thread-pool", idle_holders=16, holders_held=16))
     assert gate is not None

@@ -356,6 +356,18 @@ def test_a_pool_whose_slots_are_held_by_connections_while_users_starve_is_bound_
     assert judge(replace(held, model="spmt", cpus=4.0)).kind == "not-saturated"
 
 
+def test_users_who_meet_at_one_worker_starve_while_another_has_none() -> None:
+    """Each worker's socket has a queue of its own: four users of eight workers, of whom two came to the same."""
+    idle = {"cpus": 8.0, "cpu_used_s": 4.0, "throttled_periods": 0, "workers": 8, "users": 4}
+    met = replace(GOOD, model="prefork-reuseport", users_starved=1, service_time_mean_us=3_700.0, **idle)
+    verdict = judge(met)
+    assert (verdict.kind, verdict.failed) == ("server-bound", ())
+    assert "serves 8 at once: 3 of 4 users hold it, 1 only wait" in verdict.reasons[0]
+    assert judge(replace(met, users_starved=0, service_time_mean_us=4_950.0)).kind == "not-saturated"
+    # Where all share one queue nobody starves beside an idle worker: nothing that slots explain.
+    assert judge(replace(met, model="prefork")).kind == "not-saturated"
+
+
 def test_server_and_generator_that_fill_a_shared_machine_are_client_bound() -> None:
     shared = replace(GOOD, model="mpst", isolated=False, machine_cpus=1, cpus=1.0, throttled_periods=0, cpu_used_s=6.0)
     full = replace(shared, generator=(replace(WORKER, cpu_used_s=3.1),))
