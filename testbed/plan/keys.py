@@ -102,11 +102,11 @@ _TOLD: dict[str, tuple[str, str, str]] = {
         "true",
         "server, load workers and the rest get processors of their own; `false` leaves them to the scheduler",
     ),
-    "images": ("a mapping of names to images", "ours", "another image in place of ours: `{spmt: example/my-server}`"),
+    "images": ("a mapping of names to images", "ours", "another image in place of ours: `{MODEL: example/my-server}`"),
     "exclude": (
         "a list of combinations",
         "none",
-        "combinations to leave out: `[{model: spst, users: 32}]`. Every key that is given has to match",
+        "combinations to leave out: `[{model: MODEL, users: 32}]`. Every key that is given has to match",
     ),
 }
 
