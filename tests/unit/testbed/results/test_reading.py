@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from testbed.compare.pairs import compare
 
+from testbed.compare.pairs import compare
 from testbed.errors import UserError
 from testbed.plan import sweepfile
 from testbed.report.build import write
