@@ -67,14 +67,14 @@ def _fastest(name: str, *readings: Calibration | None) -> float:
     return max((float(one.get(f"fastest_{name}") or one.get(name) or 0.0) for one in readings if one), default=0.0)
 
 
-def least_cpu_us(asked: Work, calibration: Calibration | None, now: Calibration | None = None) -> float | None:
-    """CPU time below which no request of this work can stay: at the fastest speed of the sweep or of its block.
+def least_cpu_us(asked: Work, *readings: Calibration | None) -> float | None:
+    """CPU time below which no request of this work can stay: at the fastest speed that any of the readings tells.
 
     None where a kind that is asked for was not calibrated.
     """
     least = 0.0
     for amount, name in ((asked.spin_units, _SPIN), (asked.hash_rounds, _HASH)):
-        speed = _fastest(name, calibration, now)
+        speed = _fastest(name, *readings)
         if amount and not speed:
             return None
         least += 1000 * amount / speed if amount else 0.0

@@ -1,5 +1,6 @@
 """How fast the servers' processors are: when a sweep begins, which fixes its work; in each block, which shows drift."""
 
+from contextlib import suppress
 from typing import Any
 
 from servers.models import MODELS
@@ -23,6 +24,8 @@ class Speeds:
         self._kinds = calibrating.kinds(sweep)
         # The work unit is ours: an image that stands in for one of ours need not know it.
         self._model = next((model for model in sweep.models if model not in sweep.images), MODELS[0])
+        self.readings: list[dict[str, Any]] = []
+        """Every one of them: the fastest moment of all bounds what a request can cost."""
         self._block: int | None = None
         self._in_block: dict[str, Any] | None = None
 
@@ -40,6 +43,7 @@ class Speeds:
     def go_on(self, calibration: dict[str, Any] | None) -> None:
         """Take over the calibration of a sweep that was cut off."""
         self.calibration = calibration
+        self.readings += [calibration] if calibration is not None else []
 
     def in_block(self, block: int) -> dict[str, Any] | None:
         """The calibration read again, once a block: how far the machine has drifted. The work stays as it is."""
@@ -51,5 +55,12 @@ class Speeds:
                 self._in_block = None
         return self._in_block
 
+    def again(self) -> None:
+        """Read it once more, now; without an answer there is no further reading."""
+        if self.calibration is not None:
+            with suppress(UserError):
+                self._read(calibrating.BLOCK_SECONDS)
+
     def _read(self, seconds: float) -> dict[str, Any]:
-        return calibrate(self._engine, self._run, self._model, self._kinds, seconds)
+        self.readings.append(calibrate(self._engine, self._run, self._model, self._kinds, seconds))
+        return self.readings[-1]

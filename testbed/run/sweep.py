@@ -134,7 +134,7 @@ class _Campaign:
             directory=self.directory,
             warmup_s=self.sweep.warmup / 1e6,
             window_s=self.sweep.duration / 1e6,
-            calibration=self.speeds.calibration,
+            speeds=self.speeds,
             block_speed=block_speed,
         )
         row = run_trial(trial, setting, partial(progress.phase, trial))

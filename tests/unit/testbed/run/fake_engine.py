@@ -50,6 +50,8 @@ class FakeEngine:
         self.left_behind: list[str] = []
         """Runs that have containers here."""
         self.most_rps = most_rps
+        self.speed: dict[str, float] = {}
+        """What a calibration finds besides."""
         self.echoes = 0
         self.asked: dict[str, dict[str, str]] = {}
         """By trial, the form that the master got."""
@@ -80,7 +82,7 @@ class FakeEngine:
 
     def run_once(self, image: str, command: list[str], run_id: str, cpuset: str | None) -> str:
         self._called("run_once")
-        return json.dumps({"spin_units_per_ms": 1000.0, "hash_rounds_per_ms": 1000.0})
+        return json.dumps({"spin_units_per_ms": 1000.0, "hash_rounds_per_ms": 1000.0, **self.speed})
 
     def up(self, compose_file: Path, project: str, services: list[str]) -> None:
         is_load = "worker" in services

@@ -151,3 +151,26 @@ def test_the_seed_of_arrivals_follows_the_sweeps_and_is_no_other_sweeps_by_chanc
     found = {(seed, block): cells.arrivals_seed(seed, block) for seed in (0, 1, 2, 2**32 - 1) for block in (1, 2, 1000)}
     assert len(set(found.values())) == len(found)
     assert max(found.values()) <= 2**53
+
+
+@pytest.mark.parametrize(("fastest", "verdict"), [(1900.0, "server-bound"), (1400.0, "invalid")])
+def test_a_trial_faster_than_any_reading_has_the_machine_read_once_more(
+    bench: Sweeping, fastest: float, verdict: str
+) -> None:
+    """370 requests/s of 5 ms each on one CPU: only a machine that had become faster can have done that."""
+    bench.fields |= {"workload": {"spin": "5ms"}, "repeat": 1}
+    readings: list[None] = []
+
+    def reads() -> None:
+        readings.append(None)
+        bench.engine.speed = {"fastest_spin_units_per_ms": fastest if len(readings) > 1 else 1000.0}
+
+    bench.engine.on = {"run_once": reads}
+    bench.run()
+    assert (len(readings), record(bench.results, "001")["verdict"]) == (2, verdict)
+
+
+def test_a_machine_is_not_read_again_where_the_law_holds(bench: Sweeping) -> None:
+    bench.fields |= {"workload": {"spin": "1ms"}, "repeat": 1}
+    bench.run()
+    assert bench.engine.calls.count("run_once") == 1

@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 import yaml
 
+from testbed.plan import sweepfile
 from testbed.results.directory import ResultsDirectory
 from testbed.run import trial as running
+from testbed.run.speeds import Speeds
 from testbed.run.trial import Setting, run_trial
 from testbed.stack import system
 from testbed.stack.docker import Exit
 from testbed.stack.locust_api import Echo, Held, Status, Verified
 from testbed.stack.system import Run
+from tests.unit.testbed.made_runs import MACHINE
 from tests.unit.testbed.stack.golden_cases import run_of, trial_of
 
 TRIAL = trial_of("models: spmt\nlimits: {cpus: 0.5}\nload: {users: 4}")
@@ -110,7 +113,9 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ResultsDirecto
 
 
 def measured(directory: ResultsDirectory, engine: Docker, load: Load) -> dict[str, Any]:
-    setting = Setting(engine, load, Run(**run_of({})), directory, 0.0, 10.0, None)  # type: ignore[arg-type]
+    run = Run(**run_of({}))
+    speeds = Speeds(engine, run, sweepfile.parse("name: t\n", Path("t.yaml"), MACHINE))  # type: ignore[arg-type]
+    setting = Setting(engine, load, run, directory, 0.0, 10.0, speeds)  # type: ignore[arg-type]
     row = run_trial(TRIAL, setting, lambda _: None)
     record: dict[str, Any] = json.loads((directory.trial(ID) / "trial.json").read_text())
     assert (record["verdict"], record["trial_id"]) == (row["verdict"], ID)
