@@ -6,8 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 VENV := .venv/bin/python
-# Those of sweeps/quickstart.yaml.
-DEMO_MODELS := spst spmt mpst mpmt event-loop
+DEMO_MODELS := $(shell sed -nE 's/^models: *\[(.*)\].*/\1/p' sweeps/quickstart.yaml | tr , ' ')
 
 .PHONY: help demo setup images test test-unit test-lab lint bench proof clean python
 

@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.common import Spread, Table, print_table
+from benchmarks.subjects import LOOP, THREAD_EACH
 from benchmarks.sweeping import Row, rows
 
 ASKED_US = 500
@@ -43,7 +44,7 @@ def measure() -> tuple[Table, float | None]:
     for name, load in LOADS.items():
         found = rows(
             name="calibrated",
-            models=["spmt", "event-loop"],
+            models=[THREAD_EACH, LOOP],
             limits={"cpus": 1},
             workload={"spin": ["0us", f"{ASKED_US}us"]},
             load=load,

@@ -25,9 +25,10 @@ import psutil
 
 from benchmarks.common import Spread, Table, as_json, from_json, print_table, ratios
 from benchmarks.generating import on_core, two_cores, wait_for_room
+from benchmarks.subjects import PROCESS_EACH, THREAD_EACH, WORKERS_WITH_THREADS
 
 CLAIMED = 0.02
-MODELS = ("spmt", "mpmt", "mpst")
+MODELS = (THREAD_EACH, WORKERS_WITH_THREADS, PROCESS_EACH)
 _CLIENTS = 2
 _START_S = 20.0
 _START = "import sys; from servers.__main__ import main; main([sys.argv[1]])"

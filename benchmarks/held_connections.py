@@ -25,16 +25,16 @@ from typing import Any
 from benchmarks.common import Cell, Table, as_json, from_json, print_table
 from benchmarks.generating import wait_for_room
 from benchmarks.probe_cost import container, docker
-from servers.models import SERVERS, base
-from testbed.judge.shape import serving_slots
+from servers.models import SERVERS, TABLE, traits
 from testbed.names import image_name
-from testbed.stack.compose import PIDS_LIMIT, SERVER_PORT
+from testbed.stack.needs import LEAST_TASKS
+from testbed.stack.system import SERVER_PORT
 
 MEMORY_MIB = 256
 MOST = 10_000
 # What a user sets who wants many connections; the pools' sizes are what decides there.
 MAX_CONNECTIONS = 20_000
-WORKERS = {"prefork": 256}
+WORKERS = 256  # of a pool that serves one connection in each
 THREADS = 1_024
 _DEFAULT_WORKERS = 2
 _START_S = 20.0
@@ -153,18 +153,25 @@ def reason(
 def settings_of(model: str) -> dict[str, str]:
     """The environment of this model's server."""
     found = {"MAX_CONNECTIONS": str(MAX_CONNECTIONS)}
-    if base(model) in WORKERS:
-        found["WORKERS"] = str(WORKERS[base(model)])
-    if model == "thread-pool":
+    size = _size(model)
+    if size.workers == WORKERS:
+        found["WORKERS"] = str(WORKERS)
+    if TABLE[model].pool == traits.THREADS:
         found["THREADS"] = str(THREADS)
     return found
+
+
+def _size(model: str) -> traits.Size:
+    """The pool that this model's server is given."""
+    one_each = TABLE[model].pool == traits.WORKERS and TABLE[model].slots_of(traits.Size(WORKERS)) is not None
+    return traits.Size(WORKERS if one_each else _DEFAULT_WORKERS, THREADS)
 
 
 def hold(model: str, most: int) -> tuple[Cell, ...]:
     """A row of the table: connections held, seconds for the last echo round, MiB in use then, and the limit's name."""
     settings = settings_of(model)
     limits = ("--memory", f"{MEMORY_MIB}m", "--memory-swap", f"{MEMORY_MIB}m", "--cpus", "1")
-    bounds = ("--pids-limit", str(PIDS_LIMIT), "--ulimit", f"nofile={MAX_CONNECTIONS}", "--no-healthcheck")
+    bounds = ("--pids-limit", str(LEAST_TASKS), "--ulimit", f"nofile={MAX_CONNECTIONS}", "--no-healthcheck")
     environment = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
     with container(*limits, *bounds, *environment, image_name(model)) as server:
         wait_for_room(2 * most)
@@ -180,7 +187,7 @@ def hold(model: str, most: int) -> tuple[Cell, ...]:
                 answered = clients.round()
                 if answered < number:
                     held = max(held, answered)
-                    slots = serving_slots(model, WORKERS.get(base(model), _DEFAULT_WORKERS), THREADS)
+                    slots = TABLE[model].slots_of(_size(model))
                     state = json.loads(docker("inspect", "--format", "{{json .State}}", server))
                     memory_mib = _memory_mib(server)
                     why = reason(slots, held, clients.refusal, docker("logs", server), state, memory_mib)
@@ -225,7 +232,7 @@ def measure(models: Sequence[str] = SERVERS, most: int = MOST) -> dict[str, Any]
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     command = "python -m benchmarks.held_connections" + (f" --most {most}" if most != MOST else "")
     columns = ("server", "pool", "held", "last round (s)", "memory (MiB)", "what stops it")
-    note = f"every server with MAX_CONNECTIONS={MAX_CONNECTIONS}, 1 CPU, {PIDS_LIMIT} tasks; the others as they come"
+    note = f"every server with MAX_CONNECTIONS={MAX_CONNECTIONS}, 1 CPU, {LEAST_TASKS} tasks; the others as they come"
     unit = f"connections with a full echo round over all, {MEMORY_MIB} MiB, up to {most:,}"
     return as_json(Table("held_connections", command, unit, columns, rows, (note,)))
 

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.common import Spread, Table, as_json, from_json, print_table, ratios
+from benchmarks.subjects import LOOP, THREAD_EACH
 from benchmarks.sweeping import Row, is_valid, rows
 
-MODELS = ("spmt", "event-loop")
+MODELS = (THREAD_EACH, LOOP)
 
 
 def measure(repeat: int = 5) -> dict[str, Any]:

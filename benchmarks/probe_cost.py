@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import Spread, Table, as_json, from_json, print_table
+from benchmarks.subjects import PROCESS_EACH
 
 ALLOWED_SHARE = 0.02
 LEAD_S = 1.0
@@ -93,7 +94,7 @@ def one(processes: int, window_s: float, busy: bool) -> dict[str, Any]:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="threadmill-bench-")))
         directory.chmod(0o777)  # the probe writes as another user where the caller is root
-        server = stack.enter_context(loaded_server("mpst", processes - 1, busy, "--user", user))
+        server = stack.enter_context(loaded_server(PROCESS_EACH, processes - 1, busy, "--user", user))
         probe_options = ("--user", user, "--pid", f"container:{server}", "--network", "none")
         output = ("--volume", f"{directory}:/results/load")
         command = ("threadmill/probe", "--output", "/results/load", "--name", "bench")

@@ -35,11 +35,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import calibration_proof, switches_proof
+from benchmarks.subjects import LOOP, PROCESS_EACH, SEQUENTIAL, THREAD_EACH
 from benchmarks.sweeping import finish
 from servers.models import MODELS
 from testbed import exits
 from testbed.interrupt import interruptible
-from testbed.stack.compose import RUN_LABEL, TRIAL_LABEL
+from testbed.names import image_name
+from testbed.stack.services import RUN_LABEL, TRIAL_LABEL
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONSOLE = Console()
@@ -84,7 +86,7 @@ def sweep(directory: Path, **fields: Any) -> tuple[Path, list[Row]]:
 def stall(directory: Path) -> bool:
     """SIGSTOP for 1.4 s in a window of 30 s at 1,000 requests/s; and a closed loop beside it."""
     base = {
-        "models": ["event-loop"],
+        "models": [LOOP],
         "limits": {"cpus": 1, "memory": "128MiB"},
         "warmup": "2s",
         "duration": f"{WINDOW_S}s",
@@ -176,7 +178,7 @@ def conservation(directory: Path) -> bool:
 
 def recognition(directory: Path) -> bool:
     """The same server, once with a generator that is given a tenth of a CPU, once with enough of it and more work."""
-    base = {"models": ["spmt"], "warmup": "1s", "duration": "3s", "repeat": 10}
+    base = {"models": [THREAD_EACH], "warmup": "1s", "duration": "3s", "repeat": 10}
     _, starved = sweep(
         directory, name="client-bound", limits={"cpus": 1}, load={"users": 8, "worker_cpus": 0.1}, **base
     )
@@ -194,7 +196,7 @@ def repeatability(directory: Path) -> bool:
     _, rows = sweep(
         directory,
         name="repeatability",
-        models=["event-loop"],
+        models=[LOOP],
         limits={"cpus": 0.5},
         workload={"sleep": "5ms", "spin": "500us", "connection": {"requests": 20}},
         load={"users": 16},
@@ -219,7 +221,7 @@ def switches(directory: Path) -> bool:
 def kill(directory: Path) -> bool:
     """kill -9 at 20 random moments; the next command removes what is left, and only that, and completes the sweep."""
     client = docker.from_env()
-    bystander = client.containers.run("threadmill/spst", detach=True, network_mode="none")
+    bystander = client.containers.run(image_name(SEQUENTIAL), detach=True, network_mode="none")
     moments = random.Random(20)
     good = 0
     try:
@@ -237,10 +239,10 @@ def kill(directory: Path) -> bool:
 def _killed_once(directory: Path, after_s: float, number: int) -> bool:
     directory.mkdir()
     searches = bool(number % 2)
-    plain = {"models": ["spmt", "mpst", "event-loop"], "workload": {"sleep": "1ms"}}
+    plain = {"models": [THREAD_EACH, PROCESS_EACH, LOOP], "workload": {"sleep": "1ms"}}
     # The server's limit is low, so that the generator is not what a search finds.
     search = {
-        "models": ["event-loop"],
+        "models": [LOOP],
         "workload": {"spin": "2ms"},
         "limits": {"cpus": 0.5},
         "load": {"mode": "relative", "slo": {"p99": "200ms"}, "at": [0.5]},

@@ -24,8 +24,18 @@ from typing import Any
 from benchmarks.common import Cell, Spread, Table, as_json, from_json, print_table, ratios
 from benchmarks.generating import BYTES, PROJECT, on_core, output_of, two_cores, wait_for_room
 from benchmarks.native import compiled
+from benchmarks.subjects import (
+    LOOP,
+    LOOP_VARIANT,
+    PROCESS_EACH,
+    PROCESS_POOL,
+    SEQUENTIAL,
+    THREAD_EACH,
+    THREAD_POOL,
+    WORKERS_WITH_THREADS,
+)
 from servers.models import SERVERS
-from testbed.judge.shape import serving_slots
+from testbed.judge.shape import surely_served
 
 REFERENCES = ("bare_threaded", "naive_fork", "forking_tcp_server")
 IN_C = "C server"
@@ -33,13 +43,13 @@ MODES = ("persistent", "per-request")
 CONNECTIONS = 16
 WORKERS, THREADS = 2, 16
 RATIOS = (
-    ("event-loop-uvloop", "event-loop"),
-    ("event-loop-uvloop", IN_C),
-    ("spmt", "bare_threaded"),
-    ("mpmt", "bare_threaded"),
-    ("thread-pool", "bare_threaded"),
-    ("mpst", "naive_fork"),
-    ("mpst", "forking_tcp_server"),
+    (LOOP_VARIANT, LOOP),
+    (LOOP_VARIANT, IN_C),
+    (THREAD_EACH, "bare_threaded"),
+    (WORKERS_WITH_THREADS, "bare_threaded"),
+    (THREAD_POOL, "bare_threaded"),
+    (PROCESS_EACH, "naive_fork"),
+    (PROCESS_EACH, "forking_tcp_server"),
 )
 # Of one measurement.
 _MOST_CONNECTIONS = 40_000
@@ -55,7 +65,7 @@ def command_of(name: str) -> list[str]:
 
 def connections_of(name: str, mode: str) -> int:
     """As many as are served at once: one that waits for another to leave would wait until the end."""
-    slots = None if name in (*REFERENCES, IN_C) or mode == "per-request" else serving_slots(name, WORKERS, THREADS)
+    slots = None if name in (*REFERENCES, IN_C) or mode == "per-request" else surely_served(name, WORKERS, THREADS)
     return CONNECTIONS if slots is None else min(CONNECTIONS, slots)
 
 
@@ -124,9 +134,11 @@ def table(rates: dict[tuple[str, str], list[float]], command: str) -> Table:
     rows += [
         (f"{one} / {other}", *(ratios(rates[one, mode], rates[other, mode]) for mode in MODES)) for one, other in RATIOS
     ]
+    at_once = f"{SEQUENTIAL} 1, {PROCESS_POOL} {WORKERS}"
+    goals = f"{LOOP_VARIANT} / {LOOP} 2.5, {THREAD_EACH} / bare_threaded 1, {PROCESS_EACH} / naive_fork per request 2.5"
     notes = (
-        f"{CONNECTIONS} connections, on open ones no more than the model serves at once (spst 1, prefork {WORKERS})",
-        "targets: event-loop-uvloop / event-loop 2.5, spmt / bare_threaded 1, mpst / naive_fork per request 2.5",
+        f"{CONNECTIONS} connections, on open ones no more than the model serves at once ({at_once})",
+        f"targets: {goals}",
     )
     columns = ("server", "open connections", "connection per request")
     unit = "requests/s of one core, loopback, median and range; rows of two names: ratios"

@@ -20,6 +20,7 @@ from typing import Any, Self
 import docker
 from docker.models.containers import Container
 
+from benchmarks.subjects import SEQUENTIAL
 from servers.models import SERVERS
 
 CLAIMED = 0.02
@@ -92,7 +93,7 @@ def compare(model: str, shape: str, directory: Path) -> Found:
         (directory / "window").write_text(json.dumps({"opens_unix": opens, "closes_unix": opens + _WINDOW_S}))
         (directory / "window").rename(directory / "t.window.json")
         time.sleep(max(0.0, opens + 0.2 - time.time()))
-        load = Load(port, SHAPES[shape], 1 if model == "spst" else _CLIENTS)
+        load = Load(port, SHAPES[shape], 1 if model == SEQUENTIAL else _CLIENTS)
         with load:
             load.run(_LOAD_S)
             if time.time() > opens + _WINDOW_S - _SETTLE_S:

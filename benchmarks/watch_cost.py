@@ -29,13 +29,14 @@ import psutil
 
 from benchmarks.common import Spread, Table, as_json, from_json, print_table
 from benchmarks.probe_cost import loaded_server
+from benchmarks.subjects import PROCESS_EACH, THREAD_EACH
 from testbed.watch.beside import WATCH_LABEL
 
 PROJECT = Path(__file__).resolve().parent.parent
 ALLOWED_SHARE = 0.03
 START_TIMEOUT_S = 30.0
 _LINES, _COLUMNS = 40, 120
-CASES = (("spmt", 8, True), ("spmt", 300, True), ("mpst", 300, False), ("mpst", 300, True))
+CASES = ((THREAD_EACH, 8, True), (THREAD_EACH, 300, True), (PROCESS_EACH, 300, False), (PROCESS_EACH, 300, True))
 """Model, connections, and whether they are busy."""
 
 

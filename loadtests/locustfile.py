@@ -72,10 +72,11 @@ def prepare(environment: Environment, runner: Any, **_: Any) -> None:
         Worker(environment, runner)
     elif isinstance(runner, MasterRunner):
         if not TARGETS:
-            sys.exit("TARGETS is not set: name the models to load, for example TARGETS=spst,spmt")
+            sys.exit("TARGETS is not set: name the models to load, as in TARGETS=MODEL,MODEL")
         control = Control(environment, runner, TARGETS, Path(os.environ.get("RESULTS_DIR", "/results")))
         if environment.web_ui is not None and environment.web_ui.app is not None:
-            _routes = Routes(environment.web_ui.app, control, ServerTab(environment.web_ui, control))
+            tab = ServerTab(environment.web_ui, control)
+            _routes = Routes(environment.web_ui.app, control, tab, targets.read_one_at_a_time(os.environ))
         parsed_options = environment.parsed_options
         if parsed_options is not None:
             parsed_options.num_users = parsed_options.num_users or DEFAULT_USERS

@@ -2,12 +2,12 @@
 
 `TARGETS` names the models (`spst,spmt`), each reachable as `<model>:8081` on the load containers' network.
 `TARGET_ADDRESSES` (`spmt=10.0.0.7:9000,spst=127.0.0.1:8081`) says otherwise for single ones, for servers that run
-elsewhere; a name that stands only there is a target too.
+elsewhere; a name that stands only there is a target too. `ONE_AT_A_TIME` names those that serve one client at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 PORT = 8081
 
@@ -22,6 +22,20 @@ def read_targets(environ: Mapping[str, str]) -> dict[str, tuple[str, int]]:
             raise ValueError(f"TARGET_ADDRESSES: each item is model=host:port, not {item!r}")
         targets[name] = (host.strip("[]"), int(port))
     return targets
+
+
+def read_one_at_a_time(environ: Mapping[str, str]) -> frozenset[str]:
+    """The names of those that serve one client at a time, among the targets or not."""
+    return frozenset(_items(environ.get("ONE_AT_A_TIME", "")))
+
+
+def first_choice(names: Sequence[str], up: Mapping[str, bool], one_at_a_time: Collection[str]) -> str:
+    """What a newcomer's page shows: the first of these targets that is up, or just the first.
+
+    One that serves one client at a time would greet a newcomer with starved users: it comes only for want of others.
+    """
+    there = sorted((name for name in names if up.get(name)), key=one_at_a_time.__contains__)
+    return next(iter(there), names[0])
 
 
 def _items(text: str) -> list[str]:

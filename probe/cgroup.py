@@ -162,6 +162,14 @@ def parse_counters(version: int, texts: Mapping[str, str]) -> Counters:
     )
 
 
+def _ratio(quota: str, period: str) -> float | None:
+    # "max" and "-1" both say that there is none. Servers and load workers read their own in the same way: the images
+    # have no code in common, so tests/unit/test_quota.py holds the three together.
+    if not (quota.isdecimal() and period.isdecimal()) or int(quota) == 0 or int(period) == 0:
+        return None
+    return int(quota) / int(period)
+
+
 def parse_limits(version: int, texts: Mapping[str, str]) -> Limits:
     if version == 2:
         quota, period = (*texts.get("cpu.max", "").split(), "", "")[:2]
@@ -169,10 +177,9 @@ def parse_limits(version: int, texts: Mapping[str, str]) -> Limits:
     else:
         quota, period = (texts.get(f"cpu/cpu.cfs_{name}_us", "").strip() for name in ("quota", "period"))
         cpuset, memory = texts.get("cpuset/cpuset.cpus", ""), texts.get("memory/memory.limit_in_bytes", "")
-    limited = quota.isdigit() and period.isdigit() and int(period) > 0  # "max" and "-1" both say that there is none
     limit_bytes = _number(memory)
     return Limits(
-        cpus=int(quota) / int(period) if limited else None,
+        cpus=_ratio(quota, period),
         cpuset=cpuset.strip() or None,
         memory_bytes=None if limit_bytes is None or limit_bytes >= _NO_MEMORY_LIMIT else limit_bytes,
     )

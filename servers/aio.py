@@ -12,7 +12,6 @@ from typing import cast
 from servers import faults, logs, protocol
 from servers.connection import DIRECTIVE, RECEIVE_BYTES, Connection, discard_unread
 from servers.framing import LineSplitter
-from servers.models import VARIANTS
 from servers.protocol import Work
 from servers.server import LISTENER_GONE, Server
 from servers.work import do
@@ -22,9 +21,9 @@ from servers.work import do
 _received = memoryview(bytearray(RECEIVE_BYTES))
 
 
-def loop_factory(model: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """What makes the loop of this model or variant; None for asyncio's own. ModuleNotFoundError without its package."""
-    if model not in VARIANTS:
+def loop_factory(package: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the loop that this package has; None for asyncio's own. ModuleNotFoundError without the package."""
+    if not package:
         return None
     import uvloop  # here, because only the images of the variants have it
 

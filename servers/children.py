@@ -11,7 +11,19 @@ from servers import logs
 from servers.counters import Tenure
 
 if TYPE_CHECKING:
-    from servers.server import Server
+    from typing import Protocol
+
+    from servers.counters import Counters
+
+    class Process(Protocol):
+        """What children need of the process that makes them; ``server.Server`` is one."""
+
+        counters: Counters
+        draining: bool
+
+        def become_child(self, row: int) -> None: ...
+        def finish(self) -> None: ...
+
 
 _T = TypeVar("_T")
 # Blocked around a fork: no handler sees a half-registered child, and no child runs its parent's handlers. Not by way of
@@ -30,7 +42,7 @@ class Death(NamedTuple):
 class Children:
     """The children of one process. Everything but ``fork`` and ``wait`` may run in a signal handler."""
 
-    def __init__(self, server: "Server") -> None:
+    def __init__(self, server: "Process") -> None:
         self._server = server
         self._rows: dict[int, int] = {}  # of the counters, by process id
         self._tenures: dict[int, Tenure] = {}

@@ -14,7 +14,23 @@ from servers.listener import TICK_S, set_receive_timeout
 from servers.work import do
 
 if TYPE_CHECKING:
-    from servers.server import Server
+    from typing import Protocol
+
+    from servers.config import Config
+    from servers.counters import Counters
+
+    class Serving(Protocol):
+        """What a conversation needs of the process that holds it; ``server.Server`` is one."""
+
+        config: Config
+        counters: Counters
+        draining: bool
+
+        def count_served(self, connection: "Connection", requests: int) -> None: ...
+        def count_error(self, connection: "Connection") -> None: ...
+        def fault(self, connection: "Connection", message: str) -> None: ...
+        def tick(self) -> None: ...
+
 
 RECEIVE_BYTES = 65_536
 # What a connection is read by until it fills this once. With its header it is what the interpreter's own allocator
@@ -62,7 +78,7 @@ class StalledError(Exception):
     """The client does not read its replies."""
 
 
-def converse(server: "Server", connection: Connection, receive_timeout_s: float) -> None:
+def converse(server: "Serving", connection: Connection, receive_timeout_s: float) -> None:
     """Serve every request of a connection, then return; what the client does wrong is counted and logged."""
     config, sock = server.config, connection.sock
     lines = LineSplitter(config.max_line)
@@ -83,7 +99,7 @@ def converse(server: "Server", connection: Connection, receive_timeout_s: float)
         server.fault(connection, f"broke off: {failure.strerror}")
 
 
-def _serve_requests(server: "Server", connection: Connection, lines: LineSplitter, receive_timeout_s: float) -> None:
+def _serve_requests(server: "Serving", connection: Connection, lines: LineSplitter, receive_timeout_s: float) -> None:
     receive, send, cells, cell = (
         connection.sock.recv,
         connection.sock.send,
@@ -145,7 +161,7 @@ def _serve_requests(server: "Server", connection: Connection, lines: LineSplitte
             receive_bytes = RECEIVE_BYTES
 
 
-def _answer(server: "Server", connection: Connection, requests: list[bytes]) -> None:
+def _answer(server: "Serving", connection: Connection, requests: list[bytes]) -> None:
     """Answer requests in order; echoes that need no work between them go out together."""
     echoes: list[bytes] = []
     for request in requests:
@@ -169,7 +185,7 @@ def _answer(server: "Server", connection: Connection, requests: list[bytes]) -> 
         _echo(server, connection, b"".join(echoes), echoes)
 
 
-def _echo(server: "Server", connection: Connection, data: bytes, requests: Sequence[bytes], sent: int = 0) -> None:
+def _echo(server: "Serving", connection: Connection, data: bytes, requests: Sequence[bytes], sent: int = 0) -> None:
     """Send ``data``, the replies to ``requests`` in one piece; _ONE stands for it being the reply to a single one.
 
     From byte ``sent`` on.
@@ -198,7 +214,7 @@ def whole_lines(lines: Sequence[bytes], sent_bytes: int) -> int:
     return sum(1 for _ in itertools.takewhile(lambda end: end <= sent_bytes, ends))
 
 
-def _send(server: "Server", sock: socket.SocketType, data: bytes) -> None:
+def _send(server: "Serving", sock: socket.SocketType, data: bytes) -> None:
     try:
         sock.sendall(data)
     except BlockingIOError:

@@ -40,7 +40,8 @@ def _quota_v1(controller: str) -> float | None:
 
 
 def _ratio(quota: str, period: str) -> float | None:
-    # "max" (v2) and "-1" (v1) both say "no quota", and neither is all digits.
+    # "max" (v2) and "-1" (v1) both say "no quota", and neither is all digits. Probe and load workers read it in the
+    # same way: the images have no code in common, so tests/unit/test_quota.py holds the three together.
     if not (quota.isdecimal() and period.isdecimal()) or int(quota) == 0 or int(period) == 0:
         return None
     return int(quota) / int(period)

@@ -13,7 +13,8 @@ from servers.config import ConfigError, read_config
 from servers.connection import Connection
 from servers.counters import Counters
 from servers.cpus import own_cpu_limit
-from servers.listener import ListenError, open_listener
+from servers.listener import ListenError, open_listeners
+from servers.models.traits import Size
 from servers.server import STOP_SIGNALS, Server
 
 # As often as the interpreter wants to see code before it specialises all of it.
@@ -29,7 +30,8 @@ def run(model_name: str) -> NoReturn:
     try:
         config = read_config(os.environ, own_cpu_limit())
         model = models.load(model_name)
-        listener = open_listener(config.host, config.port, config.backlog)
+        sockets = model.TRAITS.sockets(Size(config.workers, config.threads))
+        listener, *more = open_listeners(config.host, config.port, config.backlog, sockets)
     except (ConfigError, ListenError) as failure:
         print(f"servers: {failure}", file=sys.stderr)
         sys.exit(2)
@@ -37,7 +39,7 @@ def run(model_name: str) -> NoReturn:
         print(f"servers: {model_name} needs the package {missing.name}: its image has it", file=sys.stderr)
         sys.exit(2)
     rows = 1 + max(config.max_connections, config.workers, config.threads)
-    server = Server(model_name, config, listener, Counters(rows, visible=True))
+    server = Server(model_name, config, listener, Counters(rows, visible=True), *more)
     rehearse(server)
     gc.collect()
     # What exists now stays: the collector need not touch it, so forked children share its memory.

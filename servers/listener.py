@@ -14,8 +14,25 @@ class ListenError(OSError):
     """The address cannot be listened on. The message is one line."""
 
 
-def open_listener(host: str, port: int, backlog: int) -> socket.socket:
-    """A listening TCP socket on ``host:port`` (0: the kernel chooses the port). Raises ListenError."""
+def open_listeners(host: str, port: int, backlog: int, count: int) -> list[socket.socket]:
+    """So many listening sockets on one port (0: the kernel chooses it), each with a queue of its own.
+
+    The kernel gives a new connection to one of them, by a hash of its addresses. Raises ListenError.
+    """
+    if count == 1:
+        return [open_listener(host, port, backlog)]
+    # Another server that shares its port would share it with us, too, and get half of our clients: so first alone.
+    with open_listener(host, port, None) as alone:
+        port = alone.getsockname()[1]
+    return [open_listener(host, port, backlog, shared=True) for _ in range(count)]
+
+
+def open_listener(host: str, port: int, backlog: int | None, shared: bool = False) -> socket.socket:
+    """A listening TCP socket on ``host:port`` (0: the kernel chooses the port). Raises ListenError.
+
+    ``shared``: others of this user may listen on the port as well. Without a backlog it does not listen, and only keeps
+    the port.
+    """
     listener: socket.socket | None = None
     try:
         # As bytes: text would be encoded by a module of the standard library that every fork would copy.
@@ -25,8 +42,11 @@ def open_listener(host: str, port: int, backlog: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         # A restart must not wait for connections of the last run in TIME_WAIT.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(address)
-        listener.listen(backlog)
+        if backlog is not None:
+            listener.listen(backlog)
     except (OSError, UnicodeError) as failure:
         if listener is not None:
             listener.close()

@@ -14,34 +14,45 @@ _STABLE_S = 5.0
 _WAKE_S = 1.0
 
 
-def supervise(server: Server, serve: Callable[[Server], None]) -> None:
-    """Keep WORKERS processes that each run ``serve`` on the shared listener, until the server drains."""
+def supervise(server: Server, serve: Callable[[Server], None], own_sockets: bool = False) -> None:
+    """Keep WORKERS processes that each run ``serve``, until the server drains.
+
+    They share the listener. With ``own_sockets`` each has one of ``server.listeners`` to itself. This process keeps all
+    of them open: whoever replaces a dead worker takes over its socket, with all that waits there.
+    """
     # This process only waits for signals: blocked and waited for, none can come at the wrong moment.
     signals = STOP_SIGNALS | {signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    started: dict[int, float] = {}
-    missing, backoff_s, not_before = server.config.workers, _FIRST_BACKOFF_S, 0.0
+    started: dict[int, tuple[float, int]] = {}  # when, and in which place, by process id
+    vacant = list(range(server.config.workers))
+    backoff_s, not_before = _FIRST_BACKOFF_S, 0.0
+
+    def work(place: int) -> None:
+        if own_sockets:
+            server.accept_on(place)
+        serve(server)
+
     while not server.draining:
         now = time.monotonic()
-        while missing and now >= not_before:
+        while vacant and now >= not_before:
             try:
-                pid = server.children.fork(serve, server)
+                pid = server.children.fork(work, vacant[0])
                 server.workers.append(server.children.tenure(pid))
-                started[pid] = now
-                missing -= 1
+                started[pid] = now, vacant.pop(0)
             except OSError as failure:
                 logs.info(f"cannot start a worker: {failure.strerror}")
                 not_before = now + backoff_s
                 backoff_s = min(2 * backoff_s, _LAST_BACKOFF_S)
-        received = signal.sigtimedwait(signals, max(0.0, not_before - now) if missing else _WAKE_S)
+        received = signal.sigtimedwait(signals, max(0.0, not_before - now) if vacant else _WAKE_S)
         if received is not None and received.si_signo in STOP_SIGNALS:
             server.stop()
         for death in server.children.reap():
             now = time.monotonic()
-            stable = now - started.pop(death.pid) >= _STABLE_S
+            began, place = started.pop(death.pid)
+            stable = now - began >= _STABLE_S
             backoff_s = _FIRST_BACKOFF_S if stable else min(2 * backoff_s, _LAST_BACKOFF_S)
             if not server.draining:
                 server.count_replaced()
-                missing += 1
+                vacant.append(place)
                 not_before = now + backoff_s
                 logs.info(f"worker {death.pid} {death.how or 'exited'}: replaced in {backoff_s:g} s")

@@ -35,10 +35,14 @@ _SETTLE_STEP_S = 0.01
 class Server:
     """One server process: the first one, a pool worker, or the child of one connection."""
 
-    def __init__(self, model: str, config: Config, listener: socket.socket, counters: Counters) -> None:
+    def __init__(
+        self, model: str, config: Config, listener: socket.socket, counters: Counters, *more: socket.socket
+    ) -> None:
+        """``more``: further listeners on the same port, of a model whose workers have one each."""
         self.model = model
         self.config = config
-        self.listener = listener
+        self.listener = listener  # the one that this process accepts on
+        self.listeners = (listener, *more)
         self.counters = counters
         self.draining = False
         self.children = Children(self)
@@ -56,8 +60,9 @@ class Server:
         self._cut_at: float | None = None
         self._started_at = time.monotonic()
         # Accepted connections inherit these from the listener: two system calls less for each of them.
-        set_nodelay(listener)
-        set_send_timeout(listener, config.idle_timeout_s)
+        for each in self.listeners:
+            set_nodelay(each)
+            set_send_timeout(each, config.idle_timeout_s)
         self.workers: list[Tenure] = []  # of the pool models, also those that have been replaced
 
     # --- accepting ---
@@ -218,7 +223,7 @@ class Server:
         self.draining = True
         if self._parent_pid is None:
             logs.info(f"Stopping: {self.counters.open()} connections open, {self.config.drain_timeout_s:g} s to finish")
-            self._shut_listener()
+            self._shut_listeners()
         bound_s = self.config.drain_timeout_s + (_CHILDREN_GRACE_S if self.children else 0.0)
         # Repeated, because one alarm could land just before a system call that then blocks.
         signal.setitimer(signal.ITIMER_REAL, max(bound_s, 0.001), _FORCE_REPEAT_S)
@@ -268,12 +273,21 @@ class Server:
             f"refused {totals.refused}, errors {totals.errors}",
         )
 
-    def _shut_listener(self) -> None:
+    def _shut_listeners(self) -> None:
         # Wakes a blocked accept, in every process that shares this socket.
-        with contextlib.suppress(OSError):  # closed, or an asyncio server has taken it over
-            self.listener.shutdown(socket.SHUT_RDWR)
+        for listener in self.listeners:
+            with contextlib.suppress(OSError):  # closed, or an asyncio server has taken it over
+                listener.shutdown(socket.SHUT_RDWR)
 
     # --- after fork ---
+
+    def accept_on(self, place: int) -> None:
+        """Of all listeners keep only this one, by its place from 0: nobody else accepts on it."""
+        self.listener = self.listeners[place]
+        for other in self.listeners:
+            if other is not self.listener:
+                other.close()
+        self.listeners = (self.listener,)
 
     def become_child(self, row: int) -> None:
         """Make this copy of the server, just forked with its signals blocked, a process of its own."""

@@ -17,12 +17,12 @@ RETRY_S = 0.1
 
 
 @contextmanager
-def only_sweep(run_id: str, path: Path = PATH, patience_s: float = PATIENCE_S) -> Iterator[int]:
+def only_sweep(run_id: str, path: Path | None = None, patience_s: float = PATIENCE_S) -> Iterator[int]:
     """Hold the machine's lock, which the kernel gives back however this process ends. Yields its file descriptor.
 
     A child that inherits the descriptor holds the lock too. UserError names the sweep that runs.
     """
-    descriptor = _open(path)
+    descriptor = _open(path or PATH)
     try:
         _take(descriptor, patience_s)
         os.ftruncate(descriptor, 0)

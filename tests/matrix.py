@@ -7,7 +7,8 @@ from typing import Any
 
 from allpairspy import AllPairs
 
-from servers.models import SERVERS
+from servers.models import SERVERS, TABLE
+from servers.models.traits import Size
 
 # What each mode of the load needs besides its name.
 MODES: dict[str, dict[str, Any]] = {
@@ -56,6 +57,14 @@ def pairs() -> list[Row]:
     return [Row(*values) for values in AllPairs(list(FACTORS.values()))]
 
 
+def make(server: str) -> tuple[Any, ...]:
+    """What a server is made of, as far as it matters to what drives and measures it: a new one may be of a make that is
+    there."""
+    traits, few, many = TABLE[server], Size(3, 3, 1), Size(3, 3, 9)
+    grows = traits.processes(many) - traits.processes(few), traits.threads(many) - traits.threads(few)
+    return traits.pool, grows, traits.slots_of(few) is None, traits.package, traits.surely_served(few) == 1
+
+
 # In groups that are one sweep each: what differs within one is an axis of the sweep file.
 DOZEN: dict[str, tuple[Row, ...]] = {
     "closed": (
@@ -74,7 +83,7 @@ DOZEN: dict[str, tuple[Row, ...]] = {
         Row("prefork-event-loop", "closed", "fast", "shared", "cpuset", "persistent", "kill"),
         Row("event-loop", "closed", "fast", "bridge", "both", "per-request", "kill"),
     ),
-    "capacity, killed": (Row("thread-pool", "capacity", "fast", "bridge", "both", "per-request", "kill"),),
+    "capacity, killed": (Row("prefork-reuseport", "capacity", "fast", "bridge", "both", "per-request", "kill"),),
     "relative, interrupted": (Row("event-loop", "relative", "plain", "shared", "cpuset", "persistent", "ctrl-c"),),
 }
 

@@ -16,9 +16,10 @@ waiting=
 while read -r _ local _ state queues _ _ _ _ inode _; do
     [[ $local == *:"$port_hex" ]] || continue
     if [[ $state == 0A ]]; then # listening: the second number is how many connections wait to be accepted
-        [[ ${queues#*:} == 00000000 ]] && break
-        waiting=yes
-    elif [[ $waiting && $state == 01 && $inode != 0 ]]; then # established, and the server has accepted it
+        [[ ${queues#*:} == 00000000 ]] || waiting=yes # in one of the queues, where workers have one each
+    elif [[ ! $waiting ]]; then # the listening ones come first
+        break
+    elif [[ $state == 01 && $inode != 0 ]]; then # established, and the server has accepted it
         exit 0
     fi
 done </proc/net/tcp

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ from loadtests.master.calibrate import NotCalibratedError
 from loadtests.master.control import Control, StartRefusedError
 from loadtests.master.server_tab import ServerTab
 from loadtests.options import MOST_USERS, OptionError
+from loadtests.targets import first_choice
 
 _START_TIMEOUT_S = 5.0
 _CONNECTIONS = f"a whole number of connections, at most {verify.MOST_CONNECTIONS}"
@@ -24,8 +25,10 @@ _IGNORED_KEYS = frozenset({"host", "profile"})
 
 
 class Routes:
-    def __init__(self, app: Flask, control: Control, tab: ServerTab) -> None:
+    def __init__(self, app: Flask, control: Control, tab: ServerTab, one_at_a_time: Collection[str] = ()) -> None:
+        """`one_at_a_time`: targets that serve one client at a time."""
         self._control = control
+        self._one_at_a_time = one_at_a_time
         self._tab = tab
         self._hold: verify.Hold | None = None
         self.default_target = next(iter(control.targets))
@@ -159,10 +162,7 @@ class Routes:
         """The first model that is up, unless a run is under way: then nothing else may touch the servers."""
         if not self._control.is_idle:
             return
-        up = [name for name, is_up in self._tab.up().items() if is_up]
-        # A model that serves one client at a time would greet a newcomer with starved users.
-        up.sort(key=lambda name: name == "spst")
-        self.default_target = next(iter(up), next(iter(self._control.targets)))
+        self.default_target = first_choice(list(self._control.targets), self._tab.up(), self._one_at_a_time)
 
     @staticmethod
     def _tidy_page(response: Response) -> Response:

@@ -38,8 +38,9 @@ def _limit(directory: Path) -> float | None:
     quota, period = (*_read(directory / "cpu.max").split(), "", "")[:2]
     if not quota:
         quota, period = (_read(directory / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period"))
-    # "max" (version 2) and "-1" (version 1) both say that there is no limit.
-    if not (quota.isdecimal() and period.isdecimal()) or int(period) == 0:
+    # "max" (version 2) and "-1" (version 1) both say that there is no limit. Servers and probe read it in the same way:
+    # the images have no code in common, so tests/unit/test_quota.py holds the three together.
+    if not (quota.isdecimal() and period.isdecimal()) or int(quota) == 0 or int(period) == 0:
         return None
     return int(quota) / int(period)
 

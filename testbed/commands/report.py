@@ -1,7 +1,6 @@
 """`orchestrate.py report [DIR]`: a run's report.html, written again from its files."""
 
 import argparse
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,13 +64,12 @@ def _directory(given: str | None, root: Path, say: Callable[[str], None]) -> Pat
 
 def newest(root: Path) -> Path:
     """The results of the sweep that began last; runs by hand are asked for by name. UserError when there are none."""
+    from testbed.results.reading import json_file
+
     began: dict[Path, str] = {}
     for manifest in root.glob("*/manifest.json"):
-        try:
-            facts = json.loads(manifest.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(facts, dict) and not facts.get("by_hand"):
+        facts = json_file(manifest)
+        if facts is not None and not facts.get("by_hand"):
             began[manifest.parent] = str(facts.get("started_utc") or "")
     if not began:
         raise UserError(f"{root}: no results yet, so there is nothing to report; `make demo` runs a first sweep")

@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
 
     if arguments.resume is not None:
         machine.require_docker()
-        return sweep.resume(arguments.resume, arguments.force, console)
+        return sweep.resume(arguments.resume, arguments.force, console, Engine())
     if arguments.dry_run:
         import psutil
 
@@ -48,4 +48,4 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
     machine.require_docker()
     engine = Engine()
     parsed = sweepfile.load(arguments.file, Machine(engine.cpus, engine.memory_bytes))
-    return sweep.run(parsed, arguments.file.read_text(encoding="utf-8"), arguments.results, console)
+    return sweep.run(parsed, arguments.file.read_text(encoding="utf-8"), arguments.results, console, engine)

@@ -8,7 +8,7 @@ from typing import Any
 
 from testbed.plan.redo import counted
 from testbed.results.searches import Found, pooled
-from testbed.results.summary import CELL_FIELDS, cell_of
+from testbed.results.summary import cell_of, named
 from testbed.statistics import Interval, unpaired_ratio_interval
 
 Row = dict[str, Any]
@@ -110,19 +110,17 @@ def _cells(rows: Iterable[Row]) -> dict[Key, list[Row]]:
     return found
 
 
-def _named(key: Key) -> dict[str, Any]:
-    return dict(zip(CELL_FIELDS, key, strict=True))
-
-
 def _values(rows: list[Row], column: str) -> list[float]:
     return [float(row[column]) for row in counted(rows) if row["verdict"] != "invalid" and row[column] is not None]
 
 
-def _place(key: Key, models: Sequence[str]) -> list[tuple[int, float, str]]:
+def _place(cell: dict[str, Any], models: Sequence[str]) -> list[tuple[int, float, str]]:
     """Where a cell stands: its model as listed, numbers as numbers, None first."""
-    model = key[0]
+    model = cell["model"]
     listed = models.index(model) if model in models else len(models)
-    rest = [(1, float(part), "") if isinstance(part, int | float) else (0, 0.0, str(part or "")) for part in key]
+    rest = [
+        (1, float(part), "") if isinstance(part, int | float) else (0, 0.0, str(part or "")) for part in cell.values()
+    ]
     return [(listed, 0.0, ""), *rest]
 
 
@@ -184,7 +182,7 @@ def join(
     runs' capacity.csv.
     """
     first, second = _cells(base), _cells(other)
-    first = dict(sorted(first.items(), key=lambda item: _place(item[0], models)))
+    first = dict(sorted(first.items(), key=lambda item: _place(named(item[0]), models)))
     cells = []
     for key, rows in first.items():
         if key not in second:
@@ -194,13 +192,13 @@ def join(
             for measure in MEASURES
         )
         verdicts = [dict(Counter(row["verdict"] for row in side)) for side in (rows, second[key])]
-        cells.append(JoinedCell(_named(key), verdicts[0], verdicts[1], comparisons))
+        cells.append(JoinedCell(named(key), verdicts[0], verdicts[1], comparisons))
     both, only_first, only_second = join_searches(list(searched[0]), list(searched[1]))
-    both.sort(key=lambda one: _place(tuple(one.cell.values()), models))
+    both.sort(key=lambda one: _place(one.cell, models))
     return Join(
         tuple(cells),
-        (*(_named(key) for key in first if key not in second), *only_first),
-        (*(_named(key) for key in second if key not in first), *only_second),
+        (*(named(key) for key in first if key not in second), *only_first),
+        (*(named(key) for key in second if key not in first), *only_second),
         tuple(both),
     )
 

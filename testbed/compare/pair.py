@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from testbed.compare.conditions import Conditions
 from testbed.compare.gate import Gate
 from testbed.compare.join import Join
-from testbed.results.runs import Run
+from testbed.results.reading import Run
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Runs joined in pairs: the first is the base, each other one is compared with it; printed, and as JSON."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ from testbed.compare.gate import Condition
 from testbed.compare.join import as_json, join
 from testbed.compare.pair import Pair
 from testbed.errors import UserError
-from testbed.results import runs
-from testbed.results.runs import Run
+from testbed.results import reading
+from testbed.results.reading import Run
 from testbed.terminal import plain
 
 SCHEMA_VERSION = 1
@@ -29,18 +29,20 @@ def compare(paths: Sequence[Path], conditions_to_fail: Sequence[Condition], forc
         raise UserError(f"compare: found {len(paths)} directory, allowed: two or more, the first is the base")
     if len({path.resolve() for path in paths}) < len(paths):
         raise UserError(f"compare: found {paths[-1]} twice or more, allowed: different directories")
-    base = runs.read(paths[0])
-    return [_pair(base, runs.read(path), conditions_to_fail, force) for path in paths[1:]]
+    base = reading.read(paths[0])
+    return [_pair(base, reading.read(path), conditions_to_fail, force) for path in paths[1:]]
 
 
 def _pair(base: Run, other: Run, fail_if: Sequence[Condition], force: bool) -> Pair:
     found = conditions(base.manifest, other.manifest, base.sweep, other.sweep)
+    problems = [f"{run.name}: {problem}" for run in (base, other) for problem in run.problems]
+    found = replace(found, warned=[*found.warned, *problems])
     if found.refused and not force:
         raise UserError(
             f"{other.path}: ran under other conditions than {base.path}: {'; '.join(found.refused)}; "
             "--force compares them all the same"
         )
-    joined = join(base.rows, other.rows, base.sweep.get("models") or (), (base.searched, other.searched))
+    joined = join(base.rows, other.rows, base.sweep.get("models") or (), (base.capacity, other.capacity))
     if not joined.cells and not joined.searches:
         raise UserError(
             f"{other.path}: no cell in common with {base.path}; allowed: runs of which some cells are equal in model, "

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from testbed.judge.boxes import Box, most, total
 from testbed.plan.search import SUSTAINED
 
 
@@ -67,24 +68,11 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
-class GeneratorWorker:
-    """One load worker's process over the window, from its own counters."""
-
-    worker: str
-    cpu_used_s: float | None
-    window_s: float | None
-    cpu_limit: float | None = None
-    """Its CPU quota; None when it has none."""
-    throttled_periods: int | None = None
-
-
-@dataclass(frozen=True)
 class Evidence:
     """Everything a verdict needs to know of one trial. Counts are of the window unless named otherwise."""
 
     # The cell.
     model: str
-    cpus: float
     workers: int
     threads: int
     mode: Literal["closed", "open"]
@@ -101,8 +89,9 @@ class Evidence:
     """CPU time that both kinds take at least, at the machine's fastest moment. None: not known, so what was asked."""
 
     idle_holders: int = 0
-    memory_bytes: int = 0
-    """The limit; 0 where none is known."""
+
+    boxes: tuple[Box, ...] = ()
+    """Every container that was watched, with its limits and readings: the servers, the load workers."""
 
     # The course of the trial.
     failure: str = ""
@@ -158,33 +147,30 @@ class Evidence:
     total_ok: int | None = None
     total_failures: Mapping[str, int] | None = field(default=None, hash=False)
     total_in_flight: int | None = None
-    server_served: int | None = None
-    """Replies by the server's own count. Its `errors` belong to it where `other_replies` counts `!error` lines."""
     other_replies: int | None = None
-    """Lines the server answered to verification and readiness, outside of the load's own counts."""
+    """Lines the servers answered to verification and readiness, outside of the load's own counts."""
 
-    generator: tuple[GeneratorWorker, ...] | None = None
-
-    server_steal_share: float | None = None
-    """Of the window's time of the processors that the server may run on, what the hypervisor gave to others."""
     generator_steal_share: float | None = None
-    """The same of the load workers' processors."""
+    """Of the window's time of the load workers' processors, what the hypervisor gave to others."""
 
-    # The server's container.
-    cpu_used_s: float | None = None
-    periods: int | None = None
-    throttled_periods: int | None = None
-    oom_kills: int | None = None
-    memory_peak_bytes: int | None = None
-    tasks_max: int | None = None
-    """Most processes and threads seen at once."""
-    tasks_limit: int | None = None
-    server_said: str = ""
-    """What its log says of a connection it could not take."""
-    server_ended: str | None = None
-    """How it ended before it was asked to; empty when it did not."""
-    workers_replaced: int | None = None
-    """Pool workers that died and were replaced."""
+    @property
+    def servers(self) -> tuple[Box, ...]:
+        return tuple(box for box in self.boxes if box.role == "server")
+
+    @property
+    def generator(self) -> tuple[Box, ...]:
+        """The load workers; none where nothing is known of them."""
+        return tuple(box for box in self.boxes if box.role == "load worker")
+
+    @property
+    def cpu_used_s(self) -> float | None:
+        """CPU time of all servers."""
+        return total(box.cpu_used_s for box in self.servers)
+
+    @property
+    def server_steal_share(self) -> float | None:
+        """Of the server from whose processors the hypervisor took most."""
+        return most(box.steal_share for box in self.servers)
 
     @property
     def throughput_rps(self) -> float | None:

@@ -6,7 +6,8 @@ A gate whose evidence is missing is `unknown`; it never passes for want of evide
 from dataclasses import dataclass
 from typing import Literal
 
-from testbed.judge.evidence import Evidence, GeneratorWorker, Thresholds
+from testbed.judge.boxes import Box, are_known, of_which, said_of, total
+from testbed.judge.evidence import Evidence, Thresholds
 
 Status = Literal["pass", "fail", "unknown"]
 
@@ -59,22 +60,29 @@ def model_shape(e: Evidence) -> Gate:
 
 def server_survived(e: Evidence) -> Gate:
     allowed = "the server and its workers live until they are stopped"
-    if e.server_ended:
-        return decide("server_survived", False, e.server_ended, allowed)
-    if e.workers_replaced:
-        return decide("server_survived", False, f"{e.workers_replaced} of its workers died and were replaced", allowed)
-    if e.server_ended is None:
-        return unknown("server_survived", "the container's state", allowed)
-    if e.workers_replaced is None:
-        return unknown("server_survived", "no exit report tells of replaced workers", allowed)
+    for box in e.servers:
+        if box.ended:
+            return decide("server_survived", False, said_of(box, e.servers, box.ended), allowed)
+    for box in e.servers:
+        if box.workers_replaced:
+            found = f"{box.workers_replaced} of its workers died and were replaced"
+            return decide("server_survived", False, said_of(box, e.servers, found), allowed)
+    if not are_known(e.servers, lambda b: b.ended):
+        return unknown("server_survived", f"the container's state{of_which(e.servers, lambda b: b.ended)}", allowed)
+    if not are_known(e.servers, lambda b: b.workers_replaced):
+        which = of_which(e.servers, lambda b: b.workers_replaced)
+        return unknown("server_survived", f"no exit report{which} tells of replaced workers", allowed)
     return decide("server_survived", True, "lived", allowed)
 
 
 def oom(e: Evidence) -> Gate:
     allowed = "0 processes killed for want of memory"
-    if e.oom_kills is None:
-        return unknown("oom", "this engine does not count them", allowed)
-    return decide("oom", e.oom_kills == 0, f"{e.oom_kills} killed", allowed)
+    for box in e.servers:
+        if box.oom_kills:
+            return decide("oom", False, said_of(box, e.servers, f"{box.oom_kills} killed"), allowed)
+    if not are_known(e.servers, lambda b: b.oom_kills):
+        return unknown("oom", f"this engine does not count them{of_which(e.servers, lambda b: b.oom_kills)}", allowed)
+    return decide("oom", True, "0 killed", allowed)
 
 
 def connection_tracking(e: Evidence) -> Gate | None:
@@ -115,7 +123,7 @@ def wrong_echo(e: Evidence) -> Gate:
 
 
 def conservation(e: Evidence) -> Gate:
-    """Every request sent has one fate, and the server's own count is the client's.
+    """Every request sent has one fate, and what the servers have counted, together, is the client's count.
 
     A request that failed or was in flight may or may not have been served, except one that never reached the server.
     """
@@ -134,15 +142,16 @@ def conservation(e: Evidence) -> Gate:
         + sum(n for kind, n in e.total_failures.items() if kind not in _NEVER_ANSWERED)
     )
     allowed = f"{low} served" if not uncertain else f"{low} to {low + uncertain} served"
-    if e.server_served is None:
-        return unknown("conservation", "the server's own count", allowed)
-    return decide("conservation", low <= e.server_served <= low + uncertain, f"{e.server_served} served", allowed)
+    served = total(box.served for box in e.servers)
+    if served is None:
+        return unknown("conservation", f"the server's own count{of_which(e.servers, lambda b: b.served)}", allowed)
+    return decide("conservation", low <= served <= low + uncertain, f"{served} served", allowed)
 
 
 # --- what the load generator lacked ---
 
 
-def _share(worker: GeneratorWorker) -> float | None:
+def _share(worker: Box) -> float | None:
     """Its use of what one process of Python can use: one CPU, or its quota where that is less."""
     if worker.cpu_used_s is None or not worker.window_s:
         return None
@@ -151,7 +160,7 @@ def _share(worker: GeneratorWorker) -> float | None:
 
 def generator_cpu(e: Evidence, t: Thresholds) -> Gate:
     allowed = f"at most {t.generator_cpu_share:.0%} of one core, or of its quota, in each load worker"
-    shares = {worker.worker: _share(worker) for worker in e.generator or ()}
+    shares = {worker.name: _share(worker) for worker in e.generator}
     known = {name: share for name, share in shares.items() if share is not None}
     if not known:
         return unknown("generator_cpu", "CPU time of the load workers", allowed)
@@ -164,10 +173,10 @@ def generator_cpu(e: Evidence, t: Thresholds) -> Gate:
 def generator_throttling(e: Evidence, t: Thresholds) -> Gate:
     allowed = f"each load worker throttled in at most {t.generator_throttled_share:.0%} of the window's quota periods"
     shares = {
-        worker.worker: None
+        worker.name: None
         if worker.throttled_periods is None or not worker.window_s
         else worker.throttled_periods * t.quota_period_s / worker.window_s
-        for worker in e.generator or ()
+        for worker in e.generator
     }
     known = {name: share for name, share in shares.items() if share is not None}
     if not known:
@@ -204,10 +213,11 @@ def achieved_over_offered(e: Evidence, t: Thresholds) -> Gate | None:
 def disturbed(e: Evidence, t: Thresholds) -> Gate:
     most = t.steal_share + (t.steal_tick_s / e.window_s if e.window_s else 0.0)
     allowed = f"at most {most:.1%} of the window taken from the processors of server or generator by others"
-    shares = {"server": e.server_steal_share, "generator": e.generator_steal_share}
+    servers = [box.steal_share for box in e.servers if box.steal_share is not None]
+    shares = {"server": max(servers, default=None), "generator": e.generator_steal_share}
     told = [f"{share:.1%} of the {who}'s" for who, share in shares.items() if share is not None]
     over = any(share is not None and share > most for share in shares.values())
-    if not over and len(told) < len(shares):
+    if not over and (e.server_steal_share is None or e.generator_steal_share is None):
         return unknown("disturbed", "time stolen by a hypervisor", allowed)
     return decide("disturbed", not over, f"stolen: {', '.join(told)}", allowed)
 

@@ -2,9 +2,10 @@
 
 import re
 
-from testbed.judge import shape
+from testbed.judge.boxes import Box, said_of
 from testbed.judge.evidence import Evidence
 from testbed.judge.gates import Gate, decide, unknown
+from testbed.judge.laws import serving_slots, surely_served
 from testbed.units import format_bytes
 
 # In use or reached beyond this share, it is what has run out: the last piece that did not fit may have been large.
@@ -33,10 +34,13 @@ def held(e: Evidence) -> Gate | None:
     number = e.holders_opened if e.holders_held is None else e.holders_held
     if number is None:
         return unknown("held", "no load result", allowed)
-    slots = shape.serving_slots(e.model, e.workers, e.threads)
+    slots = serving_slots(e)
     if slots is not None and slots <= e.idle_holders:
         each = "1 connection" if slots == 1 else f"{slots} connections"
         return decide("held", False, f"{number} of {e.idle_holders} held: {e.model} serves {each} at once", allowed)
+    if number < e.idle_holders and slots != surely_served(e):
+        found = f"{number} of {e.idle_holders} held: {e.model} has a queue for each worker, where one waits for another"
+        return decide("held", False, found, allowed)
     if number < e.idle_holders:
         return decide("held", False, f"{number} of {e.idle_holders} held: {cause(e)}", allowed)
     if e.holders_held is None:
@@ -45,22 +49,47 @@ def held(e: Evidence) -> Gate | None:
 
 
 def cause(e: Evidence) -> str:
-    """Why there were not more, in words: the first that is shown of what can run out."""
-    if e.server_ended:
-        return f"memory: {e.server_ended}" if "out of memory" in e.server_ended else e.server_ended
-    if e.oom_kills:
-        return f"memory: {e.oom_kills} processes killed within {format_bytes(e.memory_bytes)}"
-    said = e.server_said or ""
-    if _NO_DESCRIPTORS in said:
-        return f"descriptors: the server says: {said}"
-    words = f"; the server says: {said}" if said else ""
-    if e.tasks_limit and e.tasks_max is not None and e.tasks_max >= FULL * e.tasks_limit:
-        return f"processes and threads: {e.tasks_max} of at most {e.tasks_limit}{words}"
-    if e.memory_bytes and e.memory_peak_bytes is not None and e.memory_peak_bytes >= FULL * e.memory_bytes:
-        return f"memory: all of its {format_bytes(e.memory_bytes)} were in use{words}"
-    if said:
-        return f"processes and threads: the server says: {said}"
+    """Why there were not more, in words: the first that is shown of what can run out, in whichever server."""
+    for find in (_ended, _killed, _out_of_descriptors, _out_of_tasks, _out_of_memory, _says):
+        for server in e.servers:
+            if found := find(server):
+                return said_of(server, e.servers, found)
     return _seen_by_the_holders(e)
+
+
+def _ended(server: Box) -> str:
+    return f"memory: {server.ended}" if "out of memory" in (server.ended or "") else server.ended or ""
+
+
+def _killed(server: Box) -> str:
+    if not server.oom_kills:
+        return ""
+    return f"memory: {server.oom_kills} processes killed within {format_bytes(server.memory_limit_bytes or 0)}"
+
+
+def _out_of_descriptors(server: Box) -> str:
+    return f"descriptors: the server says: {server.said}" if _NO_DESCRIPTORS in server.said else ""
+
+
+def _out_of_tasks(server: Box) -> str:
+    if not server.tasks_limit or server.tasks_max is None or server.tasks_max < FULL * server.tasks_limit:
+        return ""
+    return f"processes and threads: {server.tasks_max} of at most {server.tasks_limit}{_besides(server)}"
+
+
+def _out_of_memory(server: Box) -> str:
+    limit, peak = server.memory_limit_bytes, server.memory_peak_bytes
+    if not limit or peak is None or peak < FULL * limit:
+        return ""
+    return f"memory: all of its {format_bytes(limit)} were in use{_besides(server)}"
+
+
+def _says(server: Box) -> str:
+    return f"processes and threads: the server says: {server.said}" if server.said else ""
+
+
+def _besides(server: Box) -> str:
+    return f"; the server says: {server.said}" if server.said else ""
 
 
 _SEEN = {

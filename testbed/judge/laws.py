@@ -1,18 +1,31 @@
 """The gates that hold a trial against arithmetic: Little's law, the utilisation law. Pure."""
 
-from servers.models import base
+import math
+
 from testbed.judge import shape
+from testbed.judge.boxes import Box, of_which, said_of, total
 from testbed.judge.evidence import Evidence, Thresholds
 from testbed.judge.gates import Gate, decide, generator_cpu, generator_throttling, unknown
 
-# Models of which one process runs several threads: only there can work that releases the lock use more CPUs.
-_THREADED = frozenset({"spmt", "mpmt", "thread-pool"})
+
+def serving_slots(e: Evidence) -> int | None:
+    """How many connections all servers together serve at once. None where there is no limit, or none is known."""
+    slots = shape.serving_slots(e.model, e.workers, e.threads) if shape.is_known(e.model) else None
+    return None if slots is None else slots * max(1, len(e.servers))
+
+
+def surely_served(e: Evidence) -> int | None:
+    """How many connections all servers together serve at once wherever they land; None as above."""
+    at_once = shape.surely_served(e.model, e.workers, e.threads) if shape.is_known(e.model) else None
+    return None if at_once is None else at_once * max(1, len(e.servers))
 
 
 def generator_cores(e: Evidence) -> float | None:
     """CPUs that all load workers together used on average."""
-    cores = [w.cpu_used_s / w.window_s for w in e.generator or () if w.cpu_used_s is not None and w.window_s]
-    return sum(cores) if cores and len(cores) == len(e.generator or ()) else None
+    return total(
+        None if worker.cpu_used_s is None or not worker.window_s else worker.cpu_used_s / worker.window_s
+        for worker in e.generator
+    )
 
 
 def held_by_workers(e: Evidence) -> float | None:
@@ -23,10 +36,10 @@ def held_by_workers(e: Evidence) -> float | None:
     """
     workers = len(e.generator) if e.generator else e.workers_expected
     cores = generator_cores(e)
-    undisturbed = e.isolated and all(worker.throttled_periods == 0 for worker in e.generator or ())
+    undisturbed = e.isolated and all(worker.throttled_periods == 0 for worker in e.generator)
     if cores is None or not undisturbed:
         return workers
-    return min(cores, float(len(e.generator or ())))
+    return min(cores, float(len(e.generator)))
 
 
 def littles_law(e: Evidence, t: Thresholds) -> Gate | None:
@@ -57,8 +70,7 @@ def littles_law(e: Evidence, t: Thresholds) -> Gate | None:
     served = round(e.users - e.users_starved - e.users_absent, 3)
     if served <= 0:
         return unknown(name, "no user was served throughout", law)
-    slots = shape.serving_slots(e.model, e.workers, e.threads) if shape.is_known(e.model) else None
-    held_for_good = e.connection == "persistent" and slots is not None
+    held_for_good = e.connection == "persistent" and serving_slots(e) is not None
     if e.users_starved and not held_for_good:
         return unknown(name, f"{e.users_starved} starved users show cycles that are longer than the window", law)
 
@@ -92,18 +104,25 @@ def _generator_short(e: Evidence, t: Thresholds) -> bool:
     return "fail" in (generator_cpu(e, t).status, generator_throttling(e, t).status)
 
 
-def usable_cpus(e: Evidence) -> float:
-    """At most how many CPUs the server can use: its limit, or one for each interpreter lock where there are fewer."""
+def cpu_limit(e: Evidence, server: Box) -> float:
+    """CPUs that its container lets a server use: without a limit, those of the machine."""
+    return server.cpu_limit if server.cpu_limit is not None else float(e.machine_cpus or math.inf)
+
+
+def usable_cpus(e: Evidence, server: Box) -> float:
+    """At most how many CPUs a server can use: its limit, or one for each interpreter lock where there are fewer."""
+    limit = cpu_limit(e, server)
     locks = shape.interpreters(e.model, e.workers) if shape.is_known(e.model) else None
-    if locks is None or (e.hash_us and base(e.model) in _THREADED):
-        return e.cpus
-    return min(e.cpus, float(locks))
+    # Only where one process runs several threads can work that releases the lock use more CPUs.
+    if locks is None or (e.hash_us and shape.serves_in_threads(e.model)):
+        return limit
+    return min(limit, float(locks))
 
 
 def utilisation_law(e: Evidence, t: Thresholds) -> Gate:
     """U = X D, with D a lower bound of the true CPU time per request: its work at the machine's fastest moment.
 
-    So X D <= U <= limit.
+    So X D <= U <= limit, the limit for each server and U over all of them.
 
     A request that completes in the window may have spent its D before it, once per user.
     """
@@ -112,19 +131,33 @@ def utilisation_law(e: Evidence, t: Thresholds) -> Gate:
     law = "X <= cpus/D and CPU used <= limit"
     if x is None or not window_s:
         return unknown(name, "throughput", law)
+    longest_s = (window_s + t.quota_period_s) * (1 + t.cpu_time_relative)
+    for server in e.servers:
+        if server.cpu_used_s is not None and server.cpu_used_s > cpu_limit(e, server) * longest_s:
+            found, allowed = _cpu_time(server.cpu_used_s, window_s, cpu_limit(e, server), longest_s)
+            return decide(name, False, said_of(server, e.servers, found), allowed)
     if e.cpu_used_s is not None:
-        most_s = e.cpus * (window_s + t.quota_period_s) * (1 + t.cpu_time_relative)
-        found = f"{e.cpu_used_s:.3g} s CPU used in {window_s:.3g} s"
-        allowed = f"at most {most_s:.3g} s under {e.cpus:g} CPUs"
-        if e.cpu_used_s > most_s:
-            return decide(name, False, found, allowed)
-    if demand_s:
-        used = e.cpus if e.cpu_used_s is None else min(e.cpus, e.cpu_used_s / window_s)
-        most = min(used, usable_cpus(e)) * (1 + t.utilisation_relative) / demand_s + e.users / window_s
+        limits = sum(cpu_limit(e, server) for server in e.servers)
+        found, allowed = _cpu_time(e.cpu_used_s, window_s, limits, longest_s)
+    if demand_s and e.servers:
+        able = sum(_most_used(e, server, window_s) for server in e.servers)
+        most = able * (1 + t.utilisation_relative) / demand_s + e.users / window_s
         found = f"X = {x:.4g}/s with D = {demand_s * 1e3:.3g} ms CPU per request"
-        allowed = f"at most {most:.4g}/s on {min(used, usable_cpus(e)):.3g} CPUs"
+        allowed = f"at most {most:.4g}/s on {able:.3g} CPUs"
         if x > most:
             return decide(name, False, found, allowed)
     if e.cpu_used_s is None:
-        return unknown(name, "CPU time of the server", law)
+        which = of_which(e.servers, lambda box: box.cpu_used_s)
+        return unknown(name, f"CPU time of the server{which}", law)
     return decide(name, True, found, allowed)
+
+
+def _cpu_time(used_s: float, window_s: float, cpus: float, longest_s: float) -> tuple[str, str]:
+    found = f"{used_s:.3g} s CPU used in {window_s:.3g} s"
+    return found, f"at most {cpus * longest_s:.3g} s under {cpus:g} CPUs"
+
+
+def _most_used(e: Evidence, server: Box, window_s: float) -> float:
+    """CPUs that can have run requests: those it used, where that is known, and never more than it can use."""
+    usable = usable_cpus(e, server)
+    return usable if server.cpu_used_s is None else min(usable, server.cpu_used_s / window_s)

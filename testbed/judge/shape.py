@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
-from servers.models import SERVERS, base
+from servers.models import find, traits_of
+from servers.models.traits import Size
+
+# Connections that are echoed at once before the load, where the model serves as many.
+MOST_CHECKED = 4
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ def _counted(number: int, one: str, many: str) -> str:
 
 def is_known(model: str) -> bool:
     """Whether this is a model or a variant of one. A target of the web page may be any server at all."""
-    return model in SERVERS
+    return find(model) is not None
 
 
 def serving_slots(model: str, workers: int, threads: int) -> int | None:
@@ -31,17 +35,27 @@ def serving_slots(model: str, workers: int, threads: int) -> int | None:
 
     KeyError for an unknown model.
     """
-    slots: dict[str, int | None] = {
-        "spst": 1,
-        "spmt": None,
-        "mpst": None,
-        "mpmt": None,
-        "thread-pool": threads or None,
-        "prefork": workers or None,
-        "event-loop": None,
-        "prefork-event-loop": None,
-    }
-    return slots[base(model)]
+    return traits_of(model).slots_of(Size(workers, threads))
+
+
+def surely_served(model: str, workers: int, threads: int) -> int | None:
+    """How many connections are served at once wherever the kernel puts them: less than `serving_slots` where each
+    worker has a queue of its own. None where there is no limit, or it is not known. KeyError for an unknown model.
+    """
+    return traits_of(model).surely_served(Size(workers, threads))
+
+
+def checked_at_once(model: str, workers: int, threads: int) -> int:
+    """On how many connections at once an echo is asked for before the load; 0: only on one. KeyError for an unknown
+    model.
+    """
+    at_once = surely_served(model, workers, threads)
+    return 0 if at_once == 1 else min(at_once or MOST_CHECKED, MOST_CHECKED)
+
+
+def serves_in_threads(model: str) -> bool:
+    """Whether several threads of one process serve. KeyError for an unknown model."""
+    return traits_of(model).shares_a_process
 
 
 def interpreters(model: str, workers: int) -> int | None:
@@ -50,17 +64,7 @@ def interpreters(model: str, workers: int) -> int | None:
     None for a process per connection, and where the size of the pool is given as 0: not known. KeyError for an unknown
     model.
     """
-    counts: dict[str, int | None] = {
-        "spst": 1,
-        "spmt": 1,
-        "mpst": None,
-        "mpmt": workers or None,
-        "thread-pool": 1,
-        "prefork": workers or None,
-        "event-loop": 1,
-        "prefork-event-loop": workers or None,
-    }
-    return counts[base(model)]
+    return traits_of(model).interpreters(Size(workers)) or None
 
 
 def expected(model: str, connections: int, workers: int, threads: int) -> Shape:
@@ -69,17 +73,8 @@ def expected(model: str, connections: int, workers: int, threads: int) -> Shape:
     The pools' shapes do not depend on the connections. An asyncio loop must not have started executor threads: that
     would be another model. KeyError for an unknown model.
     """
-    shapes = {
-        "spst": Shape(1, 1),
-        "spmt": Shape(1, 1 + connections),
-        "mpst": Shape(1 + connections, 1 + connections),
-        "mpmt": Shape(1 + workers, 1 + workers + connections),
-        "thread-pool": Shape(1, 1 + threads),
-        "prefork": Shape(1 + workers, 1 + workers),
-        "event-loop": Shape(1, 1),
-        "prefork-event-loop": Shape(1 + workers, 1 + workers),
-    }
-    return shapes[base(model)]
+    traits, size = traits_of(model), Size(workers, threads, connections)
+    return Shape(traits.processes(size), traits.threads(size))
 
 
 def check(

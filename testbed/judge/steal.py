@@ -1,11 +1,10 @@
 """Which share of a window the hypervisor took from the processors of the server and of the generator. Pure."""
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
-from testbed.plan.cells import Cell
 from testbed.stack.cpus import CpuSets, parse_cpu_list
+from testbed.stack.services import Limits
 
 
 def share(probe: dict[str, Any] | None, processors: Iterable[int] | None) -> float | None:
@@ -24,12 +23,9 @@ def share(probe: dict[str, Any] | None, processors: Iterable[int] | None) -> flo
     return stolen / every if every > 0 else None
 
 
-def server_processors(cell: Cell, cpu_sets: CpuSets) -> list[int] | None:
-    """Where the server may run: its set, or the part of it that enforces its limit. None: anywhere."""
-    if cpu_sets.server is None:
-        return None if cell.limit == "quota" else list(range(math.ceil(cell.cpus)))
-    processors = list(parse_cpu_list(cpu_sets.server))
-    return processors if cell.limit == "quota" else processors[: math.ceil(cell.cpus)]
+def processors(limits: Limits) -> list[int] | None:
+    """Where a service may run. None: anywhere."""
+    return None if limits.processors is None else list(parse_cpu_list(limits.processors))
 
 
 def generator_processors(cpu_sets: CpuSets) -> list[int] | None:

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from testbed.judge import gates as gate
-from testbed.judge import holding, laws, shape
-from testbed.judge.evidence import Evidence, GeneratorWorker, Thresholds
+from testbed.judge import holding, laws
+from testbed.judge.boxes import Box
+from testbed.judge.evidence import Evidence, Thresholds
 from testbed.judge.gates import Gate
 from testbed.judge.steady import steady_state
 
-__all__ = ["Evidence", "Gate", "GeneratorWorker", "Kind", "Thresholds", "Verdict", "judge"]
+__all__ = ["Box", "Evidence", "Gate", "Kind", "Thresholds", "Verdict", "judge"]
 
 Kind = Literal["invalid", "client-bound", "server-bound", "not-saturated"]
 
@@ -124,33 +125,36 @@ def _decide(e: Evidence, t: Thresholds, gates: tuple[Gate, ...]) -> tuple[Kind, 
 def _server_use(e: Evidence) -> str:
     if e.cpu_used_s is None or not e.window_s:
         return "not shown to be saturated: the server's CPU time is not known"
-    return f"the server used {e.cpu_used_s / e.window_s:.3g} of the {laws.usable_cpus(e):g} CPUs it can use"
+    usable = sum(laws.usable_cpus(e, server) for server in e.servers)
+    who, they = ("the server", "it") if len(e.servers) == 1 else ("the servers", "they")
+    return f"{who} used {e.cpu_used_s / e.window_s:.3g} of the {usable:g} CPUs {they} can use"
 
 
 def saturation(e: Evidence, t: Thresholds) -> list[str]:
     """What shows that the server could not have done more; empty when nothing does."""
-    return [*_cpu_saturation(e, t), *_slot_saturation(e, t)]
+    full = [reason for server in e.servers for reason in _cpu_saturation(e, server, t)]
+    return [*full, *_slot_saturation(e, t)]
 
 
-def _cpu_saturation(e: Evidence, t: Thresholds) -> list[str]:
-    reasons = []
-    if e.cpu_used_s is not None and e.window_s:
-        usable = laws.usable_cpus(e)
-        share = e.cpu_used_s / (usable * e.window_s)
+def _cpu_saturation(e: Evidence, server: Box, t: Thresholds) -> list[str]:
+    reasons: list[str] = []
+    if not e.window_s:
+        return reasons
+    who = "the server" if len(e.servers) == 1 else f"the server {server.name}"
+    if server.cpu_used_s is not None:
+        usable, limit = laws.usable_cpus(e, server), laws.cpu_limit(e, server)
+        share = server.cpu_used_s / (usable * e.window_s)
         if share >= t.server_cpu_share:
-            which = "" if usable == e.cpus else f" that its interpreters can use of {e.cpus:g}"
-            reasons.append(
-                f"the server used {share:.0%} of the {usable:g} CPUs{which}; saturated from {t.server_cpu_share:.0%}"
-            )
-    if e.throttled_periods is not None and e.window_s:
+            which = "" if usable == limit else f" that its interpreters can use of {limit:g}"
+            found = f"{who} used {share:.0%} of the {usable:g} CPUs{which}"
+            reasons.append(f"{found}; saturated from {t.server_cpu_share:.0%}")
+    if server.throttled_periods is not None:
         # The kernel counts only periods in which the group ran: an idle server's few would weigh too much.
-        periods = max(e.periods or 0, e.window_s / t.quota_period_s)
-        share = e.throttled_periods / periods
+        periods = max(server.periods or 0, e.window_s / t.quota_period_s)
+        share = server.throttled_periods / periods
         if share >= t.server_throttled_share:
-            reasons.append(
-                f"the server was throttled in {share:.0%} of its quota periods; "
-                f"saturated from {t.server_throttled_share:.0%}"
-            )
+            found = f"{who} was throttled in {share:.0%} of its quota periods"
+            reasons.append(f"{found}; saturated from {t.server_throttled_share:.0%}")
     return reasons
 
 
@@ -158,15 +162,18 @@ def _slot_saturation(e: Evidence, t: Thresholds) -> list[str]:
     """Whether all connections the model serves at once were busy while users waited.
 
     Either connections hold every slot and the other users get no reply at all; or the time that requests spent asleep
-    and on a CPU adds up to the time of all slots. Only where more users come than there are slots.
+    and on a CPU adds up to the time of all slots. Only where more users come than there are slots; but where each
+    worker has a queue of its own, users may wait behind another while a worker has none.
     """
-    slots = shape.serving_slots(e.model, e.workers, e.threads) if shape.is_known(e.model) else None
+    slots, at_once = laws.serving_slots(e), laws.surely_served(e)
     x = e.throughput_rps
-    if slots is None or e.users <= slots or x is None or not e.window_s:
+    if slots is None or at_once is None or e.users <= at_once or x is None or not e.window_s:
         return []
-    if e.users_starved is not None and e.users_starved >= e.users - slots:
+    if e.users_starved is not None and e.users_starved >= max(e.users - slots, 1):
         served = e.users - e.users_starved
         return [f"{e.model} serves {slots} at once: {served} of {e.users} users hold it, {e.users_starved} only wait"]
+    if e.users <= slots:
+        return []
     computing = x * (e.spin_us + e.hash_us) / 1e6 if e.cpu_used_s is None else e.cpu_used_s / e.window_s
     busy = (x * e.sleep_us / 1e6 + computing) / slots
     if busy < t.slots_busy_share:

@@ -4,11 +4,13 @@ import itertools
 import math
 import random
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from servers.models import base
+from servers.models import find
+from servers.models.traits import THREADS, WORKERS
 from testbed.errors import UserError
+from testbed.plan.axes import AXES, BY_FIELD, FIELDS
 from testbed.plan.schema import Exclude, Sweep
 
 # What a trial costs beyond warm-up and window: start, readiness, stop, collection. Only for the time a plan announces.
@@ -20,15 +22,14 @@ SEARCHES = ("capacity", "relative")
 # What `users` is by default in a closed loop; in a search it bounds the requests in flight and is far more.
 CANARY_USERS = 8
 
-WITH_WORKERS = ("mpmt", "prefork", "prefork-event-loop")
-WITH_THREADS = ("thread-pool",)
 # As the servers' own default: with one worker a pool of processes would be another model.
 LEAST_WORKERS = 2
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination of the axes. Its fields are the columns by which trials are compared."""
+    """One combination of the axes. Its fields are the columns by which trials are compared; each stands in the table of
+    axes, and here for its type."""
 
     model: str
     cpus: float
@@ -55,6 +56,15 @@ class Cell:
     """
 
 
+def _held_against_the_table() -> None:
+    names = {field.name for field in fields(Cell)}
+    if names != BY_FIELD.keys():
+        raise TypeError(f"Cell and the table of axes differ in: {', '.join(sorted(names ^ BY_FIELD.keys()))}")
+
+
+_held_against_the_table()
+
+
 @dataclass(frozen=True)
 class Trial:
     """One cell measured once, in a fresh server container."""
@@ -67,70 +77,38 @@ class Trial:
     """The entry of the plan whose search asked for it."""
     step: int | None = None
     """Its place among the search's trials, from 1; None for one at a share of what was found."""
+    seed: int = 1
+    """Of its random arrivals."""
 
 
 def _excluded(cell: Cell, rule: Exclude) -> bool:
-    values = {
-        "model": cell.model,
-        "cpus": cell.cpus,
-        "memory": cell.memory_bytes,
-        "limit": cell.limit,
-        "workers": cell.workers,
-        "threads": cell.threads,
-        "sleep": cell.sleep_us,
-        "spin": cell.spin_us,
-        "hash": cell.hash_us,
-        "payload": cell.payload_bytes,
-        "connection": cell.connection,
-        "think": cell.think_us,
-        "users": cell.users,
-        "idle_holders": cell.idle_holders,
-        "rate": cell.rate_rps,
-        "arrivals": cell.arrivals,
-        "engine": cell.engine,
-        "network": cell.network,
-    }
-    given = {name: axis for name, axis in rule if axis is not None}
-    return bool(given) and all(values[name] in axis for name, axis in given.items())
+    values = {axis.in_exclude: getattr(cell, axis.field) for axis in AXES if axis.in_exclude}
+    given = {name: wanted for name, wanted in rule if wanted is not None}
+    return bool(given) and all(values[name] in wanted for name, wanted in given.items())
 
 
 def cells(sweep: Sweep) -> list[Cell]:
     """Every combination that is not excluded, in the order in which the file lists the values."""
-    work, load = sweep.workload, sweep.load
-    crossed: Iterator[tuple[Any, ...]] = itertools.product(
-        sweep.models,
-        sweep.limits.cpus,
-        sweep.limits.memory,
-        sweep.limits.limit,
-        sweep.pools.workers or (0,),
-        sweep.pools.threads,
-        work.sleep,
-        work.spin,
-        work.hash,
-        work.payload,
-        work.connection,
-        work.think,
-        load.users,
-        load.idle_holders,
-        (load.mode,),
-        load.rate or (None,),
-        load.arrivals,
-        load.engine,
-        (load.precise,),
-        sweep.network,
-    )
-    every = dict.fromkeys(_with_pools(Cell(*values)) for values in crossed)
+    asked = {axis.field: axis.asked(sweep) for axis in AXES if axis.crossed}
+    crossed = (dict(zip(asked, values, strict=True)) for values in itertools.product(*asked.values()))
+    every = dict.fromkeys(_with_pools(Cell(**values)) for values in crossed)
     return [cell for cell in every if not any(_excluded(cell, rule) for rule in sweep.exclude)]
 
 
 def has_workers(model: str) -> bool:
     """Whether the model, or what a variant is of, has a pool of processes."""
-    return base(model) in WITH_WORKERS
+    return _pool(model) == WORKERS
 
 
 def has_threads(model: str) -> bool:
     """Whether the model, or what a variant is of, has a pool of threads."""
-    return base(model) in WITH_THREADS
+    return _pool(model) == THREADS
+
+
+def _pool(model: str) -> str:
+    """Of what the model's pool is; empty for one without, and for one that is not known here."""
+    traits = find(model)
+    return traits.pool if traits else ""
 
 
 def _with_pools(cell: Cell) -> Cell:
@@ -154,14 +132,20 @@ def trials(sweep: Sweep) -> list[Trial]:
 def _numbered(sweep: Sweep, generator: random.Random) -> Iterator[Trial]:
     number = 0
     for block in range(1, sweep.repeat + 1):
-        order = cells(sweep)
+        order, seed = cells(sweep), arrivals_seed(sweep.order.seed, block)
         if sweep.order.shuffle:
             generator.shuffle(order)
         if sweep.order.canary:
-            yield Trial(f"{number:03d}-b{block}-canary", block, _canary(cells(sweep)[0]), canary=True)
+            yield Trial(f"{number:03d}-b{block}-canary", block, _canary(cells(sweep)[0]), canary=True, seed=seed)
         for cell in order:
             number += 1
-            yield Trial(f"{number:03d}-b{block}-{cell.model}-{cell.cpus:g}cpu", block, cell)
+            yield Trial(f"{number:03d}-b{block}-{cell.model}-{cell.cpus:g}cpu", block, cell, seed=seed)
+
+
+def arrivals_seed(sweep_seed: int, block: int) -> int:
+    """The seed of random arrivals, of 2**53 at most: the same for all cells of a block, which so are compared under the
+    same arrivals, and another in each block, so that repeats are no copies of each other."""
+    return sweep_seed * 2**20 + block
 
 
 def _canary(cell: Cell) -> Cell:
@@ -183,7 +167,7 @@ def measured_cells(sweep: Sweep, rows: list[dict[str, Any]]) -> list[Cell]:
     if not sweep.load.slo:
         return every
     shares = [row for row in rows if row["share"] is not None]
-    found = {Cell(**{name: row[name] for name in Cell.__annotations__} | {"rate_rps": None}) for row in shares}
+    found = {Cell(**{name: row[name] for name in FIELDS} | {"rate_rps": None}) for row in shares}
     place = {cell: index for index, cell in enumerate(every)}
     return sorted(found, key=lambda cell: (place.get(replace(cell, share=None), len(place)), cell.share or 0.0))
 
@@ -206,15 +190,15 @@ def expected_s(sweep: Sweep) -> float:
 def varying_fields(these: list[Cell]) -> list[str]:
     """The names of the cell fields that differ between these cells; model and cpus always, pool sizes only where they
     do not follow from these two."""
-    rows = [asdict(cell) for cell in these]
 
     def varies(name: str) -> bool:
         if name in ("workers", "threads"):
-            return any(len({row[name] for row in rows if _pool_key(row) == key}) > 1 for key in map(_pool_key, rows))
-        return name in ("model", "cpus") or len({row[name] for row in rows}) > 1
+            sizes = {(_pool_key(cell), getattr(cell, name)) for cell in these}
+            return len(sizes) > len({_pool_key(cell) for cell in these})
+        return name in ("model", "cpus") or len({getattr(cell, name) for cell in these}) > 1
 
-    return [name for name in Cell.__annotations__ if varies(name)]
+    return [name for name in FIELDS if varies(name)]
 
 
-def _pool_key(row: dict[str, Any]) -> tuple[Any, Any]:
-    return row["model"], row["cpus"]
+def _pool_key(cell: Cell) -> tuple[Any, Any]:
+    return cell.model, cell.cpus

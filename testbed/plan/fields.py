@@ -1,5 +1,6 @@
 """The kinds of value a sweep file holds: each reads what people write, or says what is allowed."""
 
+import re
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +31,16 @@ class Machine:
     memory_bytes: int
 
 
+@dataclass(frozen=True)
+class Reader(BeforeValidator):
+    """Reads one value of a sweep file, and tells whoever describes the file what it takes."""
+
+    allowed: str = ""
+    """What is allowed, in words; of bounds that are the machine's, which."""
+    unit: Literal["", "us", "bytes"] = ""
+    """What the value read is in; empty for a plain number or word."""
+
+
 def not_allowed(allowed: str) -> PydanticCustomError:
     return PydanticCustomError("not_allowed", "{allowed}", {"allowed": allowed})
 
@@ -39,7 +50,7 @@ def not_allowed_at(at: tuple[int | str, ...], allowed: str) -> PydanticCustomErr
     return PydanticCustomError("not_allowed", "{allowed}", {"allowed": allowed, "at": at})
 
 
-def quantity(parse: Any, low: int, high: int, allowed: str) -> BeforeValidator:
+def quantity(parse: Any, low: int, high: int, allowed: str, unit: Literal["us", "bytes"]) -> Reader:
     def validate(value: object) -> int:
         try:
             parsed: int = parse(value)
@@ -49,13 +60,26 @@ def quantity(parse: Any, low: int, high: int, allowed: str) -> BeforeValidator:
             raise not_allowed(allowed)
         return parsed
 
-    return BeforeValidator(validate)
+    return Reader(validate, allowed=allowed, unit=unit)
 
 
 def number(value: object, low: float, high: float, allowed: str) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise not_allowed(allowed)
     return value
+
+
+def numeric(low: float, high: float, allowed: str) -> Reader:
+    return Reader(partial(number, low=low, high=high, allowed=allowed), allowed=allowed)
+
+
+def _text(pattern: str, allowed: str) -> Reader:
+    def validate(value: object) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise not_allowed(allowed)
+        return value
+
+    return Reader(validate, allowed=allowed)
 
 
 def _machine(info: ValidationInfo) -> Machine:
@@ -101,17 +125,18 @@ def _connection(value: object) -> str:
     requests = value.get("requests") if isinstance(value, dict) and len(value) == 1 else None
     if isinstance(requests, int) and not isinstance(requests, bool) and 1 <= requests <= 1_000_000:
         return str(requests)
-    raise not_allowed("persistent, per-request, or {requests: N} with N from 1 to 1000000")
+    raise not_allowed(_CONNECTION)
 
 
-def whole(low: int, high: int) -> BeforeValidator:
+def whole(low: int, high: int) -> Reader:
+    allowed = f"a whole number from {low} to {high}"
+
     def validate(value: object) -> int:
-        allowed = f"a whole number from {low} to {high}"
         if not isinstance(value, int):
             raise not_allowed(allowed)
         return int(number(value, low, high, allowed))
 
-    return BeforeValidator(validate)
+    return Reader(validate, allowed=allowed)
 
 
 T = TypeVar("T", bound=Hashable)
@@ -129,32 +154,50 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-Axis = Annotated[tuple[T, ...], BeforeValidator(_as_list), AfterValidator(_distinct)]
+Values = Annotated[tuple[T, ...], BeforeValidator(_as_list), AfterValidator(_distinct)]
 """A field that may be one value or a list of them; lists are crossed."""
 
-Cpus = Annotated[float, BeforeValidator(_cpus)]
-MemoryBytes = Annotated[int, BeforeValidator(_memory)]
-WorkerCpus = Annotated[float, BeforeValidator(partial(number, low=0.05, high=1.0, allowed="CPUs, 0.05 to 1"))]
-Model = Annotated[str, BeforeValidator(_model)]
-Imaged = Annotated[str, BeforeValidator(_imaged)]
-Connection = Annotated[str, BeforeValidator(_connection)]
-WorkUs = Annotated[int, quantity(parse_duration_us, 0, MAX_WORK_US, "a duration from 0 to 10s, such as 500us or 5ms")]
-ThinkUs = Annotated[int, quantity(parse_duration_us, 0, 60_000_000, "a duration from 0 to 60s, such as 10ms")]
-PayloadBytes = Annotated[int, quantity(parse_bytes, 1, MAX_PAYLOAD_BYTES, "a size from 1B to 64KiB, such as 64B")]
-WarmupUs = Annotated[int, quantity(parse_duration_us, 1_000_000, 600_000_000, "a duration from 1s to 10m, such as 2s")]
+
+def several_of(kind: Any) -> Any:
+    """The same of a type that only the table of axes knows."""
+    values: Any = Values
+    return values[kind]
+
+
+_CPUS = f"{MIN_CPUS} to the machine's CPUs"
+_MEMORY = f"a size from {format_bytes(MIN_MEMORY_BYTES)} to the machine's memory, such as 128MiB"
+_MODELS = "what `orchestrate.py models` lists"
+_CONNECTION = "persistent, per-request, or {requests: N} with N from 1 to 1000000"
+_RATE = "requests per second, 0.1 to 1000000"
+_WORK = "a duration from 0 to 10s, such as 500us or 5ms"
+_NAME = "lower-case letters, digits and hyphens, at most 41, such as cpu-limits"
+
+Cpus = Annotated[float, Reader(_cpus, allowed=_CPUS)]
+MemoryBytes = Annotated[int, Reader(_memory, allowed=_MEMORY, unit="bytes")]
+WorkerCpus = Annotated[float, numeric(0.05, 1.0, "CPUs, 0.05 to 1")]
+Model = Annotated[str, Reader(_model, allowed=_MODELS)]
+Imaged = Annotated[str, Reader(_imaged, allowed=_MODELS)]
+Connection = Annotated[str, Reader(_connection, allowed=_CONNECTION)]
+WorkUs = Annotated[int, quantity(parse_duration_us, 0, MAX_WORK_US, _WORK, "us")]
+ThinkUs = Annotated[int, quantity(parse_duration_us, 0, 60_000_000, "a duration from 0 to 60s, such as 10ms", "us")]
+PayloadBytes = Annotated[
+    int, quantity(parse_bytes, 1, MAX_PAYLOAD_BYTES, "a size from 1B to 64KiB, such as 64B", "bytes")
+]
+WarmupUs = Annotated[
+    int, quantity(parse_duration_us, 1_000_000, 600_000_000, "a duration from 1s to 10m, such as 2s", "us")
+]
 WindowUs = Annotated[
-    int, quantity(parse_duration_us, 1_000_000, 3_600_000_000, "a duration from 1s to 60m, such as 10s")
+    int, quantity(parse_duration_us, 1_000_000, 3_600_000_000, "a duration from 1s to 60m, such as 10s", "us")
 ]
 Users = Annotated[int, whole(1, MAX_USERS)]
 Holders = Annotated[int, whole(0, MAX_USERS)]
-Rate = Annotated[
-    float, BeforeValidator(partial(number, low=0.1, high=1e6, allowed="requests per second, 0.1 to 1000000"))
-]
-Fraction = Annotated[
-    float, BeforeValidator(partial(number, low=0.01, high=2.0, allowed="a share of capacity, 0.01 to 2"))
-]
+PoolSize = Annotated[int, whole(1, 1024)]
+Rate = Annotated[float, numeric(0.1, 1e6, _RATE)]
+Fraction = Annotated[float, numeric(0.01, 2.0, "a share of capacity, 0.01 to 2")]
+SweepName = Annotated[str, _text(r"[a-z0-9][a-z0-9-]{0,40}", _NAME)]
+ImageName = Annotated[str, _text(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*", "the name of an image, such as some/image:1")]
 LimitKind = Literal["quota", "cpuset", "both"]
 Mode = Literal["closed", "open", "capacity", "relative"]
 Arrivals = Literal["constant", "poisson"]
 Network = Literal["bridge", "shared"]
-Generator = Literal["fast", "plain"]
+LoadLoop = Literal["fast", "plain"]

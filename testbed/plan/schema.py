@@ -1,53 +1,91 @@
-"""What a sweep is: the sections of a sweep file, validated. Durations are in microseconds, sizes in bytes."""
+"""What a sweep is: the sections of a sweep file, validated. Durations are in microseconds, sizes in bytes.
 
-from typing import Annotated, Literal, Self
+The keys without a default here are axes: their types, defaults and meanings come from the table of axes, and they stand
+here for who reads them by name. The others say what they are themselves.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from servers.models import MODELS
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, create_model, field_validator, model_validator
+
+from testbed.plan.axes import AXES
 from testbed.plan.fields import (
     Arrivals,
-    Axis,
     Connection,
     Cpus,
     Fraction,
-    Generator,
     Holders,
     Imaged,
+    ImageName,
     LimitKind,
+    LoadLoop,
     MemoryBytes,
     Mode,
     Model,
     Network,
     PayloadBytes,
+    PoolSize,
     Rate,
+    SweepName,
     ThinkUs,
     Users,
+    Values,
     WarmupUs,
     WindowUs,
     WorkerCpus,
     WorkUs,
     not_allowed,
     not_allowed_at,
+    several_of,
     whole,
 )
 
 # Requests in flight at most in the open modes, unless a sweep says otherwise.
 DEFAULT_IN_FLIGHT = 64
 
-PoolSize = Annotated[int, whole(1, 1024)]
+M = TypeVar("M", bound=BaseModel)
+
+
+def _section(name: str) -> Callable[[type[M]], type[M]]:
+    """Gives a section of the sweep file the keys of its axes. Those written out in the class keep their place there,
+    and are known to the type checker."""
+
+    def complete(model: type[M]) -> type[M]:
+        keys = {axis.name: (axis.annotation, Field(axis.default)) for axis in AXES if axis.section == name}
+        return _with_keys(model, keys)
+
+    return complete
+
+
+def _excluding(model: type[M]) -> type[M]:
+    """Gives a rule of `exclude` a key for each axis that is crossed."""
+    return _with_keys(
+        model, {axis.in_exclude: (several_of(axis.kind) | None, None) for axis in AXES if axis.in_exclude}
+    )
+
+
+def _with_keys(model: type[M], keys: dict[str, Any]) -> type[M]:
+    """The model with these fields, which take the place of its own of the same name."""
+    return create_model(model.__name__, __base__=model, __module__=model.__module__, __doc__=model.__doc__, **keys)
+
+
+def setting(default: Any, meaning: str, default_words: str = "") -> Any:
+    """A key that is no axis: its default, and what the description of the keys says of it."""
+    return Field(default, description=meaning, json_schema_extra={"default": default_words})
 
 
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+@_section("limits")
 class Limits(Strict):
     """What the server may use. `limit` says how `cpus` is enforced: CFS quota, a set of processors, or both."""
 
-    cpus: Axis[Cpus] = (1.0,)
-    memory: Axis[MemoryBytes] = (128 * 2**20,)
-    limit: Axis[LimitKind] = ("quota",)
+    cpus: Values[Cpus]
+    memory: Values[MemoryBytes]
+    limit: Values[LimitKind]
 
     @model_validator(mode="after")
     def _whole_processors(self) -> Self:
@@ -59,31 +97,34 @@ class Limits(Strict):
         return self
 
 
+@_section("pools")
 class Pools(Strict):
     """Sizes of the pools, for the models that have one. Without `workers`: the CPU limit rounded up, at least 2."""
 
-    workers: Axis[PoolSize] | None = None
-    threads: Axis[PoolSize] = (16,)
+    workers: Values[PoolSize] | None
+    threads: Values[PoolSize]
 
 
+@_section("workload")
 class Workload(Strict):
     """What one request asks of the server, in microseconds: `sleep` waits, `spin` computes holding Python's global
     interpreter lock, `hash` computes without it. `think` is the user's own pause."""
 
-    sleep: Axis[WorkUs] = (0,)
-    spin: Axis[WorkUs] = (0,)
-    hash: Axis[WorkUs] = (0,)
-    payload: Axis[PayloadBytes] = (64,)
-    connection: Axis[Connection] = ("persistent",)
-    think: Axis[ThinkUs] = (0,)
+    sleep: Values[WorkUs]
+    spin: Values[WorkUs]
+    hash: Values[WorkUs]
+    payload: Values[PayloadBytes]
+    connection: Values[Connection]
+    think: Values[ThinkUs]
 
 
 class Slo(Strict):
     """What a rate must hold to be sustained: `p99` of latency from the intended start, in microseconds."""
 
-    p99: WorkUs
+    p99: WorkUs = Field(description="the objective: 99 % of the requests within this, from their start")
 
 
+@_section("load")
 class Load(Strict):
     """Who asks and when. In the open modes `users` is the most requests in flight. `worker_cpus` limits each worker.
 
@@ -91,17 +132,17 @@ class Load(Strict):
     before each intended start instead of being woken, and needs a core to itself.
     """
 
-    mode: Mode = "closed"
-    users: Axis[Users] = (8,)
-    workers: Annotated[int, whole(1, 64)] = 1
-    worker_cpus: WorkerCpus | None = None
-    idle_holders: Axis[Holders] = (0,)
-    rate: Axis[Rate] | None = None
-    arrivals: Axis[Arrivals] = ("constant",)
-    engine: Axis[Generator] = ("fast",)
-    precise: bool = False
-    slo: Slo | None = None
-    at: Axis[Fraction] | None = None
+    mode: Mode
+    users: Values[Users]
+    workers: Annotated[int, whole(1, 64)] = setting(1, "Locust worker containers")
+    worker_cpus: WorkerCpus | None = setting(None, "a CPU limit for each of them", "no limit")
+    idle_holders: Values[Holders]
+    rate: Values[Rate] | None
+    arrivals: Values[Arrivals]
+    engine: Values[LoadLoop]
+    precise: bool
+    slo: Slo | None = setting(None, "what a rate must hold in a search", "needed in a search")
+    at: Values[Fraction] | None
 
     @model_validator(mode="before")
     @classmethod
@@ -130,55 +171,46 @@ class Order(Strict):
     what was disturbed once more at its end.
     """
 
-    shuffle: bool = True
-    canary: bool = False
-    seed: Annotated[int, whole(0, 2**32 - 1)] = 1
-    redo: Literal["disturbed"] | None = None
+    shuffle: bool = setting(True, "whether a block's combinations come in random order")
+    canary: bool = setting(False, "each block opens with the same combination, to tell the drift")
+    seed: Annotated[int, whole(0, 2**32 - 1)] = setting(1, "of the shuffle")
+    redo: Literal["disturbed"] | None = setting(
+        None, "measure trials again under which a hypervisor took the processors away; not in a search", "none"
+    )
 
 
+@_excluding
 class Exclude(Strict):
     """A combination to leave out: every key that is given must match one of its values."""
 
-    model: Axis[Model] | None = None
-    cpus: Axis[Cpus] | None = None
-    memory: Axis[MemoryBytes] | None = None
-    limit: Axis[LimitKind] | None = None
-    sleep: Axis[WorkUs] | None = None
-    spin: Axis[WorkUs] | None = None
-    hash: Axis[WorkUs] | None = None
-    payload: Axis[PayloadBytes] | None = None
-    connection: Axis[Connection] | None = None
-    think: Axis[ThinkUs] | None = None
-    users: Axis[Users] | None = None
-    workers: Axis[PoolSize] | None = None
-    threads: Axis[PoolSize] | None = None
-    idle_holders: Axis[Holders] | None = None
-    rate: Axis[Rate] | None = None
-    arrivals: Axis[Arrivals] | None = None
-    engine: Axis[Generator] | None = None
-    network: Axis[Network] | None = None
 
-
+@_section("")
 class Sweep(Strict):
     """A validated sweep file. Every axis is a tuple; durations are in microseconds, sizes in bytes.
 
     `network`: over the engine's bridge, as between machines, or server and load in one network namespace, as in a pod.
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
-    models: Axis[Model] = MODELS
-    limits: Limits = Limits()
-    pools: Pools = Pools()
-    workload: Workload = Workload()
-    load: Load = Load()
-    network: Axis[Network] = ("bridge",)
-    warmup: WarmupUs = 2_000_000
-    duration: WindowUs = 10_000_000
-    repeat: Annotated[int, whole(1, 1000)] = 1
+    name: SweepName = Field(description="names the results directory")
+    models: Values[Model]
+    limits: Limits = Limits.model_validate({})
+    pools: Pools = Pools.model_validate({})
+    workload: Workload = Workload.model_validate({})
+    load: Load = Load.model_validate({})
+    network: Values[Network]
+    warmup: WarmupUs = setting(2_000_000, "before the window")
+    duration: WindowUs = setting(10_000_000, "of the window")
+    repeat: Annotated[int, whole(1, 1000)] = setting(1, "blocks: each holds every combination once")
     order: Order = Order()
-    isolate: bool = True
-    images: dict[Imaged, Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$")]] = {}
-    exclude: tuple[Exclude, ...] = ()
+    isolate: bool = setting(
+        True, "server, load workers and the rest get processors of their own; `false` leaves them to the scheduler"
+    )
+    images: dict[Imaged, ImageName] = setting(
+        {}, "another image in place of ours: `{MODEL: example/my-server}`", "ours"
+    )
+    exclude: tuple[Exclude, ...] = setting(
+        (), "combinations to leave out: `[{model: MODEL, users: 32}]`. Every key that is given has to match", "none"
+    )
 
     @model_validator(mode="after")
     def _a_window_can_hold_a_reply(self) -> Self:

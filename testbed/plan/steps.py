@@ -1,16 +1,16 @@
 """What is measured for one entry of the plan: one trial, or a search whose next trial depends on the last. Pure."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from testbed.plan import cells
+from testbed.plan.axes import BY_FIELD
 from testbed.plan.cells import Trial
 from testbed.plan.schema import Sweep
-from testbed.plan.search import SUSTAINED, Capacity, Search
+from testbed.plan.search import MOST_INVALID, MOST_STEPS, SUSTAINED, Capacity, Search
 
 Row = dict[str, Any]
-
-_NOT_OF_A_SEARCH = ("rate_rps", "mode", "share")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Answer:
 
     def row(self) -> Row:
         """One row of capacity.csv."""
-        cell = {name: value for name, value in asdict(self.trial.cell).items() if name not in _NOT_OF_A_SEARCH}
+        cell = {name: value for name, value in asdict(self.trial.cell).items() if not BY_FIELD[name].by_search}
         head = {"trial_id": self.trial.trial_id, "block": self.trial.block, **cell, "slo_p99_us": self.slo_p99_us}
         found, answered = asdict(self.capacity), self.capacity.answered
         flags = {name: value if answered else None for name, value in self._flags().items()}
@@ -68,6 +68,13 @@ def program(trial: Trial, sweep: Sweep) -> Generator[Trial, Row, Answer | None]:
         if found.rate_rps:
             yield _at(trial, share, float(f"{found.rate_rps * share:.4g}"))
     return Answer(trial, slo.p99, found, found.fails_at_rps in client_bound)
+
+
+def every_trial(sweep: Sweep) -> Iterator[Trial]:
+    """Every trial that the sweep's searches could come to, with its name and place; its rate is found on the way."""
+    for entry in cells.searches(sweep):
+        yield from (_step(entry, number, 0.0) for number in range(1, MOST_STEPS + MOST_INVALID + 1))
+        yield from (_at(entry, share, 0.0) for share in sweep.load.at or ())
 
 
 def _step(trial: Trial, number: int, rate_rps: float) -> Trial:

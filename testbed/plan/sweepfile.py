@@ -8,6 +8,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from testbed.errors import UserError
+from testbed.plan.axes import AXES
+from testbed.plan.axis import with_unit
 from testbed.plan.fields import Machine
 from testbed.plan.schema import Exclude, Limits, Load, Order, Pools, Slo, Sweep, Workload
 
@@ -69,8 +71,6 @@ def _describe(error: ErrorDetails, lines: dict[Location, int], path: Path) -> st
             where, text = missing, "missing, and it has no default"
         case "not_allowed":
             text = f"found {'an empty list' if found == '[]' else found}, allowed: {error['msg']}"
-        case "string_pattern_mismatch":
-            text = f"found {found}, allowed: lower-case letters, digits and hyphens, at most 41, such as cpu-limits"
         case "literal_error":
             text = f"found {found}, allowed: {error['ctx']['expected']}"
         case "model_type" | "model_attributes_type":
@@ -127,48 +127,28 @@ def load(path: Path, machine: Machine) -> Sweep:
 def dump(sweep: Sweep) -> str:
     """The sweep as resolved, in the form of a sweep file: `parse` makes the same sweep of it again."""
 
-    def us(values: tuple[int, ...]) -> list[str]:
-        return [f"{value}us" for value in values]
-
-    def sizes(values: tuple[int, ...]) -> list[str]:
-        return [f"{value}B" for value in values]
-
-    def connections(values: tuple[str, ...]) -> list[str | dict[str, int]]:
-        return [{"requests": int(value)} if value.isdigit() else value for value in values]
-
-    written: dict[str, Any] = {
-        "memory": sizes,
-        "sleep": us,
-        "spin": us,
-        "hash": us,
-        "payload": sizes,
-        "connection": connections,
-        "think": us,
-        "slo": lambda slo: {"p99": f"{slo.p99}us"},
-    }
-
-    def section(model: BaseModel) -> dict[str, Any]:
-        given = ((name, value) for name, value in model if value is not None)
-        return {name: written.get(name, _plain)(value) for name, value in given}
+    def section(model: BaseModel, name: str) -> dict[str, Any]:
+        return {key: _written(name, key, value) for key, value in model if value is not None}
 
     document = {
-        "name": sweep.name,
-        "models": list(sweep.models),
-        "limits": section(sweep.limits),
-        "pools": section(sweep.pools),
-        "workload": section(sweep.workload),
-        "load": section(sweep.load),
-        "network": list(sweep.network),
-        "warmup": f"{sweep.warmup}us",
-        "duration": f"{sweep.duration}us",
-        "repeat": sweep.repeat,
-        "order": section(sweep.order),
-        "isolate": sweep.isolate,
-        "images": dict(sweep.images),
-        "exclude": [section(rule) for rule in sweep.exclude],
+        name: [section(rule, "exclude") for rule in value]
+        if name == "exclude"
+        else section(value, name)
+        if isinstance(value, BaseModel)
+        else _written("", name, value)
+        for name, value in sweep
     }
     return yaml.safe_dump(document, sort_keys=False)
 
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+_BY_KEY = {axis.key: axis for axis in AXES} | {f"exclude.{axis.in_exclude}": axis for axis in AXES if axis.in_exclude}
+
+
+def _written(section: str, name: str, value: Any) -> Any:
+    """The value of a key in the form of a sweep file."""
+    axis = _BY_KEY.get(f"{section}.{name}" if section else name)
+    if axis is not None:
+        return [axis.as_written(one) for one in value] if isinstance(value, tuple) else axis.as_written(value)
+    if isinstance(value, Slo):
+        return {"p99": with_unit(value.p99, "us")}
+    return with_unit(value, "us") if name in ("warmup", "duration") else value

@@ -9,7 +9,7 @@ from testbed.report.advice import advice, sentence, verdict
 from testbed.report.html import heads, scroll, table
 from testbed.report.ranking import CAPACITY, CPU, LATENCY, MEMORY, THROUGHPUT, Measure, Place, Ranking, rank
 from testbed.report.templating import fill
-from testbed.report.view import Axis, Group, View, axis_text, percent
+from testbed.report.view import Group, View, axis_text, axis_title, percent
 from testbed.statistics import CONFIDENCE
 
 _OF_WORK = ("sleep_us", "spin_us", "hash_us")
@@ -56,10 +56,6 @@ def section(view: View) -> Markup:
         )
         said = asked
     return fill("choice.html", how_to_read=_how_to_read(view), parts=parts, is_open=len(ranked) <= MOST_OPEN)
-
-
-def axis_title(name: str) -> str:
-    return Axis(name, ()).title
 
 
 def setting(name: str, value: Any) -> str:

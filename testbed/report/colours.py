@@ -5,19 +5,29 @@ tell apart. Models differ in marker and dash as well, so that a print in grey st
 """
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from servers.models import base
+from servers.models import SERVERS, TABLE
 
 INK = "#000000"
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
 BLUE, VERMILLION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 
+# None of theirs, for a ninth model: tells itself from all of them by having no colour.
+GREY = "#7F7F7F"
+
 # Yellow on white is hardly visible: on paper its darker shade stands for it.
 YELLOW_ON_WHITE = "#A39400"
 
 # What stands for a colour on a dark background.
-DARK = {INK: "#F2F2F2", BLUE: "#3F9FDC", GREEN: "#22B98F", VERMILLION: "#F0803C", YELLOW_ON_WHITE: YELLOW}
+DARK = {
+    INK: "#F2F2F2",
+    BLUE: "#3F9FDC",
+    GREEN: "#22B98F",
+    VERMILLION: "#F0803C",
+    YELLOW_ON_WHITE: YELLOW,
+    GREY: "#A8A8A8",
+}
 
 
 @dataclass(frozen=True)
@@ -29,23 +39,42 @@ class Look:
     dash: str
 
 
-LOOKS = {
-    "spst": Look(INK, "circle", "solid"),
-    "spmt": Look(BLUE, "square", "dash"),
-    "mpst": Look(VERMILLION, "diamond", "dot"),
-    "mpmt": Look(PURPLE, "triangle-up", "dashdot"),
-    "thread-pool": Look(SKY, "triangle-down", "longdash"),
-    "prefork": Look(ORANGE, "pentagon", "longdashdot"),
-    "event-loop": Look(GREEN, "star", "solid"),
-    "prefork-event-loop": Look(YELLOW_ON_WHITE, "hexagram", "dash"),
-    # Variants have the colour of what they are a variant of.
-    "event-loop-uvloop": Look(GREEN, "star-square", "dot"),
-    "prefork-event-loop-uvloop": Look(YELLOW_ON_WHITE, "star-diamond", "dashdot"),
-}
+# By a model's place among the models, from 1. Those who come after the last have a colour again with another symbol.
+_LOOKS = (
+    Look(INK, "circle", "solid"),
+    Look(BLUE, "square", "dash"),
+    Look(VERMILLION, "diamond", "dot"),
+    Look(PURPLE, "triangle-up", "dashdot"),
+    Look(SKY, "triangle-down", "longdash"),
+    Look(ORANGE, "pentagon", "longdashdot"),
+    Look(GREEN, "star", "solid"),
+    Look(YELLOW_ON_WHITE, "hexagram", "dash"),
+    Look(GREY, "square-x", "dot"),
+)
+_MORE = ("hexagon", "octagon", "star-triangle-up", "star-triangle-down", "circle-x", "diamond-wide", "diamond-tall")
+# Variants have the colour of what they are a variant of.
+_VARIANTS = (("star-square", "dot"), ("star-diamond", "dashdot"), ("circle-cross", "longdash"), ("square-cross", "dot"))
 
 _OTHERS = (Look(PURPLE, "cross", "dot"), Look(BLUE, "hourglass", "longdash"), Look(VERMILLION, "bowtie", "dash"))
 
 
+def _looks() -> dict[str, Look]:
+    found: dict[str, Look] = {}
+    for name in SERVERS:
+        traits = TABLE[name]
+        round_, index = divmod(traits.place - 1, len(_LOOKS))
+        found[name] = _LOOKS[index]
+        if traits.base:
+            number = sum(1 for other in found if TABLE[other].base) - 1
+            found[name] = Look(found[traits.base].colour, *_VARIANTS[number % len(_VARIANTS)])
+        elif round_:
+            found[name] = replace(found[name], symbol=_MORE[(traits.place - len(_LOOKS) - 1) % len(_MORE)])
+    return found
+
+
+LOOKS = _looks()
+
+
 def look(model: str) -> Look:
-    """The look of a model, or of what it is a variant of; of an unknown one, always the same by its name."""
-    return LOOKS.get(model) or LOOKS.get(base(model)) or _OTHERS[zlib.crc32(model.encode()) % len(_OTHERS)]
+    """The look of a model or variant; of an unknown one, always the same by its name."""
+    return LOOKS.get(model) or _OTHERS[zlib.crc32(model.encode()) % len(_OTHERS)]

@@ -4,9 +4,9 @@ from collections import defaultdict
 from statistics import median
 from typing import Any
 
+from testbed.plan.axes import FIELDS
 from testbed.report.source import Row
 from testbed.report.view import View, duration
-from testbed.results.summary import CELL_FIELDS
 
 _WORK = ("spin_us", "hash_us")
 
@@ -32,7 +32,7 @@ def told(view: View) -> str:
 
 def _without_work(row: Row) -> tuple[Any, ...]:
     """What a trial without the work must have in common: its block, and all of its cell but the work."""
-    return row["block"], *(row[name] for name in CELL_FIELDS if name not in _WORK)
+    return row["block"], *(row[name] for name in FIELDS if name not in _WORK)
 
 
 def _line(amount: float, rows: list[Row], bare: dict[Any, float]) -> str:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from testbed.judge.boxes import total
 from testbed.report.source import Results, Row
+from testbed.results.boxes import exit_reports, server_files
 
 # Heading and unit of each, for who reads the table of numbers.
 DERIVED = {
@@ -17,9 +19,7 @@ DERIVED = {
 def derive(results: Results) -> None:
     """Add the columns to every row; None where one of their parts is not known."""
     for row in results.rows:
-        probe = results.file(row["trial_id"], "probe.json") if row["pss_bytes"] else None
-        processes = _at(probe, "closed", "processes")
-        row["pss_per_process_bytes"] = _ratio(row["pss_bytes"], processes)
+        row["pss_per_process_bytes"] = _ratio(row["pss_bytes"], _processes(results, row) if row["pss_bytes"] else None)
         row["voluntary_per_request"] = _ratio(row["voluntary_switches"], row["ok"])
         row["involuntary_per_request"] = _ratio(row["involuntary_switches"], row["ok"])
         row["throttled_percent"] = _ratio(row["throttled_s"], row["window_s"], 100)
@@ -30,8 +30,15 @@ def derive(results: Results) -> None:
 
 def exit_workers(results: Results, row: Row) -> list[dict[str, Any]]:
     """What each worker process of a pool accepted and served over its life; empty for models without a pool."""
-    workers = _at(results.file(row["trial_id"], "trial.json"), "exit_report", "workers")
-    return [one for one in workers if isinstance(one, dict)] if isinstance(workers, list) else []
+    reports = exit_reports(results.file(row["trial_id"], "trial.json") or {})
+    return [one for report in reports.values() for one in report.get("workers") or () if isinstance(one, dict)]
+
+
+def _processes(results: Results, row: Row) -> int | None:
+    """Of all servers, at the window's end."""
+    record = results.file(row["trial_id"], "trial.json") or {}
+    probes = [results.file(row["trial_id"], name) for name in server_files(record, "probe.json").values()]
+    return total(_at(probe, "closed", "processes") for probe in probes)
 
 
 def _at(value: Any, *path: str) -> Any:

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from testbed.plan import cells
+from testbed.plan.axes import AXES
 from testbed.plan.redo import is_redo
 from testbed.plan.schema import Sweep
 from testbed.report import cost, work
@@ -24,11 +25,11 @@ def facts(view: View) -> list[tuple[str, object]]:
     varied = [axis for axis in view.axes if axis.name not in ("cpus", "share")]
     names = {axis.name for axis in view.axes}
     entries: list[tuple[str, object]] = [("Models", [(one, in_short(one)) for one in view.models])]
-    if names & {"condition", "sleep_us", "spin_us", "hash_us", "payload_bytes", "connection"}:
+    if names & {"condition", *_told_in("work")}:
         entries.append(("Work", None))
     else:
         entries.append(("Work", work.asked(row)))
-    if not names & {"condition", "users", "think_us", "rate_rps", "mode", "arrivals", "idle_holders"}:
+    if not names & {"condition", *_told_in("load")}:
         entries.append(("Load", work.load(row)))
     if used := cost.told(view):
         entries.append(("CPU time", used))
@@ -36,6 +37,11 @@ def facts(view: View) -> list[tuple[str, object]]:
         entries.append(("Also varied", "; ".join(_values(axis.title, axis.name, axis.values) for axis in varied)))
     entries += [("Limits", _limits(view)), ("Machine", machine(view.results.manifest)), ("Trials", _trials(view))]
     return entries
+
+
+def _told_in(sentence: str) -> set[str]:
+    """The axes of which `work.asked` or `work.load` tells."""
+    return {axis.field for axis in AXES if axis.told_in == sentence}
 
 
 def _values(title: str, name: str, values: tuple[Any, ...]) -> str:

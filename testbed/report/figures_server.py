@@ -1,5 +1,6 @@
 """The figures of what happens inside: the accept queue over time, and how a pool's workers share the requests."""
 
+from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
@@ -10,6 +11,7 @@ from testbed.report.html import heads, table
 from testbed.report.page import Figure
 from testbed.report.source import Row
 from testbed.report.view import View, axis_text
+from testbed.results.boxes import server_files, servers
 
 MOST_POINTS = 150
 
@@ -29,14 +31,16 @@ def accept_queue(view: View) -> Figure | None:
     """Connections waiting to be accepted, and dropped because too many waited; a selector picks the trial."""
     options, rows, attributes = [], [], []
     for group in view.groups:
-        for row in group.rows:
-            waiting, dropped = queue_over_time(view.results.series(row["trial_id"]), _opening(view, row))
+        for row, server, series in _series(view, group.rows):
+            waiting, dropped = queue_over_time(series, _opening(view, row))
             if not waiting[0]:
                 continue
+            trial = row["trial_id"] if server is None else f"{row['trial_id']} {server['name']}"
+            told = row if server is None else server
             note = "" if row["verdict"] not in ("invalid", "client-bound") else f", {row['verdict']}"
             options.append(
                 {
-                    "label": f"{row['trial_id']}{note}",
+                    "label": f"{trial}{note}",
                     "meta": traces.meta(group),
                     "traces": [
                         {"x": waiting[0], "y": waiting[1]},
@@ -49,9 +53,9 @@ def accept_queue(view: View) -> Figure | None:
                 }
             )
             cells = [axis_text(axis.name, group.when[axis.name]) for axis in view.axes]
-            most = row["accept_queue_max"] if row["accept_queue_max"] is not None else max(waiting[1])
-            lost = "not known" if row["listen_overflows"] is None else row["listen_overflows"]
-            rows.append([row["trial_id"], group.series, *cells, most, lost])
+            most = told["accept_queue_max"] if told.get("accept_queue_max") is not None else max(waiting[1])
+            lost = "not known" if told.get("listen_overflows") is None else told["listen_overflows"]
+            rows.append([trial, group.series, *cells, most, lost])
             attributes.append({"data-model": group.series})
     if not options:
         return None
@@ -82,6 +86,16 @@ def accept_queue(view: View) -> Figure | None:
     return Figure("accept-queue", "Accept queue over time", caption, plotly, str(numbers))
 
 
+def _series(view: View, rows: list[Row]) -> Iterator[tuple[Row, dict[str, Any] | None, list[dict[str, Any]]]]:
+    """The samples of each trial; of one with several servers, those of each, with its box."""
+    for row in rows:
+        record = view.results.file(row["trial_id"], "trial.json") or {}
+        boxes, files = servers(record), server_files(record, "probe.ndjson")
+        for box in boxes:
+            series = view.results.series(row["trial_id"], files[box["name"]])
+            yield row, box if len(boxes) > 1 else None, series
+
+
 def _whole(values: list[float]) -> dict[str, Any]:
     """An axis of counts."""
     few = max(values, default=0) <= _COUNTED
@@ -94,7 +108,8 @@ def _if_none(dropped: "Points") -> dict[str, str]:
 
 def _opening(view: View, row: Row) -> float | None:
     """When the window opened, as the load recorded it; else as the probe did."""
-    for name in ("load.json", "probe.json"):
+    record = view.results.file(row["trial_id"], "trial.json") or {}
+    for name in ("load.json", *server_files(record, "probe.json").values()):
         value = ((view.results.file(row["trial_id"], name) or {}).get("window") or {}).get("opens_unix")
         if isinstance(value, int | float):
             return float(value)

@@ -1,40 +1,24 @@
-"""A results directory as it lies there, read for a report: whole, cut off, or with files missing."""
+"""A results directory, read for a report: with its summary, and what load and probe have left of each trial."""
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from testbed.errors import UserError
-from testbed.results import searches
-from testbed.results.directory import COLUMNS, known_of, row_of, search_place
+from testbed.results import reading
+from testbed.results.reading import Run, json_file, some
 from testbed.results.summary import summary
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Results:
+class Results(Run):
     """What a sweep, or a number of runs by hand, has left in `path`."""
 
-    path: Path
-    manifest: dict[str, Any]
-    sweep: dict[str, Any]
-    """The sweep as resolved, in the form of a sweep file; empty where there is none."""
-    rows: list[Row]
-    """One per trial, with the columns of trials.csv, in the order of the trials' names. None is "not known"."""
-    summary: dict[str, Any]
+    summary: dict[str, Any] = field(default_factory=dict)
     """As in summary.json, of these rows."""
-    capacity: list[Row] = field(default_factory=list)
-    """The rows of capacity.csv: what each search has found."""
-    problems: tuple[str, ...] = ()
-    """One line for each file that is missing or cannot be read."""
-
-    @property
-    def name(self) -> str:
-        return self.path.resolve().name
 
     @property
     def by_hand(self) -> bool:
@@ -53,12 +37,12 @@ class Results:
 
     def file(self, trial_id: str, name: str) -> dict[str, Any] | None:
         """A JSON file of a trial's directory; None where it is not there or cannot be read."""
-        return _json(self.path / "trials" / trial_id / name)
+        return json_file(self.path / "trials" / trial_id / name)
 
-    def series(self, trial_id: str) -> list[dict[str, Any]]:
-        """The probe's samples of a trial; none where they are not there. A torn line is left out."""
+    def series(self, trial_id: str, name: str = "probe.ndjson") -> list[dict[str, Any]]:
+        """A probe's samples of a trial; none where they are not there. A torn line is left out."""
         try:
-            lines = (self.path / "trials" / trial_id / "probe.ndjson").read_text(encoding="utf-8").splitlines()
+            lines = (self.path / "trials" / trial_id / name).read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError):
             return []
         parsed = [_parsed(line) for line in lines]
@@ -73,68 +57,18 @@ def _parsed(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _json(path: Path) -> dict[str, Any] | None:
-    try:
-        return _parsed(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
-        return None
-
-
 def read(directory: Path) -> Results:
     """What is there. UserError when `directory` holds no results, or none of its trials has ended."""
-    manifest = _json(directory / "manifest.json")
-    if manifest is None:
-        raise UserError(
-            f"{directory}: no results here, manifest.json is missing or cannot be read; allowed: a directory such as "
-            "results/<sweep>-<time>; `orchestrate.py results` lists them"
-        )
-    problems: list[str] = []
-    rows = _rows(directory, manifest, problems)
-    if not rows:
+    run = reading.read(directory)
+    if not run.rows:
         raise UserError(f"{directory}: no finished trial here, so there is nothing to report; run the sweep first")
-    sweep = _sweep(directory / "sweep.yaml", problems)
+    problems = list(run.problems)
     for name, what in (("load.json", "latency distribution"), ("probe.json", "times of the probe's samples")):
-        lacking = [row["trial_id"] for row in rows if not (directory / "trials" / row["trial_id"] / name).is_file()]
-        if lacking and not manifest.get("by_hand"):
-            problems.append(f"{name} is missing for {_some(lacking)}: no {what} of these")
-    seed = manifest.get("seed")
-    searched = searches.read(directory)
-    found = summary(rows, seed if isinstance(seed, int) else 0, searched)
-    return Results(directory, manifest, sweep, rows, found, searched, tuple(problems))
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more trials" if len(names) > 3 else "")
-
-
-def _sweep(path: Path, problems: list[str]) -> dict[str, Any]:
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        problems.append("sweep.yaml is missing or cannot be read: what was planned is not known")
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _rows(directory: Path, manifest: dict[str, Any], problems: list[str]) -> list[Row]:
-    """From the trials' records; a trial whose record is gone from trials.csv, so that none is dropped silently."""
-    rows: dict[str, Row] = {}
-    for path in sorted((directory / "trials").glob("*/trial.json")):
-        record = _json(path)
-        if record is None or not isinstance(record.get("reasons"), list) or "verdict" not in record:
-            problems.append(f"trials/{path.parent.name}/trial.json cannot be read")
-            continue
-        rows[path.parent.name] = row_of(record) | {"trial_id": path.parent.name}
-    listed = searches.read_csv(directory / "trials.csv")
-    lost = [row for row in listed if row["trial_id"] not in rows and row.get("verdict")]
-    if lost:
-        names = _some([row["trial_id"] for row in lost])
-        problems.append(f"trial.json is missing for {names}: taken from trials.csv")
-    return sorted(
-        [*rows.values(), *(known_of(manifest, _complete(row)) for row in lost)], key=lambda row: str(row["trial_id"])
-    )
-
-
-def _complete(row: Row) -> Row:
-    place = {} if "search_id" in row else search_place({"mode": None, **row})
-    return {name: row.get(name) for name in COLUMNS} | {"reasons": row.get("reasons") or ""} | place
+        # Of several servers each has its own, under its name.
+        trials = {row["trial_id"]: directory / "trials" / row["trial_id"] for row in run.rows}
+        lacking = [trial_id for trial_id, place in trials.items() if not any(place.glob(f"*{name}"))]
+        if lacking and not run.manifest.get("by_hand"):
+            problems.append(f"{name} is missing for {some(lacking)}: no {what} of these")
+    seed = run.manifest.get("seed")
+    found = summary(run.rows, seed if isinstance(seed, int) else 0, run.capacity)
+    return Results(run.path, run.manifest, run.sweep, run.rows, run.capacity, tuple(problems), found)

@@ -10,7 +10,7 @@ from testbed.report.derive import DERIVED
 from testbed.report.facts import VERDICTS
 from testbed.report.templating import fill
 from testbed.report.view import View, axis_text, duration, size
-from testbed.results.directory import COLUMNS, TEXT_COLUMNS
+from testbed.results.columns import COLUMNS, TEXT_COLUMNS
 
 Shape = Callable[[Any], str]
 
@@ -48,6 +48,7 @@ def trials_table(view: View) -> Markup:
     return fill(
         "trials.html",
         verdicts=[(kind, VERDICTS.get(kind, "")) for kind in kinds],
+        example=view.models[0] if view.models else "server",
         columns=columns,
         rows=[(row["verdict"], [_cell(row.get(one.name), one.shape) for one in columns]) for row in view.results.rows],
     )

@@ -4,27 +4,22 @@ A condition is one value for each axis: each field of a cell that differs in the
 its pools left out. Where the results hold only a few of the combinations, whole combinations are the only axis.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 from typing import Any
 
+from testbed.plan.axes import BY_FIELD, FIELDS, OF_MODEL
+from testbed.plan.axis import number
 from testbed.plan.redo import counted
 from testbed.report.source import Results, Row
-from testbed.results.summary import CELL_FIELDS
 from testbed.statistics import Interval, median_interval
 from testbed.units import format_bytes, format_us
 
-OF_MODEL = ("model", "workers", "threads")
 LOAD_AXES = ("users", "rate_rps", "share")
 _OF_TRIAL = ("trial_id", "search_id", "block", "canary", "status", "verdict", "reasons")
 # More selectors than values to choose with them help nobody.
 SPARSE = 2
-
-
-def _plain(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def duration(us: float) -> str:
@@ -46,48 +41,32 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
 
-def _connection(value: Any) -> str:
-    known = {"persistent": "one for all requests", "per-request": "new for each request"}
-    return known.get(str(value), f"new after {value} requests")
-
-
-# How an axis is headed and its values are written.
-AXES: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "cpus": ("CPU limit", lambda value: f"{value:g} CPU"),
-    "memory_bytes": ("memory limit", size),
-    "limit": ("limit enforced by", str),
-    "sleep_us": ("wait per request", duration),
-    "spin_us": ("CPU work per request, holding the interpreter's lock", duration),
-    "hash_us": ("CPU work per request, without the interpreter's lock", duration),
-    "payload_bytes": ("payload", size),
-    "connection": ("connection", _connection),
-    "think_us": ("pause of a user", duration),
-    "users": ("users", _plain),
-    "idle_holders": ("idle connections", _plain),
-    "rate_rps": ("requests/s sent", _plain),
-    "arrivals": ("arrivals", str),
-    "mode": ("load", lambda value: f"{value} loop"),
-    "engine": ("engine of the generator", str),
-    "precise": ("precise starts", lambda value: "yes" if value else "no"),
-    "network": ("network", str),
-    "share": ("share of the capacity found", lambda value: f"{100 * value:g} %"),
-    "condition": ("condition", str),
-}
+def axis_title(name: str) -> str:
+    """How an axis is headed."""
+    axis = BY_FIELD.get(name)
+    return (axis.title if axis else "") or name.replace("_", " ")
 
 
 def axis_text(name: str, value: Any) -> str:
     """One value of an axis as people read it."""
-    return "not known" if value is None else AXES.get(name, (name, _plain))[1](value)
+    if value is None:
+        return "not known"
+    axis = BY_FIELD.get(name)
+    if axis is None:
+        return number(value)
+    return (axis.words or {"us": duration, "bytes": size}.get(axis.unit, number))(value)
 
 
 @dataclass(frozen=True)
-class Axis:
+class Varied:
+    """An axis that differs in these results, or `condition`: whole combinations of them."""
+
     name: str
     values: tuple[Any, ...]
 
     @property
     def title(self) -> str:
-        return AXES.get(self.name, (self.name.replace("_", " "), str))[0]
+        return axis_title(self.name)
 
     @property
     def preferred(self) -> Any:
@@ -157,7 +136,7 @@ class View:
     """What the figures and words are made of."""
 
     results: Results
-    axes: list[Axis]
+    axes: list[Varied]
     groups: list[Group]
     fixed: dict[str, Any]
     """The fields that are the same in all rows."""
@@ -173,7 +152,7 @@ class View:
     def models(self) -> list[str]:
         return list(dict.fromkeys(group.model for group in self.groups))
 
-    def axis(self, name: str) -> Axis | None:
+    def axis(self, name: str) -> Varied | None:
         return next((axis for axis in self.axes if axis.name == name), None)
 
     def conditions(self) -> list[dict[str, Any]]:
@@ -194,22 +173,22 @@ def view(results: Results) -> View:
     """
     rows = [dict(row) for row in results.rows if not row.get("canary")]
     used = _found_rates(rows, results.capacity) if results.is_search else rows
-    names = [name for name in dict.fromkeys((*CELL_FIELDS, "network", "share")) if name not in OF_MODEL]
+    names = [name for name in FIELDS if name not in OF_MODEL]
     varying = [name for name in names if len({row.get(name) for row in used}) > 1]
     fixed = {name: used[0].get(name) for name in names if name not in varying} if used else {}
     combinations = {tuple(row.get(name) for name in varying) for row in used}
     values = {name: _ordered({row.get(name) for row in used}, name, results) for name in varying}
     if len(varying) > 1 and prod(len(one) for one in values.values()) > SPARSE * len(combinations):
         for row in used:
-            row["condition"] = "; ".join(f"{AXES.get(n, (n,))[0]} {axis_text(n, row.get(n))}" for n in varying)
+            row["condition"] = "; ".join(f"{axis_title(n)} {axis_text(n, row.get(n))}" for n in varying)
         varying = ["condition"]
         values = {"condition": tuple(dict.fromkeys(row["condition"] for row in used))}
-    axes = [Axis(name, values[name]) for name in varying]
+    axes = [Varied(name, values[name]) for name in varying]
     groups = _groups(used, axes, results)
     return View(results, axes, groups, fixed, len(rows) - len(used))
 
 
-def _groups(rows: list[Row], axes: list[Axis], results: Results) -> list[Group]:
+def _groups(rows: list[Row], axes: list[Varied], results: Results) -> list[Group]:
     names = [axis.name for axis in axes]
     pools: dict[Any, set[Any]] = {}
     for row in rows:
@@ -241,9 +220,7 @@ def _pool(row: Row) -> str:
 
 def _ordered(values: set[Any], name: str, results: Results) -> tuple[Any, ...]:
     """Numbers by size, words as the sweep lists them; what is not known last."""
-    listed = [
-        str(value) for section in ("limits", "workload", "load") for value in _listed(results.sweep, section, name)
-    ]
+    listed = [str(value) for value in _listed(results.sweep, name)]
     known = [value for value in values if value is not None]
     if all(isinstance(value, int | float) for value in known):
         ordered = sorted(known)
@@ -252,9 +229,10 @@ def _ordered(values: set[Any], name: str, results: Results) -> tuple[Any, ...]:
     return (*ordered, *([None] if None in values else []))
 
 
-def _listed(sweep: dict[str, Any], section: str, name: str) -> list[Any]:
-    part = sweep.get(section)
-    value = part.get(name) if isinstance(part, dict) else None
+def _listed(sweep: dict[str, Any], name: str) -> list[Any]:
+    axis = BY_FIELD[name]
+    part = sweep.get(axis.section) if axis.section else sweep
+    value = part.get(axis.name) if isinstance(part, dict) else None
     return value if isinstance(value, list) else []
 
 
@@ -274,7 +252,7 @@ def _found_rates(rows: list[Row], capacity: list[Row]) -> list[Row]:
             # At the whole of it the search has a row already, or gets this one: it was measured after the search.
             at_share[(name, share)] = row | (found if share == 1 else {})
         elif answer is not None and not answer["rate_rps"]:
-            kept = {column: row.get(column) for column in (*CELL_FIELDS, *_OF_TRIAL)}
+            kept = {column: row.get(column) for column in (*FIELDS, *_OF_TRIAL)}
             at_found[name] = dict.fromkeys(row) | kept | found
         elif answer is not None and row["rate_rps"] == answer["rate_rps"] and row["verdict"] != "invalid":
             at_found[name] = row | found

@@ -1,20 +1,19 @@
 """The runs under results/, what came of them and how much room they take."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from testbed import lock
 from testbed.errors import UserError
-from testbed.plan import cells, redo, sweepfile
-from testbed.plan.fields import Machine
+from testbed.plan import cells, redo
 from testbed.plan.schema import Sweep
-from testbed.results import searches
-from testbed.results.runs import read_rows
+from testbed.results import reading
+from testbed.results.reading import Run
+
+# Of one run; more would hide the others.
+MOST_PROBLEMS = 3
 
 Rows = list[dict[str, Any]]
 
@@ -27,7 +26,7 @@ class Listed:
     path: str
     started_utc: str | None
     state: str
-    """complete, running, interrupted, by hand (runs from the web page), unreadable"""
+    """complete, running, interrupted, by hand (runs from the web page), unreadable (its manifest or its plan)"""
     trials: int
     planned: int | None
     """None for a search, whose trials follow from what it finds, and where it is not known."""
@@ -36,6 +35,7 @@ class Listed:
     report: bool
     """Whether report.html is there."""
     note: str = ""
+    """Which of its files cannot be read."""
 
 
 def list_runs(root: Path, lock_path: Path = lock.PATH) -> list[Listed]:
@@ -51,22 +51,28 @@ def _listed(path: Path, held: str | None) -> Listed:
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     report = (path / "report.html").is_file()
     try:
-        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-        rows = read_rows(path)
-        planned = _planned(path, manifest)
-    except (OSError, ValueError, UserError) as error:
+        run = reading.read(path)
+    except UserError as error:
         return Listed(path.name, str(path), None, "unreadable", 0, None, {}, size, report, str(error))
-    verdicts = dict(Counter(row["verdict"] for row in rows))
+    problems, sweep = list(run.problems), None
+    try:
+        sweep = _sweep(run)
+        state = _state(run, sweep, held)
+    except UserError as error:
+        problems.append(str(error))
+        state = "unreadable"
     return Listed(
         path.name,
         str(path),
-        manifest.get("started_utc"),
-        _state(path, manifest, rows, planned, held),
-        len(rows),
-        planned,
-        verdicts,
+        run.manifest.get("started_utc"),
+        state,
+        len(run.rows),
+        None if sweep is None or sweep.load.slo else len(cells.trials(sweep)),
+        dict(Counter(row["verdict"] for row in run.rows)),
         size,
         report,
+        "; ".join(problems[:MOST_PROBLEMS])
+        + f"; {len(problems) - MOST_PROBLEMS} more" * (len(problems) > MOST_PROBLEMS),
     )
 
 
@@ -75,26 +81,11 @@ def _complete(rows: list[dict[str, Any]], redoes: bool) -> int:
     return sum(not redo.is_redo(row) for row in rows) - (redo.owed(rows) if redoes else 0)
 
 
-def _redoes(path: Path) -> bool:
-    """Whether the sweep measures disturbed trials again."""
-    try:
-        sweep = yaml.safe_load((path / "sweep.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
-        return False
-    return bool(((sweep or {}).get("order") or {}).get("redo"))
-
-
-def _planned(path: Path, manifest: dict[str, Any]) -> int | None:
-    """How many trials the sweep has; None for a search. Judged on the machine that it ran on, not on this one."""
-    if manifest.get("by_hand") or not (path / "sweep.yaml").is_file():
+def _sweep(run: Run) -> Sweep | None:
+    """What was planned; None of runs by hand, and where there is no sweep.yaml. UserError where it cannot be read."""
+    if run.manifest.get("by_hand") or not (run.path / "sweep.yaml").is_file():
         return None
-    sweep = _sweep(path, manifest)
-    return None if sweep.load.slo else len(cells.trials(sweep))
-
-
-def _sweep(path: Path, manifest: dict[str, Any]) -> Sweep:
-    host = manifest.get("host") or {}
-    return sweepfile.load(path / "sweep.yaml", Machine(host.get("cpus") or 1, host.get("memory_bytes") or 0))
+    return reading.planned(run.path, run.manifest)
 
 
 def _searches_over(sweep: Sweep, rows: Rows, searched: Rows) -> bool:
@@ -114,14 +105,16 @@ def _searches_over(sweep: Sweep, rows: Rows, searched: Rows) -> bool:
     return True
 
 
-def _state(path: Path, manifest: dict[str, Any], rows: Rows, planned: int | None, held: str | None) -> str:
-    run_id = manifest.get("run_id")
-    if manifest.get("by_hand"):
+def _state(run: Run, sweep: Sweep | None, held: str | None) -> str:
+    run_id = run.manifest.get("run_id")
+    if run.manifest.get("by_hand"):
         return "by hand"
     if held is not None and run_id is not None and held.startswith(f"{run_id},"):
         return "running"
+    if sweep is None:
+        return "interrupted"
     # A search has no number of trials to reach, and a summary is written also of one that was cut off.
-    if planned is None:
-        over = (path / "sweep.yaml").is_file() and _searches_over(_sweep(path, manifest), rows, searches.read(path))
-        return "complete" if over else "interrupted"
-    return "complete" if _complete(rows, _redoes(path)) >= planned else "interrupted"
+    if sweep.load.slo:
+        return "complete" if _searches_over(sweep, run.rows, run.capacity) else "interrupted"
+    through = _complete(run.rows, sweep.order.redo is not None)
+    return "complete" if through >= len(cells.trials(sweep)) else "interrupted"

@@ -14,8 +14,8 @@ import psutil
 from testbed.names import COMPANIONS, image_name
 from testbed.plan.schema import Sweep
 from testbed.results.directory import SCHEMA_VERSION
-from testbed.stack.compose import Run
 from testbed.stack.docker import Engine
+from testbed.stack.system import Run
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 

@@ -5,14 +5,37 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from testbed.judge import steal
-from testbed.judge.evidence import Evidence, GeneratorWorker
+from testbed.judge.boxes import Box, most, total
+from testbed.judge.evidence import Evidence
 from testbed.judge.verdict import Verdict, judge
 from testbed.plan.cells import Cell, Trial
 from testbed.results.directory import SCHEMA_VERSION
-from testbed.stack import needs
 from testbed.stack.cpus import CpuSets
+from testbed.stack.services import Limits, Role, Service
 
 REPORT_MARK = "[REPORT] "
+
+
+@dataclass
+class Seen:
+    """What was found out about one measured service. What is None was not got."""
+
+    name: str
+    role: Role
+    limits: Limits
+    probe: dict[str, Any] | None = None
+    """What its probe has written."""
+    report: dict[str, Any] | None = None
+    """Its exit report."""
+    said: str = ""
+    """What its log says of a connection it could not take."""
+    ended: str = ""
+    """How it ended before it was asked to; empty when it did not."""
+
+    @classmethod
+    def of(cls, service: Service) -> "Seen":
+        """Nothing yet."""
+        return cls(service.name, service.role, service.limits)
 
 
 @dataclass
@@ -20,17 +43,13 @@ class Findings:
     """What was found out about one trial. What is None was not got, for the reason in `failure` where there is one."""
 
     failure: str = ""
-    server_ended: str = ""
+    boxes: list[Seen] = field(default_factory=list)
     verification: list[dict[str, str]] | None = None
     shape_mismatch: str | None = None
     other_echoes: int | None = 0
     """Requests the server echoed for readiness, verification and shape; None once that is not certain."""
     workers_expected: int | None = None
     load: dict[str, Any] | None = None
-    probe: dict[str, Any] | None = None
-    report: dict[str, Any] | None = None
-    server_said: str = ""
-    """What its log says of a connection it could not take."""
     packets_dropped: int | None = None
     tracked_limit: int | None = None
     least_cpu_us: float | None = None
@@ -57,6 +76,42 @@ def _at(value: Any, *path: str) -> Any:
     return value
 
 
+def box_of(seen: Seen, window_s: float | None) -> Box:
+    """A measured service as the verdict and the record have it, over a window of that length."""
+    probe, grown = seen.probe, _at(seen.probe, "difference")
+    return Box(
+        name=seen.name,
+        role=seen.role,
+        cpu_limit=seen.limits.usable_cpus,
+        memory_limit_bytes=seen.limits.memory_bytes,
+        tasks_limit=seen.limits.tasks,
+        window_s=window_s,
+        cpu_used_s=_seconds(_at(grown, "cpu_used_us")),
+        periods=_at(grown, "periods"),
+        throttled_periods=_at(grown, "throttled_periods"),
+        throttled_s=_seconds(_at(grown, "throttled_us")),
+        steal_share=steal.share(probe, steal.processors(seen.limits)),
+        memory_peak_bytes=_at(probe, "closed", "memory_peak_bytes"),
+        pss_bytes=_at(probe, "closed", "pss_bytes"),
+        oom_kills=_at(probe, "closed", "oom_kills"),
+        processes=_at(probe, "closed", "processes"),
+        tasks_max=_at(probe, "max", "pids"),
+        voluntary_switches=_at(grown, "voluntary_switches"),
+        involuntary_switches=_at(grown, "involuntary_switches"),
+        accept_queue_max=_at(probe, "max", "accept_queue"),
+        listen_overflows=_at(grown, "listen_overflows"),
+        watching_cpu_share=_at(probe, "own_cost", "share_of_core"),
+        served=_at(seen.report, "served"),
+        workers_replaced=_at(seen.report, "replaced"),
+        said=seen.said,
+        ended=seen.ended,
+    )
+
+
+def _measured(found: Findings) -> list[Box]:
+    return [box_of(seen, _at(found.load, "window", "duration_s")) for seen in found.boxes]
+
+
 def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) -> Evidence:
     """Everything the verdict needs to know."""
     load, totals = found.load, _at(found.load, "totals")
@@ -66,13 +121,11 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         failed_checks = tuple(
             f"{check['name']}: {check['reason']}" for check in found.verification if check["status"] != "pass"
         )
-    used_us = _at(found.probe, "difference", "cpu_used_us")
     before_start = _at(load, "replies_to_checks")
     known = found.other_echoes is not None and before_start is not None
     holders = _at(load, "idle_holders")
     return Evidence(
         model=cell.model,
-        cpus=cell.cpus,
         workers=cell.workers,
         threads=cell.threads,
         mode="closed" if cell.mode == "closed" else "open",
@@ -83,10 +136,12 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         spin_us=cell.spin_us,
         hash_us=cell.hash_us,
         idle_holders=cell.idle_holders,
-        memory_bytes=cell.memory_bytes,
+        boxes=(*_measured(found), *(_worker(one) for one in _at(load, "generator") or ())),
         least_cpu_us=found.least_cpu_us,
-        server_steal_share=steal.share(found.probe, steal.server_processors(cell, cpu_sets)),
-        generator_steal_share=steal.share(found.probe, steal.generator_processors(cpu_sets)),
+        # Every probe reads the processors of the whole machine.
+        generator_steal_share=next(
+            (share for seen in found.boxes if (share := _generator_steal(seen, cpu_sets)) is not None), None
+        ),
         failure=found.failure,
         isolated=cpu_sets.isolated,
         machine_cpus=machine_cpus,
@@ -117,25 +172,18 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         total_ok=_at(totals, "ok"),
         total_failures=_at(totals, "failures"),
         total_in_flight=_at(totals, "in_flight"),
-        server_served=_at(found.report, "served"),
         other_replies=found.other_echoes + before_start + (_at(holders, "echoes") or 0) if known else None,
-        generator=None if load is None else tuple(_worker(one) for one in load["generator"]),
-        cpu_used_s=None if used_us is None else used_us / 1e6,
-        periods=_at(found.probe, "difference", "periods"),
-        throttled_periods=_at(found.probe, "difference", "throttled_periods"),
-        oom_kills=_at(found.probe, "closed", "oom_kills"),
-        memory_peak_bytes=_at(found.probe, "closed", "memory_peak_bytes"),
-        tasks_max=_at(found.probe, "max", "pids"),
-        tasks_limit=needs.tasks_limit(cell),
-        server_said=found.server_said,
-        server_ended=found.server_ended,
-        workers_replaced=_at(found.report, "replaced"),
     )
 
 
-def _worker(one: dict[str, Any]) -> GeneratorWorker:
-    return GeneratorWorker(
-        worker=str(one["worker"]),
+def _generator_steal(seen: Seen, cpu_sets: CpuSets) -> float | None:
+    return steal.share(seen.probe, steal.generator_processors(cpu_sets))
+
+
+def _worker(one: dict[str, Any]) -> Box:
+    return Box(
+        name=str(one["worker"]),
+        role="load worker",
         cpu_used_s=_worked_s(one),
         window_s=one["window_s"],
         cpu_limit=one.get("cpu_limit"),
@@ -150,11 +198,12 @@ def _worked_s(one: dict[str, Any]) -> float | None:
 
 
 def metrics(cell: Cell, found: Findings) -> dict[str, Any]:
-    """The measured columns of trials.csv; None where a source is missing."""
-    load, grown, probe = found.load, _at(found.probe, "difference"), found.probe
+    """The measured columns of trials.csv; None where a source is missing. Of several servers, the sums."""
+    load, servers = found.load, [box for box in _measured(found) if box.role == "server"]
     ok = _at(load, "ok")
-    used_us = _at(grown, "cpu_used_us")
-    switches = [_at(grown, "voluntary_switches"), _at(grown, "involuntary_switches")]
+    used_s = total(box.cpu_used_s for box in servers)
+    # Whole microseconds, as they were counted: what they come to per request does not depend on how they were added.
+    used_us = None if used_s is None else round(used_s * 1e6)
     return {
         # In an open loop users stand for requests in flight: one that was not needed is not starved.
         "users_starved": _at(load, "users_starved") if cell.mode == "closed" else None,
@@ -174,22 +223,22 @@ def metrics(cell: Cell, found: Findings) -> dict[str, Any]:
         "ok": ok,
         "failed": _at(load, "failed"),
         "in_flight": _at(load, "in_flight"),
-        "cpu_used_s": _seconds(used_us),
+        "cpu_used_s": _rounded(used_s, 4),
         "cpu_us_per_request": _rounded(used_us / ok, 1) if used_us is not None and ok else None,
         "window_s": _rounded(_at(load, "window", "duration_s"), 3),
-        "throttled_periods": _at(grown, "throttled_periods"),
-        "periods": _at(grown, "periods"),
-        "throttled_s": _seconds(_at(grown, "throttled_us")),
-        "memory_peak_bytes": _at(probe, "closed", "memory_peak_bytes"),
-        "pss_bytes": _at(probe, "closed", "pss_bytes"),
-        "oom_kills": _at(probe, "closed", "oom_kills"),
-        "voluntary_switches": switches[0],
-        "involuntary_switches": switches[1],
-        "accept_queue_max": _at(probe, "max", "accept_queue"),
-        "listen_overflows": _at(grown, "listen_overflows"),
+        "throttled_periods": total(box.throttled_periods for box in servers),
+        "periods": total(box.periods for box in servers),
+        "throttled_s": _rounded(total(box.throttled_s for box in servers), 4),
+        "memory_peak_bytes": total(box.memory_peak_bytes for box in servers),
+        "pss_bytes": total(box.pss_bytes for box in servers),
+        "oom_kills": total(box.oom_kills for box in servers),
+        "voluntary_switches": total(box.voluntary_switches for box in servers),
+        "involuntary_switches": total(box.involuntary_switches for box in servers),
+        "accept_queue_max": most(box.accept_queue_max for box in servers),
+        "listen_overflows": total(box.listen_overflows for box in servers),
         "generator_cpu_share": _generator_share(load),
-        "probe_cpu_share": _at(probe, "own_cost", "share_of_core"),
-        "server_served": _at(found.report, "served"),
+        "probe_cpu_share": total(box.watching_cpu_share for box in servers),
+        "server_served": total(box.served for box in servers),
     }
 
 
@@ -209,7 +258,7 @@ def _rounded(value: float | None, digits: int) -> float | None:
 
 
 def _seconds(us: int | None) -> float | None:
-    return None if us is None else round(us / 1e6, 4)
+    return None if us is None else us / 1e6
 
 
 def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) -> dict[str, Any]:
@@ -223,6 +272,7 @@ def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         "canary": trial.canary,
         "search_id": trial.search_id,
         "step": trial.step,
+        "seed": trial.seed,
         **asdict(trial.cell),
         "status": "failed" if verdict.kind == "invalid" else "ok",
         "verdict": verdict.kind,
@@ -237,7 +287,19 @@ def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         "gates": [asdict(gate) for gate in verdict.gates],
         "verification": found.verification,
         "cpu_sets": asdict(cpu_sets),
-        "exit_report": found.report,
+        "boxes": [_shown(box) for box in known.boxes],
+        **_reports(found),
         "phases_began_s": {name: round(seconds, 3) for name, seconds in found.phases_s.items()},
         "total_s": round(found.total_s, 3),
     }
+
+
+def _shown(box: Box) -> dict[str, Any]:
+    """A box in trial.json, its times to the microsecond."""
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in asdict(box).items()}
+
+
+def _reports(found: Findings) -> dict[str, Any]:
+    """The exit report of the one server, or those of several by their names."""
+    reports = {seen.name: seen.report for seen in found.boxes if seen.role == "server"}
+    return {"exit_reports": reports} if len(reports) > 1 else {"exit_report": next(iter(reports.values()), None)}

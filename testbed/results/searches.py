@@ -1,49 +1,16 @@
-"""What searches have found, from the rows of capacity.csv: read, and pooled over the blocks of a cell. Pure but `read`.
+"""What searches have found, from the rows of capacity.csv, pooled over the blocks of a cell. Pure.
 
 A search that ended without an answer gives no number; how many there are, and why, is always said.
 """
 
-import csv
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
+from testbed.plan.axes import AXES
 from testbed.plan.cells import Cell
-from testbed.results.directory import EARLIER, TEXT_COLUMNS
 
 Row = dict[str, Any]
-
-_TEXT = TEXT_COLUMNS | {"reason"}
-
-
-def read_csv(path: Path) -> list[Row]:
-    """The rows of trials.csv or capacity.csv with the types they had; none where the file is missing or broken."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [{name: _value(name, text) for name, text in row.items()} for row in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return []
-
-
-def _value(name: str, text: str | None) -> Any:
-    if not text:
-        return None
-    if name in _TEXT:
-        return text
-    if text in ("True", "False"):
-        return text == "True"
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return int(number) if number.is_integer() and "." not in text else number
-
-
-def read(directory: Path) -> list[Row]:
-    """The rows of capacity.csv; those from before a search could end without an answer are all answers."""
-    rows = read_csv(directory / "capacity.csv")
-    return [{"answered": row.get("rate_rps") is not None, "reason": None, **row} for row in rows]
 
 
 @dataclass(frozen=True)
@@ -71,9 +38,10 @@ class Found:
 
 
 def cell_of_search(row: Row) -> Cell:
-    """The cell of a row of capacity.csv, without a rate."""
-    known = {name: row.get(name, EARLIER.get(name)) for name in Cell.__annotations__}
-    return Cell(**known | {"mode": "capacity", "rate_rps": None, "share": None})
+    """The cell of a row of capacity.csv, without what the search determines."""
+    known = {axis.field: row.get(axis.field, axis.earlier) for axis in AXES if not axis.by_search}
+    determined: dict[str, Any] = {axis.field: None for axis in AXES if axis.by_search}
+    return Cell(**known | determined | {"mode": "capacity"})
 
 
 def pooled(rows: list[Row]) -> list[Found]:

@@ -5,9 +5,10 @@ The unit is the trial. Invalid trials give no number anywhere; how many there ar
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
+from testbed.plan.axes import FIELDS, OF_MODEL
 from testbed.plan.calibration import FAR_OFF
 from testbed.plan.cells import Cell, varying_fields
 from testbed.plan.redo import counted, is_redo, replaced
@@ -26,14 +27,18 @@ Row = dict[str, Any]
 
 # What is summarised per cell, from the columns of trials.csv.
 MEASURES = ("throughput_rps", "latency_p50_us", "latency_p99_us", "cpu_us_per_request", "memory_peak_bytes")
-CELL_FIELDS = tuple(field.name for field in fields(Cell))
 
 
 def cell_of(row: Row) -> tuple[Any, ...]:
     """What makes two rows repeats of each other. At a share of what its block's search found that is the share: the
     rate differs from block to block."""
     pooled = row.get("share") is not None
-    return tuple(None if name == "rate_rps" and pooled else row.get(name) for name in CELL_FIELDS)
+    return tuple(None if name == "rate_rps" and pooled else row.get(name) for name in FIELDS)
+
+
+def named(cell: tuple[Any, ...]) -> Row:
+    """What `cell_of` gave, by the names of the fields."""
+    return dict(zip(FIELDS, cell, strict=True))
 
 
 def no_steps(rows: list[Row]) -> list[Row]:
@@ -47,12 +52,16 @@ def good(rows: list[Row]) -> list[Row]:
 
 
 def summary(rows: list[Row], seed: int, searched: Sequence[Row] = ()) -> Row:
-    """The content of summary.json; `searched` are the rows of capacity.csv."""
+    """The content of summary.json; `searched` are the rows of capacity.csv. Of a trial that was measured again only
+    the one counts that `redo` says; the other is one of those set aside."""
     measured = [row for row in no_steps(rows) if not row["canary"]]
+    set_aside = len(rows) - len(counted(rows))
     cells = dict.fromkeys(cell_of(row) for row in measured)
     return {
-        "schema_version": 1,
-        "verdicts": dict(Counter(row["verdict"] for row in rows)),
+        # 1 counted both a trial and its redo.
+        "schema_version": 2,
+        "verdicts": dict(Counter(row["verdict"] for row in counted(rows))),
+        "set_aside": set_aside,
         "cells": [_cell(cell, [row for row in measured if cell_of(row) == cell], seed) for cell in cells],
         "searches": [_search(found, seed) for found in searches.pooled(list(searched))],
         "comparisons": comparisons(no_steps(good(rows)), seed),
@@ -89,33 +98,39 @@ def _cell(cell: tuple[Any, ...], rows: list[Row], seed: int) -> Row:
     for name in MEASURES:
         values = [float(row[name]) for row in usable if row[name] is not None]
         measures[name] = asdict(median_interval(values, seed=seed)) if values else None
-    verdicts = dict(Counter(row["verdict"] for row in rows))
-    return {**dict(zip(CELL_FIELDS, cell, strict=True)), "trials": len(rows), "verdicts": verdicts, "median": measures}
+    counts = counted(rows)
+    return {
+        **named(cell),
+        "trials": len(counts),
+        "set_aside": len(rows) - len(counts),
+        "verdicts": dict(Counter(row["verdict"] for row in counts)),
+        "median": measures,
+    }
 
 
 def comparisons(rows: list[Row], seed: int) -> list[Row]:
     """Every model against the first, where all else is equal: throughput as a ratio within blocks, and in words."""
     models = list(dict.fromkeys(row["model"] for row in rows))
-    of_model = ("model", "workers", "threads")
-    conditions = dict.fromkeys(_condition(row, of_model) for row in rows)
+    conditions = dict.fromkeys(map(_condition, rows))
     found = []
     for condition in conditions:
-        equal = [row for row in rows if _condition(row, of_model) == condition]
+        equal = [row for row in rows if _condition(row) == condition]
         base = _by_block(equal, models[0])
         for model in models[1:]:
             other = _by_block(equal, model)
             if base.keys() & other.keys():
                 ratio = ratio_interval(other, base, seed=seed)
-                named = dict(zip([name for name in CELL_FIELDS if name not in of_model], condition, strict=True))
                 words = compare_words(ratio, model, models[0])
                 found.append(
-                    {**named, "model": model, "against": models[0], "throughput": asdict(ratio), "words": words}
+                    {**dict(condition), "model": model, "against": models[0]}
+                    | {"throughput": asdict(ratio), "words": words}
                 )
     return found
 
 
-def _condition(row: Row, of_model: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(value for name, value in zip(CELL_FIELDS, cell_of(row), strict=True) if name not in of_model)
+def _condition(row: Row) -> tuple[tuple[str, Any], ...]:
+    """All of a cell that is not the model, with its name."""
+    return tuple((name, value) for name, value in named(cell_of(row)).items() if name not in OF_MODEL)
 
 
 def _by_block(rows: list[Row], model: str) -> dict[int, float]:
@@ -136,14 +151,16 @@ def sweep_warnings(rows: list[Row]) -> list[str]:
     """What a reader must know before believing a number; each line ends with what helps."""
     found = []
     usable = no_steps(good(rows))
-    counts = Counter(row["verdict"] for row in rows)
+    that_count = counted(rows)
+    counts = Counter(row["verdict"] for row in that_count)
     if counts["invalid"]:
         found.append(
-            f"{counts['invalid']} of {len(rows)} trials are invalid and give no number; see `reasons` in trials.csv"
+            f"{counts['invalid']} of {len(that_count)} trials are invalid and give no number; "
+            "see `reasons` in trials.csv"
         )
     if counts["client-bound"]:
         found.append(
-            f"{counts['client-bound']} of {len(rows)} trials measured the load generator, not the server; "
+            f"{counts['client-bound']} of {len(that_count)} trials measured the load generator, not the server; "
             "set `load: {workers: N}` higher, or lower `users`, or use a larger machine"
         )
     if unsteady := sum(bool(row["unsteady"]) for row in good(rows)):
@@ -156,13 +173,14 @@ def sweep_warnings(rows: list[Row]) -> list[str]:
         found.append(f"{trials} too little spread for an interval; set `repeat: 5` or more")
         return found
     cells = list(dict.fromkeys(cell_of(row) for row in usable))
-    varying = [name for name in varying_fields([Cell(*cell) for cell in cells]) if name not in ("model", "cpus")]
+    these = [Cell(**named(cell)) for cell in cells]
+    varying = [name for name in varying_fields(these) if name not in ("model", "cpus")]
     for cell in cells:
         values = [float(row["throughput_rps"]) for row in usable if cell_of(row) == cell and row["throughput_rps"]]
-        named = dict(zip(CELL_FIELDS, cell, strict=True))
-        cpus = "cpus not known" if named["cpus"] is None else f"{named['cpus']:g} cpus"
-        others = "".join(f", {name} {named[name]}" for name in varying)
-        found += warnings(values, f"{named['model']} at {cpus}{others}: throughput") if values else []
+        known = named(cell)
+        cpus = "cpus not known" if known["cpus"] is None else f"{known['cpus']:g} cpus"
+        others = "".join(f", {name} {known[name]}" for name in varying)
+        found += warnings(values, f"{known['model']} at {cpus}{others}: throughput") if values else []
     return found
 
 

@@ -2,35 +2,23 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from statistics import median
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
+from testbed.plan.axes import BY_FIELD
 from testbed.plan.cells import Cell, varying_fields
 from testbed.plan.redo import counted
 from testbed.plan.steps import Answer
 from testbed.results.searches import cell_of_search, pooled
-from testbed.results.summary import CELL_FIELDS, cell_of, relative_half_width
+from testbed.results.summary import cell_of, relative_half_width
 from testbed.statistics import median_interval
-from testbed.units import format_bytes, format_us
+from testbed.units import format_us
 
 Rows = list[dict[str, Any]]
-
-# How the fields of a cell are headed and shown where they vary.
-_FIELDS: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "cpus": ("cpus", lambda value: f"{value:g}"),
-    "memory_bytes": ("memory", format_bytes),
-    "sleep_us": ("sleep", format_us),
-    "spin_us": ("spin", format_us),
-    "hash_us": ("hash", format_us),
-    "payload_bytes": ("payload", format_bytes),
-    "think_us": ("think", format_us),
-    "rate_rps": ("rate", lambda value: "-" if value is None else f"{value:g}"),
-    "idle_holders": ("idle", str),
-    "share": ("share", lambda value: "-" if value is None else f"{100 * value:g}%"),
-}
 
 # One letter a trial, so that a line of the table has room for the verdicts of all its repeats.
 LETTERS = {"server-bound": "S", "not-saturated": "n", "client-bound": "C", "invalid": "!"}
@@ -47,13 +35,13 @@ def new_table(title: str) -> Table:
 def add_cell_columns(table: Table, names: list[str]) -> None:
     """A column for each of these fields of a cell."""
     for name in names:
-        heading = _FIELDS.get(name, (name, str))[0]
-        table.add_column(heading, justify="left" if name in ("model", "connection", "limit") else "right", no_wrap=True)
+        axis = BY_FIELD[name]
+        table.add_column(axis.heading or name, justify="left" if axis.left else "right", no_wrap=True)
 
 
 def cell_texts(cell: Cell, names: list[str]) -> list[str]:
     """What a cell shows in those columns."""
-    return [_FIELDS.get(name, (name, str))[1](getattr(cell, name)) for name in names]
+    return [BY_FIELD[name].shown(getattr(cell, name)) for name in names]
 
 
 def _median(rows: Rows, name: str) -> float | None:
@@ -105,7 +93,7 @@ def results_table(title: str, cells: list[Cell], rows: Rows) -> Table:
     table.add_column("ver-\ndict")
     previous = None
     for cell in cells:
-        key = tuple(getattr(cell, name) for name in CELL_FIELDS)
+        key = cell_of(asdict(cell))
         mine = counted([row for row in rows if cell_of(row) == key and not row["canary"]])
         good = [row for row in mine if row["verdict"] != "invalid"]
         if previous not in (None, cell.model):

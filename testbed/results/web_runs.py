@@ -18,13 +18,17 @@ from testbed.files import write_atomically, write_json
 from testbed.judge.shape import is_known
 from testbed.judge.verdict import judge
 from testbed.names import image_name
+from testbed.plan.axes import AXES
+from testbed.plan.axis import Axis, Form
 from testbed.plan.cells import Cell, has_threads, has_workers
-from testbed.results.directory import EARLIER, SCHEMA_VERSION, csv_text
-from testbed.results.record import Findings, evidence, metrics
-from testbed.results.runs import read_rows
+from testbed.results import reading
+from testbed.results.directory import SCHEMA_VERSION, csv_text
+from testbed.results.record import Findings, Seen, evidence, metrics
 from testbed.results.summary import summary
-from testbed.stack.compose import UNPINNED
+from testbed.stack import needs
+from testbed.stack.cpus import UNPINNED
 from testbed.stack.docker import Engine
+from testbed.stack.services import Limits
 
 VOLUME = "threadmill_results"
 DIRECTORY = "web"
@@ -81,7 +85,9 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
     machine_cpus = (load.get("host") or {}).get("cpus") or machine_cpus
     limits: Record = next((line["limits"] for line in reversed(lines) if line.get("limits")), {})
     cell = _cell(load, lines, limits, machine_cpus)
-    found = Findings(load=load, probe=probe_summary(load["window"], lines), other_echoes=None)
+    limited = Limits(cpus=cell.cpus, memory_bytes=cell.memory_bytes or None, tasks=needs.tasks_limit(cell))
+    server = Seen(cell.model, "server", limited, probe=probe_summary(load["window"], lines))
+    found = Findings(load=load, boxes=[server], other_echoes=None)
     found.workers_expected = load["workers_present"]["expected"]
     verdict = judge(evidence(cell, found, UNPINNED, machine_cpus))
     options = load["options"]
@@ -95,6 +101,7 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
         "trial_id": trial_id,
         "block": 1,
         "canary": False,
+        "seed": load["options"].get("seed"),
         **asdict(cell),
         **unknown,
         "status": "failed" if verdict.kind == "invalid" else "ok",
@@ -124,30 +131,25 @@ def _cell(load: Record, lines: list[Record], limits: Record, machine_cpus: int) 
     """What was measured. Where no limit is known the machine's processors are one: nothing more could be used."""
     options, last = load["options"], (lines[-1] if lines else {})
     model = options["target"]
-    is_open = options["mode"] == "open"
-    return Cell(
-        model=model,
-        cpus=limits.get("cpus") or float(machine_cpus),
-        memory_bytes=limits.get("memory_bytes") or 0,
-        limit="quota",
+    counted: Record = {
+        "model": model,
+        "cpus": limits.get("cpus") or float(machine_cpus),
+        "memory_bytes": limits.get("memory_bytes") or 0,
         # As counted from outside: a pool is its first process, or thread, and its workers.
-        workers=max(0, (last.get("processes") or 1) - 1) if has_workers(model) else 0,
-        threads=max(0, (last.get("threads") or 1) - 1) if has_threads(model) else 0,
-        sleep_us=options["sleep_us"],
-        spin_us=0,
-        hash_us=0,
-        payload_bytes=options["payload_bytes"],
-        connection=options["connection"],
-        think_us=round(options["think_ms"] * 1000),
-        users=load["users"],
-        idle_holders=options["idle_holders"],
-        mode=options["mode"],
-        rate_rps=options["rate"] if is_open else None,
-        arrivals=options["arrivals"],
-        engine=options.get("engine", EARLIER["engine"]),
-        precise=options.get("precise", EARLIER["precise"]),
-        network="bridge",
-    )
+        "workers": max(0, (last.get("processes") or 1) - 1) if has_workers(model) else 0,
+        "threads": max(0, (last.get("threads") or 1) - 1) if has_threads(model) else 0,
+        "users": load["users"],
+    }
+    chosen = {axis.field: _chosen(axis, axis.form, options) for axis in AXES if axis.form}
+    usual: Record = {axis.field: axis.usual for axis in AXES}
+    return Cell(**usual | chosen | counted)
+
+
+def _chosen(axis: Axis, form: Form, options: Record) -> Any:
+    """What the run was asked for; where its version did not know the option, what it then stood at."""
+    if form.name not in options:
+        return axis.usual if axis.earlier is None else axis.earlier
+    return form.told(options[form.name])
 
 
 def _pools_not_known(cell: Cell) -> Record:
@@ -207,12 +209,12 @@ def _is_whole(name: str, lines: list[Record]) -> bool:
 
 def describe(directory: Path) -> None:
     """What a sweep's directory has besides its trials."""
-    rows = read_rows(directory)
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in directory.glob("trials/*/trial.json")]
-    write_json(directory / "manifest.json", manifest(records))
+    facts = reading.json_file(directory / "manifest.json") or {}
+    found = reading.trials(directory, facts)
+    write_json(directory / "manifest.json", manifest(list(found.records.values())))
     write_atomically(directory / "sweep.yaml", "# Runs from the web page: each has its own settings.\nname: web\n")
-    write_atomically(directory / "trials.csv", csv_text(rows))
-    write_json(directory / "summary.json", summary(rows, seed=0))
+    write_atomically(directory / "trials.csv", csv_text(found.kept))
+    write_json(directory / "summary.json", summary(found.kept, seed=0))
 
 
 def manifest(records: list[Record]) -> Record:

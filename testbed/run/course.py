@@ -4,7 +4,6 @@ A search is its trials: replaying those that are finished through `program()` gi
 Hence nothing but the trials has to survive, and trials.csv and capacity.csv follow from them.
 """
 
-import csv
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
@@ -15,7 +14,8 @@ from testbed.plan import cells
 from testbed.plan.cells import Trial
 from testbed.plan.schema import Sweep
 from testbed.plan.steps import Answer, program
-from testbed.results.directory import ResultsDirectory, csv_text
+from testbed.results import reading
+from testbed.results.directory import ResultsDirectory, csv_text, row_of
 
 Row = dict[str, Any]
 
@@ -29,6 +29,8 @@ class Course:
         self._directory = directory
         self._entries = cells.trials(sweep)
         self._answers: dict[str, Answer] = {}
+        self._unreadable: set[str] = set()
+        """Trials that have a record which nobody can read: they are neither known nor measured over."""
 
     @property
     def answers(self) -> list[Answer]:
@@ -36,15 +38,34 @@ class Course:
         return [self._answers[one.trial_id] for one in self._entries if one.trial_id in self._answers]
 
     @property
+    def searches_over(self) -> str:
+        """`, 2 of 6 searches are over`; empty without searches."""
+        planned = len(cells.searches(self._sweep))
+        return f", {len(self.answers)} of {planned} searches are over" if planned else ""
+
+    @property
+    def failed(self) -> list[Row]:
+        """The trials that are invalid."""
+        return [row for row in self.rows if row["status"] != "ok"]
+
+    @property
+    def lacks_trials(self) -> bool:
+        """Whether there are trials that were measured and whose records cannot be read."""
+        return bool(self._unreadable)
+
+    @property
     def unanswered(self) -> list[Answer]:
         """Searches that are over and have found nothing out."""
         return [answer for answer in self.answers if not answer.capacity.answered]
 
-    def take_up(self) -> None:
-        """Take over every finished trial that is on disk. UserError where one is not what this sweep asks for."""
-        names = self._directory.finished_ids()
+    def take_up(self, facts: dict[str, Any]) -> list[str]:
+        """Take over every finished trial that is on disk; `facts` is the manifest. Returns a line for each record that
+        is broken: such a trial stays, and is not measured over. UserError where one is not what this sweep asks for.
+        """
+        found = reading.trials(self._directory.path, facts)
+        # One that is only listed is measured again: whoever wants that moves its directory away.
+        rows, self._unreadable = found.kept, found.unreadable
         place = {name: index for index, name in enumerate(self._listed())}
-        rows = self._directory.finished_rows(names)
         rows.sort(key=lambda row: (place.get(row["trial_id"], len(place)), *self._place(row)))
         self.rows[:] = rows
         self.write_rows()
@@ -52,14 +73,12 @@ class Course:
         for entry in self._entries:
             self._replay(entry, done)
         self._write_answers()
+        unreadable = [self._directory.trial(name) for name in sorted(self._unreadable)]
+        return [*found.problems, *(f"{path}: stays; move it away to have it measured again" for path in unreadable)]
 
     def _listed(self) -> list[str]:
         """The trials of trials.csv, which keep their order; after a crash some may be missing there."""
-        try:
-            with (self._directory.path / "trials.csv").open(encoding="utf-8", newline="") as file:
-                return [row["trial_id"] for row in csv.DictReader(file) if row.get("trial_id")]
-        except (OSError, ValueError, csv.Error):
-            return []
+        return [row["trial_id"] for row in reading.table(self._directory.path / "trials.csv") if row.get("trial_id")]
 
     def _place(self, row: Row) -> tuple[int, int, int, float, str]:
         """Where a trial stands that trials.csv does not name: as the plan asks for it."""
@@ -117,17 +136,21 @@ class Course:
             expect(self._left(over, done))
 
             def finished_or_measured(trial: Trial, done: dict[str, Row] = done) -> Row:
+                if trial.trial_id in self._unreadable:
+                    raise _NotFinished
                 row = done.get(trial.trial_id)
                 return measure(trial) if row is None else self._checked(row, trial)
 
-            self._follow(entry, finished_or_measured)
+            with suppress(_NotFinished):
+                self._follow(entry, finished_or_measured)
             over.add(entry.trial_id)
             self._write_answers()
 
     def _left(self, over: set[str], done: dict[str, Row]) -> int:
         left = 0
+        through = over | self._answers.keys() | done.keys() | self._unreadable
         for entry in self._entries:
-            if entry.trial_id not in over and entry.trial_id not in self._answers and entry.trial_id not in done:
+            if entry.trial_id not in through:
                 finished = sum(row["search_id"] == entry.trial_id for row in done.values())
                 left += max(1, cells.expected_of(entry, self._sweep) - finished)
         return left
@@ -141,8 +164,9 @@ class Course:
         """The trial was under way when something ended the sweep: without a record it goes, with one it counts."""
         self._directory.discard(trial_id)
         if trial_id not in self._done():
-            for row in self._directory.finished_rows([trial_id]):
-                self.keep(row)
+            record, _ = reading.trial_record(self._directory.trial(trial_id))
+            if record is not None:
+                self.keep(row_of(record))
 
     def write_rows(self) -> None:
         """Write trials.csv."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,35 +10,27 @@ from typing import Any
 from servers.models import SERVERS
 from testbed.errors import EngineGone, UserError
 from testbed.files import write_atomically, write_json
-from testbed.judge import holding, shape
+from testbed.judge import shape
 from testbed.plan import calibration
 from testbed.plan.cells import Trial
 from testbed.results.directory import ResultsDirectory, row_of
-from testbed.results.record import Findings, exit_report, record
-from testbed.stack import compose
+from testbed.results.record import Findings, record
+from testbed.run.boxes import BoxEnded, Boxes, TrialFailed
+from testbed.stack import compose, system
 from testbed.stack.compose import compose_text
 from testbed.stack.conntrack import Tracking
-from testbed.stack.docker import ContainerGone, Engine, Server
+from testbed.stack.docker import Engine
 from testbed.stack.locust_api import Load, LoadError, Status
+from testbed.stack.system import LOAD_STORE, Run, target
 
 READY_TIMEOUT_S = 30.0
 # How often a server that starts is asked for an echo. Python under a small CPU limit takes 0.1 to 2 s to start.
 READY_INTERVAL_S = 0.05
 # How often server and workers are looked after while load runs; each look costs the machine a few milliseconds.
 WATCH_INTERVAL_S = 0.5
-# The probe writes its summary right after the window; on a machine that is full it may have to wait for a turn.
-PROBE_TIMEOUT_S = 5.0
 # Connections held while the server's processes and threads are counted.
 SHAPE_CONNECTIONS = 3
 SHAPE_TIMEOUT_S = 2.0
-
-
-class TrialFailed(Exception):
-    """The trial cannot be completed. The message is the reason its record carries."""
-
-
-class ServerEnded(TrialFailed):
-    """The server ended before it was asked to."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +39,7 @@ class Setting:
 
     engine: Engine
     load: Load
-    run: compose.Run
+    run: Run
     directory: ResultsDirectory
     warmup_s: float
     window_s: float
@@ -77,35 +69,58 @@ class _TrialRun:
         self.cell = trial.cell
         self.setting = setting
         self.load = setting.load
+        self.stack = system.trial_stack(setting.run, SERVERS, trial)
+        self.boxes = Boxes(self.stack, trial.trial_id)
         self.found = Findings(
+            boxes=list(self.boxes.seen.values()),
             workers_expected=setting.run.workers,
             speed_drift=calibration.drift(setting.calibration, setting.block_speed),
         )
         self.directory: Path = setting.directory.trial(trial.trial_id)
-        self.server: Server | None = None
         self._tracking: Tracking | None = None
         self._say = say
         self._began = time.monotonic()
 
     def carry_out(self) -> dict[str, Any]:
-        self.setting.directory.begin_trial(self.trial.trial_id)
-        project = compose.project(self.setting.run, "../../load", SERVERS, self.trial)
-        write_atomically(self.directory / "compose.yaml", compose_text(project))
-        try:
+        """The life of a trial. What fails in 2 to 6 is the reason in its record; 7 and 8 are done all the same.
+
+        1. Lay it out: an empty directory, and the compose file that starts this very trial again.
+        2. Wait until the kernel's table has room for its connections.
+        3. Start the server under its limits, and the probe beside it.
+        4. Ask for an echo until one comes back.
+        5. Verify: does it echo as the protocol says, and is it the model it is called?
+        6. Drive it, through warm-up and window.
+        7. Collect what load, probe and server have to say, and stop and remove what 3 has started.
+        8. Judge, and write the record: a trial that has one is finished.
+        """
+        self._lay_out()
+        with self._what_fails_is_its_reason():
             self._wait_for_room()
             self._start()
             self._wait_until_ready()
             self._verify()
             self._drive()
-        except ServerEnded as error:
-            self.found.server_ended = self.found.failure = str(error)
+        self._collect()
+        return self._judge()
+
+    def _lay_out(self) -> None:
+        self.setting.directory.begin_trial(self.trial.trial_id)
+        project = compose.project(self.stack, {LOAD_STORE: "../../load"})
+        write_atomically(self.directory / "compose.yaml", compose_text(project))
+
+    @contextlib.contextmanager
+    def _what_fails_is_its_reason(self) -> Iterator[None]:
+        try:
+            yield
+        except BoxEnded as error:
+            self.boxes.seen[error.name].ended = self.found.failure = str(error)
         except (TrialFailed, LoadError, UserError) as error:
             self.found.failure = str(error)
-        self._collect()
+
+    def _judge(self) -> dict[str, Any]:
         self.found.total_s = time.monotonic() - self._began
         self.found.overhead_s = self.found.total_s - self.setting.warmup_s - self.setting.window_s
-        run, engine = self.setting.run, self.setting.engine
-        written = record(self.trial, self.found, run.cpu_sets, engine.cpus)
+        written = record(self.trial, self.found, self.setting.run.cpu_sets, self.setting.engine.cpus)
         write_json(self.directory / "trial.json", written)
         return row_of(written)
 
@@ -126,27 +141,17 @@ class _TrialRun:
     def _start(self) -> None:
         self._phase("start")
         setting = self.setting
+        services = [service.name for service in system.of_trial(self.stack)]
         try:
-            setting.engine.up(self.directory / "compose.yaml", setting.run.project, [self.cell.model, "probe"])
+            setting.engine.up(self.directory / "compose.yaml", self.stack.project, services)
         except UserError:
             # The half of it that did start has a log to save.
-            with contextlib.suppress(ContainerGone):
-                self.server = setting.engine.server(setting.run.run_id, self.cell.model)
+            self.boxes.take(setting.engine, setting.run.run_id)
             raise
-        try:
-            self.server = setting.engine.server(setting.run.run_id, self.cell.model)
-        except ContainerGone:
-            raise TrialFailed("server's container is gone right after its start") from None
+        if lacking := self.boxes.take(setting.engine, setting.run.run_id):
+            raise TrialFailed(f"{lacking[0]}'s container is gone right after its start")
         if setting.engine.is_here:
-            self._tracking = Tracking([self.server.pid])
-
-    def _running_server(self) -> Server:
-        assert self.server is not None, "started before"
-        return self.server
-
-    def _fail_if_ended(self, when: str) -> None:
-        if (ended := self._running_server().exit()) is not None:
-            raise ServerEnded(f"server ended {when}: {ended}")
+            self._tracking = Tracking(self.boxes.pids())
 
     def _echoed(self, count: int | None) -> None:
         """The server has echoed so many requests outside of the load's counts; None when that is not certain."""
@@ -158,11 +163,11 @@ class _TrialRun:
         self._phase("ready")
         deadline = time.monotonic() + READY_TIMEOUT_S
         while True:
-            echo = self.load.echo(compose.target(self.cell))
+            echo = self.load.echo(target(self.cell))
             self._echoed(echo.echoes)
             if not echo.error:
                 return
-            self._fail_if_ended("before it was ready")
+            self.boxes.fail_if_ended("before it was ready")
             if time.monotonic() > deadline:
                 raise TrialFailed(f"server did not answer within {READY_TIMEOUT_S:g} s: {echo.error}")
             time.sleep(READY_INTERVAL_S)
@@ -171,11 +176,11 @@ class _TrialRun:
         """Before any load: does it echo as the protocol says, and is it the model it is called?"""
         self._phase("verify")
         model, workers, threads = self.cell.model, self.cell.workers, self.cell.threads
-        slots, target = shape.serving_slots(model, workers, threads), compose.target(self.cell)
-        verified = self.load.verify(target, parallel=0 if slots == 1 else min(slots or 4, 4))
+        slots, called = shape.serving_slots(model, workers, threads), target(self.cell)
+        verified = self.load.verify(called, parallel=shape.checked_at_once(model, workers, threads))
         self.found.verification = verified.checks
         self._echoed(verified.echoes)
-        held = self.load.hold(target, min(slots or SHAPE_CONNECTIONS, SHAPE_CONNECTIONS))
+        held = self.load.hold(called, min(slots or SHAPE_CONNECTIONS, SHAPE_CONNECTIONS))
         try:
             self._echoed(held.echoes)
             self.found.shape_mismatch = self._shape_mismatch(held.held)
@@ -186,10 +191,8 @@ class _TrialRun:
         """Empty as soon as the server looks like its model: a thread or child that is being made needs a moment."""
         deadline = time.monotonic() + SHAPE_TIMEOUT_S
         while True:
-            self._fail_if_ended("during the verification")
-            processes, threads = self._running_server().tasks()
-            cell = self.cell
-            mismatch = shape.check(cell.model, connections, cell.workers, cell.threads, processes, threads)
+            self.boxes.fail_if_ended("during the verification")
+            mismatch = self.boxes.shape_mismatch(self.cell, connections)
             if not mismatch or time.monotonic() > deadline:
                 return mismatch
             time.sleep(READY_INTERVAL_S)
@@ -203,14 +206,14 @@ class _TrialRun:
         opens_in_s, closes_in_s = self._window_edges()
         now, now_unix = time.monotonic(), time.time()
         window = {"opens_unix": now_unix + opens_in_s, "closes_unix": now_unix + closes_in_s}
-        write_json(setting.directory.load / f"{self.trial.trial_id}.window.json", window)
+        self.boxes.tell_window(setting.directory, window)
         self._watch_until(now + opens_in_s, "during the warm-up")
         self._phase("window")
         users = self._checked_status().users
         if users != cell.users:
             raise TrialFailed(f"only {users} of {cell.users} users had started when the window opened")
         self._watch_until(now + closes_in_s, "during the window")
-        self._fail_if_ended("during the window")
+        self.boxes.fail_if_ended("during the window")
 
     def _window_edges(self) -> tuple[float, float]:
         """In how many seconds the window opens and closes."""
@@ -236,7 +239,7 @@ class _TrialRun:
         while (left := moment - time.monotonic()) > 0:
             # Close to the edge a look could make the next step late.
             if left > WATCH_INTERVAL_S / 2:
-                self._fail_if_ended(when)
+                self.boxes.fail_if_ended(when)
                 self._checked_status()
                 self._look_at_tracking()
             time.sleep(max(0.0, min(WATCH_INTERVAL_S, moment - time.monotonic())))
@@ -253,27 +256,15 @@ class _TrialRun:
             self.found.failure = self.found.failure or str(error)
         self.found.load = directory.take_json(trial_id, f"{trial_id}.json", "load.json")
         if "window" in self.found.phases_s:
-            self._wait_for_probe()
-        self.found.probe = directory.take_json(trial_id, f"{trial_id}.probe.json", "probe.json")
+            self.boxes.wait_for_probes(directory)
+        probed = self.boxes.take_probes(directory)
         if self.found.failure and engine.load_is_gone(run_id):
             raise EngineGone("Docker's engine was started afresh: all containers of the load generator have ended")
-        if self.found.load is None or ("window" in self.found.phases_s and self.found.probe is None):
+        if self.found.load is None or ("window" in self.found.phases_s and not probed):
             # With a full disk they had nowhere to write it to: nothing that the trial did.
             directory.check_room()
         if self._tracking is not None:
             self.found.packets_dropped, self.found.tracked_limit = self._tracking.dropped(), self._tracking.limit
-        if self.server is not None:
-            log = self.server.stop()
-            write_atomically(self.directory / "server.log", log)
-            self.found.report = exit_report(log)
-            self.found.server_said = holding.said(log)
+        self.boxes.stop(directory)
         engine.remove_trial(run_id, trial_id)
         directory.take_rest(trial_id)
-
-    def _wait_for_probe(self) -> None:
-        written = self.setting.directory.load / f"{self.trial.trial_id}.probe.json"
-        deadline = time.monotonic() + PROBE_TIMEOUT_S
-        while not written.exists() and time.monotonic() < deadline:
-            if self._running_server().exit() is not None:
-                return
-            time.sleep(READY_INTERVAL_S)

@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from servers.models import SERVERS
 from testbed.stack import images, machine
 
 MIN_DISK_BYTES = 2 * 1024**3
@@ -74,7 +75,7 @@ def doctor() -> list[machine.Check]:
             "nc, to talk to a server",
             netcat is not None,
             netcat or "no nc",
-            "" if netcat else 'docker compose run --rm client spst "hello its first"',
+            "" if netcat else f'docker compose run --rm client {SERVERS[0]} "hello its first"',
             required=False,
         ),
     ]

@@ -17,7 +17,7 @@ from testbed.failures import attempt, describe
 from testbed.interrupt import undisturbed
 from testbed.plan.fields import Cpus, Machine, MemoryBytes
 from testbed.stack import images
-from testbed.stack.compose import SERVER_PORT, WEB_PORT
+from testbed.stack.system import PROBE_PREFIX, SERVER_PORT, WEB_PORT
 from testbed.units import format_bytes
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -80,7 +80,7 @@ def up(models: list[str], limits: ServerLimits, workers: int, packet_log: bool, 
         "PACKET_LOG": "1" if packet_log else "",
     }
     # Each with its probe, whose figures the page shows.
-    services = [*models, *(f"probe-{model}" for model in models), "locust", "worker"]
+    services = [*models, *(f"{PROBE_PREFIX}{model}" for model in models), "locust", "worker"]
     running = _compose("ps", "--services").split()
     say(f"starting {', '.join(services)} ...")
     try:

@@ -48,6 +48,9 @@ class CpuSets:
     notes: tuple[str, ...]
 
 
+UNPINNED = CpuSets(server=None, generator=None, rest=None, isolated=False, notes=("nothing is pinned: isolate is off",))
+
+
 def parse_cpu_list(text: str) -> tuple[int, ...]:
     """CPU numbers from the kernel's list form, such as `0-3,8`; none from an empty text. ValueError otherwise."""
     cpus: set[int] = set()

@@ -1,15 +1,16 @@
-"""The container engine, in one place: Docker and its Compose plugin. Nothing else in testbed knows which it is."""
+"""The container engine: Docker, and its containers as a sweep asks for them.
+
+`compose_run` starts services for it, `leftovers` removes what is left, `speaking` tells its errors in our own words.
+"""
 
 import contextlib
 import io
 import os
-import re
 import signal
 import subprocess
 import tarfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,29 +18,19 @@ from typing import Any
 import docker
 import docker.errors
 import requests
-import urllib3
 from docker.models.containers import Container
 
-from testbed.errors import Breakdown, EngineError, EngineGone, UserError
+from testbed.errors import EngineError, UserError
 from testbed.interrupt import deferred
-from testbed.stack.compose import RUN_LABEL, TRIAL_LABEL
+from testbed.stack import leftovers
+from testbed.stack.compose_run import ComposeRunner, compose_failure
+from testbed.stack.leftovers import remove_container
+from testbed.stack.services import RUN_LABEL, TRIAL_LABEL
+from testbed.stack.speaking import speaking
 
 # How long a server may take to drain before it is killed: a second more than DRAIN_TIMEOUT's default.
 STOP_TIMEOUT_S = 6
-# A compose command that was interrupted is given this long to end its own requests to the engine.
-INTERRUPT_TIMEOUT_S = 10
-# For so long after such an interrupt the engine may still finish a request, and create what nobody waits for.
-SETTLING_S = 2.0
-REMOVAL_TIMEOUT_S = 60.0
 POLL_INTERVAL_S = 0.1
-
-# What Compose says when the engine went away under it.
-_CUT_OFF = re.compile(
-    r"cannot connect to the docker daemon|failed to connect to the docker api|error during connect"
-    r"|connection re(fused|set)|\bEOF$",
-    re.IGNORECASE,
-)
-_NO_ROOM = "no space left on device"
 
 
 class ContainerGone(Exception):
@@ -68,38 +59,6 @@ def _endpoint() -> str | None:
     command = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     return answer.stdout.strip() or None
-
-
-@contextlib.contextmanager
-def speaking() -> Iterator[None]:
-    """Around whatever talks to Docker: what its client raises becomes one EngineError. EngineGone: no answer at all."""
-    try:
-        yield
-    except docker.errors.APIError as error:
-        said = str(error.explanation or error).strip().splitlines()
-        raise EngineError(f"Docker's engine reports: {said[-1] if said else type(error).__name__}") from error
-    except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise EngineGone(f"Docker's engine does not answer any more: {_cause(error)}") from error
-
-
-def _cause(error: BaseException) -> str:
-    """The system's own word for it, which the client's exceptions have wrapped several times."""
-    pending: list[BaseException] = [error]
-    while pending:
-        one = pending.pop(0)
-        if isinstance(one, OSError) and isinstance(one.errno, int) and one.strerror:
-            return one.strerror
-        pending += [inner for inner in (*one.args, one.__cause__, one.__context__) if isinstance(inner, BaseException)]
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def compose_failure(compose_file: Path, output: str) -> UserError | EngineError:
-    """What a failed `docker compose up` has printed, as what it is: a matter of the file, or of the engine. Pure."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()] or ["no reason given"]
-    why = f"docker compose up failed: {lines[-1]}"
-    if _CUT_OFF.search(lines[-1]):
-        return EngineGone(why)
-    return EngineError(why) if _NO_ROOM in lines[-1] else UserError(f"{compose_file}: {why}")
 
 
 class Server:
@@ -148,8 +107,7 @@ class Engine:
     """What a sweep asks of Docker. Touches only what carries this run's label."""
 
     def __init__(self) -> None:
-        self._inherited: tuple[int, ...] = ()
-        self._settled_at = 0.0
+        self._compose = ComposeRunner()
         try:
             self._client = docker.DockerClient(base_url=_endpoint(), timeout=60)
             self._info: dict[str, Any] = self._client.info()
@@ -176,7 +134,7 @@ class Engine:
 
     def keep_open(self, descriptor: int) -> None:
         """Let every command that is started inherit this descriptor: the lock of a sweep, held as long as they run."""
-        self._inherited = (descriptor,)
+        self._compose.inherited = (descriptor,)
 
     @property
     def cpus(self) -> int:
@@ -239,7 +197,7 @@ class Engine:
             output: bytes = container.logs(stdout=code == 0, stderr=code != 0)
         finally:
             if container is not None:
-                _remove_container(container)
+                remove_container(container)
         if code != 0:
             raise UserError(f"{image}: {' '.join(command)} failed: {output.decode(errors='replace').strip()}")
         return output.decode()
@@ -273,50 +231,18 @@ class Engine:
             return
         finally:
             if reader is not None:
-                _remove_container(reader)
+                remove_container(reader)
 
     def up(self, compose_file: Path, project: str, services: list[str]) -> None:
         """Create and start these services of a compose file, and no other. UserError with Compose's reason if it fails,
         EngineError where the reason is the engine: it has gone, or its disk is full.
-
-        Compose runs in a session of its own so that a Ctrl-C reaches it once, from here, and in order.
         """
-        command = ["docker", "compose", "--project-name", project, "--file", str(compose_file)]
-        command += ["--progress", "quiet", "up", "--detach", "--no-deps", "--no-build", "--pull", "never", *services]
-        process: subprocess.Popen[str] | None = None
-        try:
-            with deferred():
-                process = subprocess.Popen(
-                    command,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                    start_new_session=True,
-                    pass_fds=self._inherited,
-                )
-            output, _ = process.communicate()
-        except BaseException:
-            if process is not None:
-                self._end_command(process)
-            raise
-        if process.returncode != 0:
+        if (said := self._compose.up(compose_file, project, services)) is not None:
             self.ping()
-            raise compose_failure(compose_file, output)
-
-    def _end_command(self, process: "subprocess.Popen[str]") -> None:
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=INTERRUPT_TIMEOUT_S)
-        process.kill()
-        process.communicate()
-        self._settled_at = time.monotonic() + SETTLING_S
+            raise compose_failure(compose_file, said)
 
     def _containers(self, run_id: str, *labels: str, stopped: bool = True) -> list[Container]:
-        wanted = [f"{RUN_LABEL}={run_id}", *labels]
-        found: list[Container] = self._client.containers.list(
-            all=stopped, filters={"label": wanted}, ignore_removed=True
-        )
-        return found
+        return leftovers.containers(self._client, run_id, *labels, stopped=stopped)
 
     @speaking()
     def server(self, run_id: str, service: str) -> Server:
@@ -357,36 +283,13 @@ class Engine:
 
     @speaking()
     def remove(self, run_id: str) -> None:
-        """Remove every container and network that carries the run's label, and nothing else. Idempotent.
-
-        A request under way when a command was interrupted may still create something: look until it cannot any more.
-        """
-        deadline = time.monotonic() + REMOVAL_TIMEOUT_S
-        while time.monotonic() < deadline:
-            containers = self._containers(run_id)
-            networks = self._client.networks.list(filters={"label": f"{RUN_LABEL}={run_id}"})
-            if not containers and not networks:
-                if time.monotonic() > self._settled_at:
-                    return
-                time.sleep(0.1)
-            with ThreadPoolExecutor(8) as pool:
-                list(pool.map(_remove_container, containers))
-            for network in networks:
-                with contextlib.suppress(docker.errors.APIError):
-                    network.remove()
-        raise Breakdown(
-            f"run {run_id}: some containers are left; run: docker rm -f $(docker ps -aq -f label={RUN_LABEL}={run_id})"
-        )
+        """Remove every container and network that carries the run's label, and nothing else. Idempotent."""
+        leftovers.remove_run(self._client, run_id, self._compose.settled_at)
 
     @speaking()
     def remove_trial(self, run_id: str, trial_id: str) -> None:
         """Remove whatever there is of a trial. Idempotent."""
-        deadline = time.monotonic() + REMOVAL_TIMEOUT_S
-        while containers := self._containers(run_id, f"{TRIAL_LABEL}={trial_id}"):
-            if time.monotonic() > deadline:
-                raise Breakdown(f"trial {trial_id}: its containers cannot be removed")
-            for container in containers:
-                _remove_container(container)
+        leftovers.remove_trial(self._client, run_id, trial_id)
 
     @speaking()
     def load_is_gone(self, run_id: str) -> bool:
@@ -397,17 +300,4 @@ class Engine:
     @speaking()
     def runs(self) -> dict[str, int]:
         """The runs that have containers or networks here, with how many."""
-        found: dict[str, int] = {}
-        everything = [
-            *self._client.containers.list(all=True, filters={"label": RUN_LABEL}, ignore_removed=True),
-            *self._client.networks.list(filters={"label": RUN_LABEL}),
-        ]
-        for item in everything:
-            labels = item.labels if isinstance(item, Container) else item.attrs["Labels"]
-            found[labels[RUN_LABEL]] = found.get(labels[RUN_LABEL], 0) + 1
-        return found
-
-
-def _remove_container(container: Container) -> None:
-    with contextlib.suppress(docker.errors.APIError):
-        container.remove(v=True, force=True)
+        return leftovers.runs(self._client)

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from servers.models import VARIANTS
+from servers.models import find
 
 SOURCE_LABEL = "threadmill.source"
 BASE_LABEL = "threadmill.base"
@@ -27,7 +27,8 @@ def kind(name: str) -> str:
     """The kind of the image of a model, of `locust` or of `probe`."""
     if name in ("locust", "probe"):
         return name
-    return "variant" if name in VARIANTS else "server"
+    traits = find(name)
+    return "variant" if traits and traits.package else "server"
 
 
 def _files(path: Path) -> Iterator[Path]:

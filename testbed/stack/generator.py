@@ -9,11 +9,12 @@ from servers.models import SERVERS
 from testbed.errors import Breakdown, UserError
 from testbed.failures import attempt, describe
 from testbed.files import write_atomically
-from testbed.stack import compose
-from testbed.stack.compose import Run, compose_text
+from testbed.stack import compose, system
+from testbed.stack.compose import compose_text
 from testbed.stack.conntrack import Tracking
 from testbed.stack.docker import ContainerGone, Engine
 from testbed.stack.locust_api import Load
+from testbed.stack.system import LOAD_STORE, WEB_PORT, Run
 
 WORKERS_TIMEOUT_S = 60.0
 # After a trial has failed: how long its workers may take to register again before they are given up.
@@ -27,6 +28,7 @@ class LoadStack:
     def __init__(self, engine: Engine, run: Run, directory: Path, say: Callable[[str], None]) -> None:
         self._engine = engine
         self._run = run
+        self._stack = system.load_stack(run, SERVERS)
         self._directory = directory
         self._say = say
         self.load = Load("")
@@ -34,12 +36,13 @@ class LoadStack:
     def start(self) -> None:
         """Bring Locust up and wait for all its workers. Breakdown when they do not come."""
         compose_file = self._directory / "compose.yaml"
-        write_atomically(compose_file, compose_text(compose.project(self._run, "./load", SERVERS, None)))
+        write_atomically(compose_file, compose_text(compose.project(self._stack, {LOAD_STORE: "./load"})))
         self._say("starting Locust ...")
         tracking = Tracking() if self._engine.is_here else None
-        self._engine.up(compose_file, self._run.project, self._run.load_services)
+        self._engine.up(compose_file, self._stack.project, [service.name for service in self._stack.services])
         with suppress(ContainerGone):
-            port = self._engine.published_port(self._run.run_id, self._run.web_service, compose.WEB_PORT)
+            page = self._stack.publisher(WEB_PORT).name
+            port = self._engine.published_port(self._run.run_id, page, WEB_PORT)
             self.load = Load(f"http://127.0.0.1:{port}")
             if _wait_for(self._settled, WORKERS_TIMEOUT_S) and self._complete():
                 self._say(

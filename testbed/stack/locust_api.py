@@ -6,9 +6,10 @@ from typing import Any
 import requests
 
 from testbed.errors import Breakdown
+from testbed.plan.axes import AXES
 from testbed.plan.calibration import Work
 from testbed.plan.cells import Cell, Trial
-from testbed.stack.compose import target
+from testbed.stack.system import target
 
 # The master answers at once or is in trouble; stopping waits for the workers' last figures.
 REQUEST_TIMEOUT_S = 5.0
@@ -48,18 +49,10 @@ def form(trial: Trial, work: Work, warmup_s: float, window_s: float) -> dict[str
         "user_count": cell.users,
         "spawn_rate": cell.users,
         "target": target(cell),
-        "connection": cell.connection,
-        "payload_bytes": cell.payload_bytes,
-        "think_ms": cell.think_us / 1000,
-        "sleep_us": cell.sleep_us,
+        **{axis.form.name: axis.form.sent(getattr(cell, axis.field)) for axis in AXES if axis.form},
         "spin_units": work.spin_units,
         "hash_rounds": work.hash_rounds,
-        "mode": "closed" if cell.mode == "closed" else "open",
-        "rate": cell.rate_rps or 0,
-        "arrivals": cell.arrivals,
-        "engine": cell.engine,
-        "precise": str(cell.precise).lower(),
-        "idle_holders": cell.idle_holders,
+        "seed": trial.seed,
         "warmup_s": warmup_s,
         "window_s": window_s,
         "reply_timeout_s": reply_timeout_s(cell),

@@ -23,8 +23,9 @@ from testbed.errors import UserError
 from testbed.interrupt import deferred
 from testbed.names import image_name
 from testbed.stack import cpus
-from testbed.stack.compose import HOLDER, RUN_LABEL, TRIAL_LABEL, WEB_PORT
 from testbed.stack.docker import ContainerGone, Engine
+from testbed.stack.services import RUN_LABEL, TRIAL_LABEL
+from testbed.stack.system import HOLDER, MASTER, WEB_PORT
 from testbed.watch.target import Target
 
 WATCH_LABEL = "threadmill.watch"
@@ -53,7 +54,7 @@ class Beside(Engine):
     def runs_under_way(self) -> list[str]:
         """The sweeps whose load generator is up."""
         found = self._client.containers.list(filters={"label": RUN_LABEL}, ignore_removed=True)
-        return sorted({one.labels[RUN_LABEL] for one in found if one.labels.get(_SERVICE_LABEL) == "locust"})
+        return sorted({one.labels[RUN_LABEL] for one in found if one.labels.get(_SERVICE_LABEL) == MASTER})
 
     def is_running(self, target: Target) -> bool:
         try:
@@ -72,7 +73,7 @@ class Beside(Engine):
     def rest_cpuset(self, target: Target) -> str | None:
         """Processors that are neither the server's nor the generator's, as far as there are such."""
         for container in self._companions(target) if target.run_id else ():
-            if container.labels.get(_SERVICE_LABEL) in ("locust", HOLDER):
+            if container.labels.get(_SERVICE_LABEL) in (MASTER, HOLDER):
                 return container.attrs["HostConfig"]["CpusetCpus"] or None
         if not self.is_here:
             return None
@@ -182,18 +183,19 @@ def _target(attributes: dict[str, Any]) -> Target | None:
     """
     labels, host = attributes["Config"]["Labels"], attributes["HostConfig"]
     service = labels.get(_SERVICE_LABEL)
-    if (service is not None and service not in SERVERS) or (RUN_LABEL in labels and TRIAL_LABEL not in labels):
+    in_a_sweep = RUN_LABEL in labels
+    if in_a_sweep and TRIAL_LABEL not in labels:
         return None
-    quota = host["NanoCpus"] / 1e9
-    if not quota and host["CpuQuota"] > 0:
-        quota = host["CpuQuota"] / (host["CpuPeriod"] or 100_000)
+    # In a sweep's trial whatever has a server's image is one, also one of several that are not called by their model.
+    if service not in (None, *SERVERS) and not in_a_sweep:
+        return None
     return Target(
         container_id=attributes["Id"],
         name=attributes["Name"].removeprefix("/"),
-        model=service or labels.get(MODEL_LABEL, "unknown"),
+        model=service if service in SERVERS else labels.get(MODEL_LABEL, "unknown"),
         user=attributes["Config"]["User"],
         started_unix=_unix(attributes["State"]["StartedAt"]),
-        cpus=quota or None,
+        cpus=cpu_quota(host),
         cpuset=host["CpusetCpus"] or None,
         memory_bytes=host["Memory"] or None,
         project=labels.get(_PROJECT_LABEL),
@@ -201,6 +203,14 @@ def _target(attributes: dict[str, Any]) -> Target | None:
         trial_id=labels.get(TRIAL_LABEL),
         packet_log="PACKET_LOG=1" in attributes["Config"]["Env"],
     )
+
+
+def cpu_quota(host: dict[str, Any]) -> float | None:
+    """CPUs that a container may use by what Docker tells of its limits; None without a quota."""
+    if host["NanoCpus"]:
+        return float(host["NanoCpus"]) / 1e9
+    # The kernel's and Docker's default period, in microseconds.
+    return host["CpuQuota"] / (host["CpuPeriod"] or 100_000) if host["CpuQuota"] > 0 else None
 
 
 def _unix(text: str) -> float:

@@ -13,7 +13,8 @@ from rich.text import Text
 
 from testbed.errors import UserError
 from testbed.interrupt import interruptible
-from testbed.stack.docker import ContainerGone, speaking
+from testbed.stack.docker import ContainerGone
+from testbed.stack.speaking import speaking
 from testbed.terminal import plain
 from testbed.watch.beside import Beside
 from testbed.watch.load import LoadReader, from_page

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from servers.models import SERVERS
+from servers.models import SERVERS, TABLE
+from servers.models.traits import Size
 from testbed.errors import UserError
 
 
@@ -57,4 +58,6 @@ def none_runs(targets: Sequence[Target], wanted: str | None) -> str:
     """One line that says what to run."""
     running = f" (running: {', '.join(sorted(map(str, targets)))})" if targets else ""
     which = f" of {wanted}" if wanted else ""
-    return f"no server{which} runs here{running}; to start one: .venv/bin/python orchestrate.py up {wanted or 'spmt'}"
+    # One that serves several people at once.
+    start = wanted or next(name for name in SERVERS if TABLE[name].slots_of(Size()) is None)
+    return f"no server{which} runs here{running}; to start one: .venv/bin/python orchestrate.py up {start}"

@@ -15,7 +15,7 @@ from pathlib import Path
 import docker
 from docker.models.containers import Container
 
-from testbed.stack.compose import RUN_LABEL, TRIAL_LABEL
+from testbed.stack.services import RUN_LABEL, TRIAL_LABEL
 
 PROJECT = Path(__file__).parents[2]
 TIMEOUT_S = 180.0

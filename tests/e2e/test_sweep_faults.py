@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from testbed.names import image_name
-from testbed.stack.compose import TRIAL_LABEL
+from testbed.stack.services import TRIAL_LABEL
 from tests.e2e.stack import CLIENT, containers_of, orchestrate, terminal
 from tests.e2e.test_sweep import name, results_of, write_sweep  # noqa: F401 - a fixture
 from tests.waiting import wait_until

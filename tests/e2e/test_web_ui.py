@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from servers.models import SERVERS
 from testbed.results import web_runs
-from testbed.results.runs import read_rows
+from testbed.results.reading import trials
 from testbed.stack.machine import find_browser
 from tests.e2e.compose import own_compose
 from tests.integration.loadtests.locust_stack import LocustApi
@@ -244,7 +244,7 @@ def test_a_finished_run_is_recorded_with_its_settings_and_the_probes_lines(page,
         "probe.ndjson": (stack.results / "load" / f"{trial_id}.probe.ndjson").read_text(),
     }
     web_runs.store(tmp_path, trial_id, files, machine_cpus=2)
-    (row,) = read_rows(tmp_path)
+    (row,) = trials(tmp_path, {}).rows
     assert (row["model"], row["cpus"], row["payload_bytes"], row["users"]) == ("spmt", 1.0, 100, 5)
     assert row["verdict"] != "invalid", row["reasons"]
     assert row["cpu_used_s"] > 0

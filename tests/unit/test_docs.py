@@ -16,7 +16,8 @@ from loadtests.record.results import supported_percentile
 from servers.models import MODELS
 from testbed import commands as command_line
 from testbed.plan import sweepfile
-from testbed.results.directory import COLUMNS, csv_text
+from testbed.results.columns import COLUMNS
+from testbed.results.directory import csv_text
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCS = PROJECT / "docs"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from servers.models import SERVERS
 from testbed.errors import UserError
 from testbed.files import write_json
 from testbed.judge import shape
@@ -14,11 +15,13 @@ from testbed.plan.cells import Trial, trials
 from testbed.plan.schema import Sweep
 from testbed.plan.steps import Answer, program
 from testbed.plan.sweepfile import Machine, dump, parse
-from testbed.results.directory import COLUMNS, ResultsDirectory, row_of
-from testbed.stack import compose
-from testbed.stack.compose import Run, compose_text
+from testbed.results.columns import COLUMNS
+from testbed.results.directory import ResultsDirectory, row_of
+from testbed.stack import compose, system
+from testbed.stack.compose import compose_text
 from testbed.stack.cpus import CpuSets
-from tests.matrix import DOZEN, FACTORS, MODES, Row, document, pairs
+from testbed.stack.system import Run
+from tests.matrix import DOZEN, FACTORS, MODES, Row, document, make, pairs
 from tests.unit.testbed.accepted import refusal
 
 MACHINE = Machine(cpus=2, memory_bytes=8 * 2**30)
@@ -39,7 +42,8 @@ def test_every_pair_of_values_is_in_a_row_and_every_value_in_the_dozen() -> None
     dozen = [row for rows in DOZEN.values() for row in rows]
     assert len(dozen) == 12
     for name, values in FACTORS.items():
-        assert {getattr(row, name) for row in dozen} == set(values), name
+        assert {getattr(row, name) for row in dozen} == set(values) or name == "server", name
+    assert {make(row.server) for row in dozen} == {make(server) for server in SERVERS}
 
 
 @pytest.mark.parametrize("group", DOZEN)
@@ -68,14 +72,14 @@ def test_a_row_is_planned_as_one_trial_of_its_values(row: Row) -> None:
 def test_a_rows_project_has_its_limit_its_network_and_its_server(row: Row) -> None:
     (trial,) = trials(sweep_of(row))
     run = Run(RUN.run_id, RUN.project, RUN.user, RUN.workers, RUN.cpu_sets, shared=row.network == "shared")
-    project = compose.project(run, "../../load", [row.server], trial)
+    project = compose.project(system.trial_stack(run, [row.server], trial), {"load": "../../load"})
     assert yaml.safe_load(compose_text(project)) == project
     server = project["services"][row.server]
     assert ("cpus" in server) == (row.limit != "cpuset")
     assert server["cpuset"] == "1"
     assert ("network_mode" in server) == (row.network == "shared")
-    assert (compose.HOLDER in project["services"]) == (row.network == "shared")
-    assert project["services"]["probe"]["pid"] == f"service:{row.server}"
+    assert (system.HOLDER in project["services"]) == (row.network == "shared")
+    assert project["services"][f"probe-{row.server}"]["pid"] == f"service:{row.server}"
 
 
 def latency_us(trial: Trial) -> int:

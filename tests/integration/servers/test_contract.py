@@ -15,23 +15,25 @@ from pathlib import Path
 import psutil
 import pytest
 
-from servers.models import SERVERS, VARIANTS
+from servers.models import SERVERS, TABLE, VARIANTS
+from servers.models.traits import THREADS, WORKERS, Size
 from tests.integration.servers.running import Client, Running, server
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("model", SERVERS)]
 
-CONCURRENT = tuple(model for model in SERVERS if model != "spst")
-# As many clients as workers or threads, and no more: the next one waits until another leaves.
-BOUNDED = ("spst", "thread-pool", "prefork")
-POOLS = ("mpmt", "prefork", "prefork-event-loop", "prefork-event-loop-uvloop")
 ROOM = {"WORKERS": "5", "THREADS": "5"}
+_ROOM = Size(5, 5)
+# Five clients are served at once, whoever they are. Not where a second may wait for the worker of the first.
+CONCURRENT = tuple(name for name in SERVERS if TABLE[name].surely_served(_ROOM) != 1)
+# As many clients as workers or threads, and no more: the next one waits until another leaves.
+BOUNDED = tuple(name for name in SERVERS if TABLE[name].slots_of(_ROOM) is not None)
 SLEEP = b"!sleep=150000 x\n"
 
 
 def skip_sequential(model: str) -> None:
     if model not in CONCURRENT:
-        pytest.skip("serves one connection at a time")
+        pytest.skip("is sure to serve one connection at a time only; own sockets: test_reuseport.py")
 
 
 def test_echo_split_coalesced_and_directives(model: str) -> None:
@@ -222,9 +224,10 @@ def test_a_second_of_churn_leaves_no_process_thread_or_descriptor(model: str) ->
 
 
 def idle_shape(running: Running) -> bool:
-    if running.model in POOLS:
+    pool = TABLE[running.model].pool
+    if pool == WORKERS:
         return running.shape() == (3, [1, 1, 1])
-    return running.shape() == (1, [5 if running.model == "thread-pool" else 1])
+    return running.shape() == (1, [5 if pool == THREADS else 1])
 
 
 def test_clients_that_break_off_leave_one_line_each_and_the_server_goes_on(model: str) -> None:

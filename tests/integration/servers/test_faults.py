@@ -5,12 +5,13 @@ import signal
 import psutil
 import pytest
 
-from servers.models import SERVERS
+from servers.models import SERVERS, TABLE
+from servers.models.traits import WORKERS
 from tests.integration.servers.running import Client, Running, server
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(60)
-POOLS = ("mpmt", "prefork", "prefork-event-loop", "prefork-event-loop-uvloop")
+POOLS = tuple(name for name in SERVERS if TABLE[name].pool == WORKERS)
 FORKING = (*POOLS, "mpst")
 
 

@@ -8,12 +8,13 @@ from contextlib import ExitStack, suppress
 import psutil
 import pytest
 
-from servers.models import SERVERS
+from servers.models import SERVERS, TABLE
+from servers.models.traits import WORKERS, Size
 from tests.integration.servers.running import server
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(60)
-POOLS = ("mpmt", "prefork", "prefork-event-loop", "prefork-event-loop-uvloop")
+POOLS = tuple(name for name in SERVERS if TABLE[name].pool == WORKERS)
 
 
 @pytest.mark.parametrize("model", SERVERS)
@@ -41,7 +42,7 @@ def test_the_report_agrees_with_the_totals_and_with_what_clients_got(model: str)
     assert 0 < report["duration_s"] < 60
 
 
-@pytest.mark.parametrize("model", POOLS)
+@pytest.mark.parametrize("model", [name for name in POOLS if TABLE[name].surely_served(Size(2)) != 1])
 def test_what_a_killed_worker_had_served_on_an_open_connection_is_not_lost(model: str) -> None:
     with server(model) as running:
         wait_until(lambda: len(running.children()) == 2, "two workers")

@@ -1,6 +1,6 @@
 import pytest
 
-from loadtests.targets import read_targets
+from loadtests.targets import first_choice, read_one_at_a_time, read_targets
 
 
 def test_models_are_found_by_their_names_on_the_load_containers_network():
@@ -14,6 +14,11 @@ def test_an_address_says_where_a_model_is_and_adds_one_that_is_not_listed():
 
 def test_without_the_variables_there_are_no_targets():
     assert read_targets({}) == {}
+    assert read_one_at_a_time({}) == frozenset()
+
+
+def test_those_that_serve_one_client_at_a_time_are_named_by_who_starts_the_load():
+    assert read_one_at_a_time({"ONE_AT_A_TIME": "spst, mine"}) == {"spst", "mine"}
 
 
 @pytest.mark.parametrize(
@@ -23,3 +28,21 @@ def test_an_address_that_is_none_is_named(item):
     with pytest.raises(ValueError, match="TARGET_ADDRESSES: each item is model=host:port") as caught:
         read_targets({"TARGET_ADDRESSES": f"ok=h:1,{item}"})
     assert repr(item) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("up", "first"),
+    [
+        ({"alone": True, "many": True, "more": True}, "many"),
+        ({"alone": True, "many": False, "more": True}, "more"),
+        ({"alone": True, "many": False, "more": False}, "alone"),
+        ({"alone": False, "many": False, "more": False}, "alone"),
+        ({}, "alone"),
+    ],
+)
+def test_the_page_offers_what_serves_several_clients_before_what_serves_one(up, first):
+    assert first_choice(["alone", "many", "more"], up, {"alone"}) == first
+
+
+def test_where_nothing_is_told_of_them_the_page_offers_the_first_that_is_up():
+    assert first_choice(["alone", "many"], {"alone": True, "many": True}, ()) == "alone"

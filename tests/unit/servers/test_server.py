@@ -11,7 +11,7 @@ import pytest
 from servers.config import read_config
 from servers.connection import Connection
 from servers.counters import Counters, Totals
-from servers.listener import ListenError, open_listener
+from servers.listener import ListenError, open_listener, open_listeners
 from servers.models import mpst, spmt
 from servers.server import Server
 
@@ -91,6 +91,28 @@ def test_the_backlog_reaches_listen_and_addresses_can_be_used_again(monkeypatch:
     with open_listener("127.0.0.1", 0, 77) as listener:
         assert listener.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
     assert asked == [77]
+
+
+def test_several_listeners_share_a_port_with_each_other_and_with_nobody_else() -> None:
+    first, *others = open_listeners("127.0.0.1", 0, 5, 3)
+    port = first.getsockname()[1]
+    try:
+        assert [one.getsockname()[1] for one in others] == [port, port]
+        for count in (1, 2):
+            with pytest.raises(ListenError, match=f"PORT={port}: already in use"):
+                open_listeners("127.0.0.1", port, 5, count)
+    finally:
+        for one in (first, *others):
+            one.close()
+
+
+def test_a_worker_keeps_its_own_socket_and_closes_the_others() -> None:
+    listeners = open_listeners("127.0.0.1", 0, 5, 3)
+    server = Server("prefork-reuseport", read_config({}, cpus=1.0), listeners[0], Counters(rows=3), *listeners[1:])
+    server.accept_on(1)
+    with server.listener as kept:
+        assert (kept, server.listeners) == (listeners[1], (kept,))
+        assert [one.fileno() >= 0 for one in listeners] == [False, True, False]
 
 
 @pytest.mark.parametrize("host", ["203.0.113.7", "." * 300])

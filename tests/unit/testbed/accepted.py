@@ -11,8 +11,8 @@ from testbed.plan.calibration import work
 from testbed.plan.cells import Trial, trials
 from testbed.plan.schema import Sweep
 from testbed.plan.steps import program
-from testbed.stack import compose, locust_api
-from testbed.stack.compose import Run
+from testbed.stack import locust_api, system
+from testbed.stack.system import Run
 
 RUN = Run("a-1-b", "threadmill-a", "1:1", workers=1)
 
@@ -52,15 +52,13 @@ def refusal(trial: Trial, sweep: Sweep, calibration: dict[str, float] | None) ->
         return str(error)
     if few := options.too_few_users(wanted, trial.cell.users, sweep.load.workers):
         return few
-    service = compose.server_service(run, trial)
-    config = read_config(service["environment"], cpus=trial.cell.cpus)
+    config = read_config(system.server(run, trial).environment, cpus=trial.cell.cpus)
     return _line_refusal(wanted, config.max_line)
 
 
 def _targets(run: Run, trial: Trial) -> list[str]:
     """The names under which the load generator of this run knows its servers."""
-    services = compose.load_services(run, "load", [trial.cell.model])
-    environment = services["locust"]["environment"]
+    environment = system.load_stack(run, [trial.cell.model]).service(system.MASTER).environment
     over_loopback = environment.get("TARGET_ADDRESSES", "").split(",")
     return [*environment["TARGETS"].split(","), *(item.partition("=")[0] for item in over_loopback if item)]
 

@@ -10,6 +10,7 @@ import yaml
 from testbed.plan import cells, sweepfile
 from testbed.plan.cells import Cell
 from testbed.plan.fields import Machine
+from testbed.results.directory import SCHEMA_VERSION
 from tests.unit.testbed.rows import MEASURED
 
 MACHINE = Machine(2, 2**33)
@@ -18,7 +19,7 @@ SWEEP = {"name": "made", "models": ["spst", "spmt"], "limits": {"cpus": [0.5, 1.
 
 def manifest(**values: Any) -> dict[str, Any]:
     return {
-        "schema_version": 3,
+        "schema_version": SCHEMA_VERSION,
         "run_id": "made-0000",
         "started_utc": "2026-01-02T03:04:05+00:00",
         "host": {"cpu_model": "a", "cpus": 2, "memory_bytes": 2**33, "kernel": "6.1"},
@@ -32,7 +33,7 @@ def manifest(**values: Any) -> dict[str, Any]:
 
 def record(trial: cells.Trial, **values: Any) -> dict[str, Any]:
     named = {
-        "schema_version": 3,
+        "schema_version": SCHEMA_VERSION,
         "trial_id": trial.trial_id,
         "block": trial.block,
         "canary": trial.canary,

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from testbed.plan.cells import Cell
-from testbed.results.directory import COLUMNS
+from testbed.results.columns import COLUMNS
 
 MEASURED: dict[str, Any] = {
     "block": 1,

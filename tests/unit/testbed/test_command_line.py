@@ -172,7 +172,7 @@ def test_report_refuses_in_one_line_that_says_what_was_found_and_what_is_allowed
 ) -> None:
     gone, empty = tmp_path / "gone", tmp_path / "empty"
     empty.mkdir()
-    (empty / "manifest.json").write_text("{}")
+    (empty / "manifest.json").write_text('{"schema_version": 4}')
     for path in (gone, tmp_path, tmp_path / "empty" / "manifest.json"):
         line = refusal("report", str(path))
         assert line.startswith(f"orchestrate.py: {path}: no results here, manifest.json is missing or cannot be read")

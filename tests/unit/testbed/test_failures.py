@@ -12,7 +12,8 @@ from testbed.errors import Breakdown, EngineError, EngineGone, UserError
 from testbed.failures import attempt, describe
 from testbed.files import write_atomically
 from testbed.results.directory import ResultsDirectory
-from testbed.stack.docker import compose_failure, speaking
+from testbed.stack.compose_run import compose_failure
+from testbed.stack.speaking import speaking
 
 
 def test_every_step_is_tried_and_what_failed_is_told_in_order() -> None:

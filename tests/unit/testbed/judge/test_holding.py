@@ -1,6 +1,5 @@
 """Idle holders: what their server is given, and the gate that says whether they were held, or what ran out."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,14 @@ from testbed.judge.verdict import judge
 from testbed.plan import cells
 from testbed.plan.cells import Cell
 from testbed.plan.sweepfile import Machine, load, parse
-from testbed.results.record import Findings, evidence
-from testbed.stack import compose, needs
+from testbed.results.record import Findings, Seen, evidence
+from testbed.stack import needs, system
 from testbed.stack.cpus import CpuSets
+from tests.unit.testbed.judge.made import replace
 from tests.unit.testbed.judge.test_verdict import GOOD
+
+SETS = CpuSets(None, None, None, isolated=False, notes=())
+RUN = system.Run("a", "threadmill-a", "1:1", 1, SETS)
 
 HOLDING = replace(
     GOOD, idle_holders=1_000, holders_opened=1_000, holders_held=1_000, holders_dropped=0, holders_failures={}
@@ -38,12 +41,11 @@ def test_a_server_may_have_the_connections_and_tasks_that_its_trial_asks_for() -
     assert 10_008 < needs.tasks_limit(many) < 20_000
 
 
-def test_the_compose_file_of_a_trial_carries_them() -> None:
+def test_the_server_of_a_trial_carries_them() -> None:
     trial = cells.Trial("001", 1, cell(users=8, idle_holders=10_000))
-    run = compose.Run("a", "threadmill-a", "1:1", 1, CpuSets(None, None, None, isolated=False, notes=()))
-    server = compose.server_service(run, trial)
-    assert int(server["environment"]["MAX_CONNECTIONS"]) > 10_008
-    assert server["pids_limit"] > 10_008
+    server = system.server(RUN, trial)
+    assert int(server.environment["MAX_CONNECTIONS"]) > 10_008
+    assert (server.limits.tasks or 0) > 10_008
 
 
 def test_all_held_through_the_window_passes_and_without_holders_there_is_no_gate() -> None:
@@ -105,6 +107,15 @@ def test_a_model_that_serves_few_at_once_is_told_by_its_slots(model: str, serves
     assert (gate.status, gate.found) == ("fail", f"1 of 1000 held: {model} serves {serves} at once")
 
 
+def test_holders_who_met_at_one_worker_are_told_by_its_queue() -> None:
+    gate = holding.held(replace(LESS, model="prefork-reuseport", workers=9, idle_holders=4, holders_held=3))
+    assert gate is not None
+    words = "prefork-reuseport has a queue for each worker, where one waits for another"
+    assert (gate.status, gate.found) == ("fail", f"3 of 4 held: {words}")
+    all_held = holding.held(replace(LESS, model="prefork-reuseport", workers=9, idle_holders=4, holders_held=4))
+    assert all_held is not None and all_held.status == "pass"
+
+
 def test_all_slots_held_leave_none_for_a_user() -> None:
     gate = holding.held(replace(HOLDING, model="thread-pool", idle_holders=16, holders_held=16))
     assert gate is not None
@@ -134,10 +145,12 @@ def test_what_holders_had_echoed_is_counted_and_what_they_never_heard_of_may_hav
         "window": {"duration_s": 1.0},
         "idle_holders": {"opened": 5, "held_throughout": 4, "echoes": 5, "unanswered": 2, "failures": {}, "dropped": 1},
     }
-    sets = CpuSets(None, None, None, isolated=False, notes=())
+    holding = cell(idle_holders=5)
     for served, passes in ((20, False), (21, True), (23, True), (24, False)):
-        found = Findings(load=load_found, report={"served": served, "replaced": 0}, other_echoes=5)
-        gates = {gate.name: gate for gate in judge(evidence(cell(idle_holders=5), found, sets, 2)).gates}
+        seen = Seen.of(system.server(RUN, cells.Trial("001", 1, holding)))
+        seen.report = {"served": served, "replaced": 0}
+        found = Findings(load=load_found, boxes=[seen], other_echoes=5)
+        gates = {gate.name: gate for gate in judge(evidence(holding, found, SETS, 2)).gates}
         assert (gates["conservation"].status == "pass") is passes, gates["conservation"]
         assert (gates["held"].status, gates["held"].found.split(":")[0]) == ("fail", "4 of 5 held")
 

@@ -2,15 +2,17 @@
 
 import heapq
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from testbed.judge.evidence import Evidence, GeneratorWorker, Thresholds
+from testbed.judge.boxes import Box
+from testbed.judge.evidence import Evidence, Thresholds
 from testbed.judge.laws import littles_law
+from tests.unit.testbed.judge.made import evidence, replace
 
 T = Thresholds()
 
@@ -25,6 +27,17 @@ class Load:
     gap_s: float
     window_s: float
     seed: int
+
+
+def worker(cpu_used_s: float, window_s: float, cpu_limit: float | None, throttled_periods: int) -> Box:
+    return Box(
+        "w",
+        "load worker",
+        cpu_limit=cpu_limit,
+        window_s=window_s,
+        cpu_used_s=cpu_used_s,
+        throttled_periods=throttled_periods,
+    )
 
 
 def simulate(load: Load, keep: float = 1.0) -> Evidence:
@@ -64,7 +77,7 @@ def simulate(load: Load, keep: float = 1.0) -> Evidence:
         done = max(now, heapq.heappop(slots)) + service
         heapq.heappush(slots, done)
         heapq.heappush(events, (done, user, True))
-    return Evidence(
+    return evidence(
         model="spmt",
         cpus=1.0,
         workers=1,
@@ -80,7 +93,7 @@ def simulate(load: Load, keep: float = 1.0) -> Evidence:
         users_starved=load.users - len(answered),
         service_time_mean_us=fmean(counted) * 1e6 if counted else None,
         service_time_max_us=max(counted) * 1e6 if counted else None,
-        generator=(GeneratorWorker("w", worker_busy, load.window_s, None, 0),),
+        generator=(worker(worker_busy, load.window_s, None, 0),),
     )
 
 
@@ -125,7 +138,7 @@ EVIDENCE = simulate(Load(8, 64, 0.01, "constant", 0.0, 0.0, 10.0, 1))
 
 
 def status(**changes: object) -> str:
-    gate = littles_law(replace(EVIDENCE, **changes), T)  # type: ignore[arg-type]
+    gate = littles_law(replace(EVIDENCE, **changes), T)
     assert gate is not None
     return gate.status
 
@@ -158,8 +171,8 @@ def test_starved_users_where_turns_change_hands_leave_too_few_cycles_to_tell() -
 
 def test_think_time_is_part_of_the_cycle_and_ends_late_by_a_timers_slack() -> None:
     late = simulate(Load(16, 64, 0.002, "constant", 0.0108, 0.0, 10.0, 1))
-    assert littles_law(replace(late, think_us=10_000.0), T).status == "pass"  # type: ignore[union-attr]
-    assert littles_law(replace(late, think_us=8_000.0), T).status == "fail"  # type: ignore[union-attr]
+    assert littles_law(replace(late, think_us=10_000.0), T).status == "pass"
+    assert littles_law(replace(late, think_us=8_000.0), T).status == "fail"
 
 
 def test_pauses_may_end_one_millisecond_late_and_no_more() -> None:
@@ -176,7 +189,7 @@ def test_edges_may_cut_up_to_a_quarter_of_the_window() -> None:
 
 def test_a_user_in_its_workers_hands_is_not_missing() -> None:
     short = {"service_time_mean_us": 6_000.0, "users": 1, "ok": 1_000}  # 0.6 of one user
-    free, busy = (GeneratorWorker("w", used, 10.0, None, 0) for used in (0.5, 4.0))
+    free, busy = (worker(used, 10.0, None, 0) for used in (0.5, 4.0))
     assert status(**short, generator=(busy,)) == "pass"
     assert status(**short, generator=(free,)) == "fail"
     # A worker that was made to stand still held its user for longer than it computed.
@@ -188,8 +201,8 @@ def test_a_user_in_its_workers_hands_is_not_missing() -> None:
 def test_pauses_that_a_generator_short_of_cpu_cannot_keep_are_its_fault_and_no_bookkeeping_error() -> None:
     overslept = {"think_us": 10_000.0, "service_time_mean_us": 1_000.0, "ok": 5_000}  # 5.5 of 8 users
     assert status(**overslept) == "fail"
-    assert status(**overslept, generator=(GeneratorWorker("w", 9.5, 10.0, None, 0),)) == "unknown"
-    assert status(**overslept, generator=(GeneratorWorker("w", 1.0, 10.0, 0.1, 90),)) == "unknown"
+    assert status(**overslept, generator=(worker(9.5, 10.0, None, 0),)) == "unknown"
+    assert status(**overslept, generator=(worker(1.0, 10.0, 0.1, 90),)) == "unknown"
 
 
 def test_failures_excuse_users_that_are_missing_but_not_users_too_many() -> None:

@@ -3,7 +3,16 @@
 import pytest
 
 from servers.models import MODELS, VARIANTS
-from testbed.judge.shape import Shape, check, expected, interpreters, serving_slots
+from testbed.judge.shape import (
+    Shape,
+    check,
+    checked_at_once,
+    expected,
+    interpreters,
+    serves_in_threads,
+    serving_slots,
+    surely_served,
+)
 
 # With 3 workers and 5 threads: what 1 and what 7 open connections make of it.
 TABLE = {
@@ -15,6 +24,7 @@ TABLE = {
     "prefork": (Shape(4, 4), Shape(4, 4), 3, 3),
     "event-loop": (Shape(1, 1), Shape(1, 1), None, 1),
     "prefork-event-loop": (Shape(4, 4), Shape(4, 4), None, 3),
+    "prefork-reuseport": (Shape(4, 4), Shape(4, 4), 3, 3),
 }
 
 
@@ -29,6 +39,44 @@ def test_each_model_has_its_shape_slots_and_interpreters(model: str) -> None:
 
 def test_every_model_that_can_be_run_has_a_shape() -> None:
     assert set(MODELS) <= set(TABLE)
+
+
+def test_where_each_worker_has_a_queue_only_one_is_sure_to_be_served_at_once() -> None:
+    sure = {model: surely_served(model, workers=3, threads=5) for model in TABLE}
+    assert sure.pop("prefork-reuseport") == 1
+    assert sure == {model: serving_slots(model, 3, 5) for model in sure}
+    assert surely_served("prefork-reuseport", workers=1, threads=0) == 1
+    assert surely_served("prefork-reuseport", workers=0, threads=0) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "workers", "threads", "number"),
+    [
+        ("spst", 0, 0, 0),
+        ("spmt", 0, 0, 4),
+        ("event-loop", 0, 0, 4),
+        ("prefork", 2, 0, 2),
+        ("prefork", 9, 0, 4),
+        ("prefork", 1, 0, 0),
+        ("thread-pool", 0, 3, 3),
+        # Two of its clients may come to one worker, and the check would wait for ever.
+        ("prefork-reuseport", 9, 0, 0),
+    ],
+)
+def test_no_more_connections_are_checked_at_once_than_are_sure_to_be_served(
+    model: str, workers: int, threads: int, number: int
+) -> None:
+    assert checked_at_once(model, workers, threads) == number
+
+
+def test_a_pool_of_unknown_size_has_unknown_slots() -> None:
+    unknown = [serving_slots(model, 0, 0) for model in ("thread-pool", "prefork", "prefork-reuseport")]
+    assert unknown == [None] * 3
+    assert interpreters("prefork", 0) is None
+
+
+def test_the_models_of_which_a_process_serves_in_several_threads() -> None:
+    assert [model for model in TABLE if serves_in_threads(model)] == ["spmt", "mpmt", "thread-pool"]
 
 
 def test_a_variant_has_the_shape_of_its_model() -> None:

@@ -9,7 +9,7 @@ from testbed.judge.evidence import Evidence, Thresholds
 from testbed.judge.steady import steady_state
 
 T = Thresholds()
-BASE = Evidence("spmt", 1.0, 1, 1, "closed", 8)
+BASE = Evidence("spmt", 1, 1, "closed", 8)
 
 
 def gate(ok: tuple[int, ...], p50: tuple[float | None, ...] | None = None) -> tuple[str, str]:

@@ -9,7 +9,8 @@ import pytest
 from testbed.judge import steal
 from testbed.plan import cells
 from testbed.plan.sweepfile import Machine, parse
-from testbed.results.record import Findings, record
+from testbed.results.record import Findings, Seen, record
+from testbed.stack import system
 from testbed.stack.cpus import CpuSets
 
 (CELL,) = cells.cells(parse("name: a\nmodels: [spst]\nlimits: {cpus: 2}\n", Path("a.yaml"), Machine(4, 2**33)))
@@ -54,11 +55,15 @@ def test_a_processor_without_a_reading_makes_no_partial_sum() -> None:
     assert steal.share(probe(0, 30, 10, 20), [3, 4]) is None
 
 
+def processors(cell: cells.Cell, sets: CpuSets) -> list[int] | None:
+    return steal.processors(system.server_limits(system.Run("a", "a", "1:1", 1, sets), cell))
+
+
 def test_who_runs_where() -> None:
-    assert steal.server_processors(CELL, SETS) == [2, 3]
-    assert steal.server_processors(replace(CELL, cpus=1.0, limit="cpuset"), SETS) == [2]
-    assert steal.server_processors(CELL, UNPINNED) is None
-    assert steal.server_processors(replace(CELL, limit="cpuset"), UNPINNED) == [0, 1]
+    assert processors(CELL, SETS) == [2, 3]
+    assert processors(replace(CELL, cpus=1.0, limit="cpuset"), SETS) == [2]
+    assert processors(CELL, UNPINNED) is None
+    assert processors(replace(CELL, limit="cpuset"), UNPINNED) == [0, 1]
     assert (steal.generator_processors(SETS), steal.generator_processors(UNPINNED)) == ([1], None)
 
 
@@ -74,7 +79,9 @@ def test_a_trial_records_the_shares_and_whether_they_disturbed_it(
     stolen: tuple[int, ...], disturbed: bool, shares: tuple[float, float]
 ) -> None:
     trial = cells.Trial("001-b1-spst-2cpu", 1, CELL)
-    written = record(trial, Findings(probe=probe(*stolen), speed_drift=0.9137), SETS, 4)
+    seen = Seen.of(system.server(system.Run("a", "a", "1:1", 1, SETS), trial))
+    seen.probe = probe(*stolen)
+    written = record(trial, Findings(boxes=[seen], speed_drift=0.9137), SETS, 4)
     assert written["disturbed"] is disturbed
     assert (written["server_steal_share"], written["generator_steal_share"]) == shares
     assert written["speed_drift"] == 0.914

@@ -1,6 +1,5 @@
 """Each gate fails by itself and for its own reason, at its own threshold, and precedence is as documented."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,18 +10,19 @@ from testbed.judge.verdict import (
     GENERATOR_SHORT,
     INVALIDATING,
     SCHEDULE,
+    Box,
     Evidence,
-    GeneratorWorker,
     Thresholds,
     judge,
 )
+from tests.unit.testbed.judge.made import evidence, replace
 
 T = Thresholds()
 
-WORKER = GeneratorWorker("w1", cpu_used_s=2.0, window_s=10.0, cpu_limit=None, throttled_periods=0)
+WORKER = Box("w1", "load worker", cpu_used_s=2.0, window_s=10.0, cpu_limit=None, throttled_periods=0)
 
 # Eight users without think time on half a CPU: 800 replies a second, 9.95 ms each, the rest in the generator's hands.
-GOOD = Evidence(
+GOOD = evidence(
     model="spmt",
     cpus=0.5,
     workers=2,
@@ -67,13 +67,13 @@ OPEN = replace(GOOD, mode="open", users=50, send_lag_p99_us=900.0, achieved_over
 IDLE: dict[str, Any] = {"cpus": 4.0, "model": "mpst", "throttled_periods": 0}
 
 
-def failed_worker(**changes: Any) -> tuple[GeneratorWorker, ...]:
-    return (WORKER, replace(WORKER, worker="w2", **changes))
+def failed_worker(**changes: Any) -> tuple[Box, ...]:
+    return (WORKER, replace(WORKER, name="w2", **changes))
 
 
 def test_a_good_saturated_trial_passes_every_gate_and_is_server_bound() -> None:
-    for evidence in (GOOD, OPEN):
-        verdict = judge(evidence)
+    for good in (GOOD, OPEN):
+        verdict = judge(good)
         assert (verdict.kind, verdict.failed, verdict.unknown) == ("server-bound", (), ())
         assert "99% of the 0.5 CPUs" in verdict.reasons[0]
 
@@ -248,14 +248,14 @@ def test_conservation_is_unknown_with_any_count_missing(changes: dict[str, Any])
 
 
 def test_one_unknown_worker_among_good_ones_is_unknown_but_a_bad_one_fails() -> None:
-    blind = replace(WORKER, worker="w2", cpu_used_s=None, throttled_periods=None)
+    blind = replace(WORKER, name="w2", cpu_used_s=None, throttled_periods=None)
     assert judge(replace(GOOD, generator=(WORKER, blind))).unknown == ("generator_cpu", "generator_throttling")
     bad = replace(WORKER, cpu_used_s=9.0, throttled_periods=50)
     assert judge(replace(GOOD, generator=(bad, blind))).failed == ("generator_cpu", "generator_throttling")
 
 
 def test_no_evidence_at_all_is_an_invalid_trial_and_no_gate_passes() -> None:
-    verdict = judge(Evidence("spmt", 1.0, 1, 1, "closed", 8))
+    verdict = judge(Evidence("spmt", 1, 1, "closed", 8))
     assert verdict.kind == "invalid"
     assert verdict.failed == ("completed",)
     assert not [gate for gate in verdict.gates if gate.status == "pass"]
@@ -268,9 +268,9 @@ def test_precedence_is_invalid_then_client_then_server() -> None:
     assert judge(replace(starved, oom_kills=1)).kind == "invalid"
 
 
-@pytest.mark.parametrize("evidence", [GOOD, OPEN, replace(GOOD, ok=None), Evidence("spst", 1, 1, 1, "open", 1)])
-def test_every_gate_says_in_one_line_what_was_found_and_what_is_allowed(evidence: Evidence) -> None:
-    for gate in judge(evidence).gates:
+@pytest.mark.parametrize("found", [GOOD, OPEN, replace(GOOD, ok=None), Evidence("spst", 1, 1, "open", 1)])
+def test_every_gate_says_in_one_line_what_was_found_and_what_is_allowed(found: Evidence) -> None:
+    for gate in judge(found).gates:
         assert gate.found
         assert gate.allowed
         assert "\n" not in str(gate)
@@ -356,6 +356,18 @@ def test_a_pool_whose_slots_are_held_by_connections_while_users_starve_is_bound_
     assert judge(replace(held, model="spmt", cpus=4.0)).kind == "not-saturated"
 
 
+def test_users_who_meet_at_one_worker_starve_while_another_has_none() -> None:
+    """Each worker's socket has a queue of its own: four users of eight workers, of whom two came to the same."""
+    idle = {"cpus": 8.0, "cpu_used_s": 4.0, "throttled_periods": 0, "workers": 8, "users": 4}
+    met = replace(GOOD, model="prefork-reuseport", users_starved=1, service_time_mean_us=3_700.0, **idle)
+    verdict = judge(met)
+    assert (verdict.kind, verdict.failed) == ("server-bound", ())
+    assert "serves 8 at once: 3 of 4 users hold it, 1 only wait" in verdict.reasons[0]
+    assert judge(replace(met, users_starved=0, service_time_mean_us=4_950.0)).kind == "not-saturated"
+    # Where all share one queue nobody starves beside an idle worker: nothing that slots explain.
+    assert judge(replace(met, model="prefork")).kind == "not-saturated"
+
+
 def test_server_and_generator_that_fill_a_shared_machine_are_client_bound() -> None:
     shared = replace(GOOD, model="mpst", isolated=False, machine_cpus=1, cpus=1.0, throttled_periods=0, cpu_used_s=6.0)
     full = replace(shared, generator=(replace(WORKER, cpu_used_s=3.1),))
@@ -384,7 +396,7 @@ def test_server_and_generator_that_fill_a_shared_machine_are_client_bound() -> N
 def test_the_server_may_have_served_what_was_in_flight_or_failed_but_not_what_never_reached_it(
     failures: dict[str, int], served: int, passes: bool
 ) -> None:
-    evidence = replace(
+    found = replace(
         GOOD,
         sent=103 + sum(failures.values()),
         total_ok=100,
@@ -393,7 +405,7 @@ def test_the_server_may_have_served_what_was_in_flight_or_failed_but_not_what_ne
         other_replies=15,
         server_served=served,
     )
-    assert ("conservation" not in judge(evidence).failed) == passes
+    assert ("conservation" not in judge(found).failed) == passes
 
 
 # --- utilisation ---

@@ -116,6 +116,9 @@ def test_summary_table_report_and_compare_leave_the_same_one_out(tmp_path: Path)
     assert [one["throughput_rps"] for one in good(pair())] == [150.0]
     found = summary(pair(), seed=1)
     assert found["cells"][0]["median"]["throughput_rps"]["estimate"] == 150.0
+    assert (found["verdicts"], found["set_aside"]) == ({"server-bound": 1}, 1)
+    assert (found["cells"][0]["trials"], found["cells"][0]["set_aside"]) == (1, 1)
+    assert found["cells"][0]["verdicts"] == {"server-bound": 1}
     assert any("each was measured again" in line and FIRST.trial_id in line for line in found["warnings"])
 
     table = results_table("a", [FIRST.cell], pair())
@@ -125,6 +128,16 @@ def test_summary_table_report_and_compare_leave_the_same_one_out(tmp_path: Path)
 
     (cell,) = join(pair(), pair()).cells
     assert {one.base for one in cell.comparisons if one.measure.column == "throughput_rps"} == {150.0}
+
+
+def test_an_invalid_trial_that_its_redo_replaced_is_no_invalid_one_of_the_sweep() -> None:
+    rows = [measured(FIRST, 0.02, verdict="invalid"), measured(AGAIN, 0.0), measured(TRIALS[2], 0.0)]
+    found = summary(rows, seed=1)
+    assert (found["verdicts"], found["set_aside"]) == ({"server-bound": 2}, 1)
+    assert not any("invalid" in line for line in found["warnings"])
+    both = summary([rows[0], measured(AGAIN, 0.0, verdict="invalid"), rows[2]], seed=1)
+    assert both["verdicts"] == {"invalid": 1, "server-bound": 1}
+    assert any(line.startswith("1 of 2 trials are invalid") for line in both["warnings"])
 
 
 def test_a_disturbed_trial_that_counts_is_marked_and_named() -> None:

@@ -9,7 +9,7 @@ from testbed.report.build import all_figures, html
 from testbed.report.html import bullets, joined, rich
 from testbed.report.page import embedded_json
 from testbed.report.trials_table import trials_table
-from testbed.results.directory import COLUMNS
+from testbed.results.columns import COLUMNS
 from tests.unit.testbed.made_runs import make_run
 from tests.unit.testbed.report.pages import Page, text, view_of
 

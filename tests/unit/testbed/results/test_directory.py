@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from testbed.files import write_atomically, write_json
-from testbed.results.directory import COLUMNS, ResultsDirectory, csv_text, row_of
+from testbed.results.columns import COLUMNS
+from testbed.results.directory import ResultsDirectory, csv_text, row_of
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_no_part(tmp_path: Path) -> None:

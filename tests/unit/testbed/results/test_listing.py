@@ -66,13 +66,23 @@ def test_a_search_is_complete_once_each_of_its_searches_is_over_whatever_its_sum
 
 def test_what_cannot_be_read_is_listed_as_such_and_hides_no_other(tmp_path: Path) -> None:
     broken = make_run(tmp_path / "broken")
-    next((broken / "trials").glob("*/trial.json")).write_text("{")
+    record = next((broken / "trials").glob("*/trial.json"))
+    record.write_text("{")
+    (make_run(tmp_path / "torn") / "manifest.json").write_text("{")
+    (make_run(tmp_path / "planless") / "sweep.yaml").write_text("models: [no-such-model]\n")
     make_run(tmp_path / "whole")
     (tmp_path / "not-ours").mkdir()
     found = listed(tmp_path)
-    assert found.keys() == {"broken", "whole"}
-    assert found["broken"].state == "unreadable"
-    assert "cannot be read as JSON" in found["broken"].note
+    assert {name: (one.state, one.trials) for name, one in found.items()} == {
+        "broken": ("interrupted", 11),
+        "torn": ("unreadable", 0),
+        "planless": ("unreadable", 12),
+        "whole": ("complete", 12),
+    }
+    assert found["broken"].note == f"trials/{record.parent.name}/trial.json cannot be read"
+    assert "manifest.json is missing or cannot be read" in found["torn"].note
+    assert "no-such-model" in found["planless"].note
+    assert found["whole"].note == ""
 
 
 def test_json_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from testbed.report.build import html
 from testbed.report.source import read
 from testbed.results import web_runs
-from testbed.results.runs import read_rows
+from testbed.results.reading import trials
 from testbed.results.summary import summary
 
 OPENS = 1_000.0
@@ -187,7 +187,7 @@ def test_a_stored_run_reads_back_as_a_trial_and_as_a_summary(tmp_path: Path) -> 
     web_runs.store(tmp_path, "web-1", text, 2)
     for number in (2, 3, 4):
         web_runs.store(tmp_path, f"web-{number}", {"load.json": text["load.json"]}, 2)
-    rows = read_rows(tmp_path)
+    rows = trials(tmp_path, {}).rows
     assert [row["trial_id"] for row in rows] == ["web-1", "web-2", "web-3", "web-4"]
     assert (tmp_path / "trials/web-1/probe.ndjson").is_file()
     found = summary(rows, seed=0)

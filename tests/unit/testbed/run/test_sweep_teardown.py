@@ -2,178 +2,114 @@
 
 import errno
 import os
+import signal
 from collections.abc import Callable
-from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from rich.console import Console
 
-from testbed.errors import Breakdown, EngineGone, UserError
-from testbed.files import write_json
-from testbed.plan import cells, sweepfile
-from testbed.run import course, sweep
-from tests.unit.testbed.made_runs import MACHINE, manifest, record
+from testbed.errors import Breakdown, UserError
+from testbed.run import course, outcome, preparation, trial
+from tests.unit.testbed.run.fake_engine import FakeEngine
+from tests.unit.testbed.run.sweeping import Sweeping, sweeping  # noqa: F401 - a fixture
 
-
-class Docker:
-    """An engine whose run has containers until they are removed."""
-
-    cpus, memory_bytes, is_here = 2, 2**33, False
-
-    def __init__(self) -> None:
-        self.left = True
-        self.dead = False
-        self.comes_back = False
-        self.removed = 0
-
-    def keep_open(self, descriptor: int) -> None: ...
-
-    def runs(self) -> dict[str, int]:
-        return {}
-
-    def wait_until_back(self, patience_s: float) -> None:
-        self.dead = self.dead and not self.comes_back
-
-    def logs(self, run_id: str) -> dict[str, str]:
-        self._answer()
-        return {"locust-1": "ready\n"}
-
-    def remove(self, run_id: str) -> None:
-        self._answer()
-        self.left = False
-        self.removed += 1
-
-    def _answer(self) -> None:
-        if self.dead:
-            raise EngineGone("Docker's engine does not answer any more: Connection refused")
-
-
-Bench = Callable[..., "tuple[int | Exception, str]"]
+SECOND = "up 002-b2"
 
 
 @pytest.fixture
-def engine() -> Docker:
-    return Docker()
+def bench(sweeping: Sweeping) -> Sweeping:  # noqa: F811
+    """A sweep of three trials."""
+    return sweeping
 
 
-@pytest.fixture
-def run(engine: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """Run a sweep of three trials, in which `trials` does the measuring; its exit code, or what it raised, and what it
-    has printed."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(sweep, "Engine", lambda: engine)
-    monkeypatch.setattr(sweep, "only_sweep", lambda *_: nullcontext(0))
-    monkeypatch.setattr(sweep.images, "build_missing", lambda *_: None)
-    monkeypatch.setattr(sweep, "manifest", lambda *_: manifest())
-    monkeypatch.setattr(sweep.LoadStack, "start", lambda self: None)
-    monkeypatch.setattr(sweep.after, "after_sweep", lambda *_: None)
+def raises(error: BaseException) -> Callable[[], None]:
+    def happens() -> None:
+        raise error
 
-    def carry_out(
-        trial: Callable[..., dict[str, Any]], console: Console | None = None
-    ) -> "tuple[int | Exception, str]":
-        monkeypatch.setattr(sweep, "run_trial", trial)
-        shown = console or Console(file=(tmp_path / "shown").open("w"), width=200)
-        parsed = sweepfile.parse(yaml.safe_dump({"name": "t", "models": "spst", "repeat": 3}), tmp_path, MACHINE)
-        try:
-            code: int | Exception = sweep.run(parsed, "", tmp_path / "results", shown)
-        except (Breakdown, UserError) as error:
-            code = error
-        if not console:
-            shown.file.close()
-        return code, (tmp_path / "shown").read_text()
-
-    return carry_out
-
-
-def finish(trial: cells.Trial, setting: Any, _say: Any) -> dict[str, Any]:
-    """A trial that goes well and leaves its record."""
-    made = {"overhead_s": 1.0, **record(trial)}
-    directory = setting.directory.trial(trial.trial_id)
-    directory.mkdir()
-    write_json(directory / "trial.json", made)
-    return {**made, "reasons": ""}
-
-
-def second(fails: Callable[[], None]) -> Callable[..., dict[str, Any]]:
-    """The second trial fails in a way that is not its own doing."""
-
-    def trial(one: cells.Trial, setting: Any, say: Any) -> dict[str, Any]:
-        if one.block == 2:
-            setting.directory.trial(one.trial_id).mkdir()
-            fails()
-        return finish(one, setting, say)
-
-    return trial
+    return happens
 
 
 def full(name: str) -> OSError:
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
 
 
-def results(tmp_path: Path) -> Path:
-    (directory,) = (tmp_path / "results").iterdir()
-    return directory
+def is_clean(engine: FakeEngine) -> bool:
+    return not engine.is_up and engine.calls.count("remove") == 1
 
 
-def trials(tmp_path: Path) -> list[str]:
-    return sorted(path.parent.name[:6] for path in results(tmp_path).glob("trials/*/trial.json"))
-
-
-def test_containers_go_although_their_logs_cannot_be_saved(
-    run: Bench, engine: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_room(_: Any) -> None:
-        raise full("logs/locust-1.log")
-
-    def fails() -> None:
-        raise full("trials/002/server.log")
-
-    monkeypatch.setattr(sweep.LoadStack, "keep_logs", no_room)
-    failure, _ = run(second(fails))
-    assert not engine.left
+def test_containers_go_although_their_logs_cannot_be_saved(bench: Sweeping) -> None:
+    bench.engine.on = {SECOND: raises(full("trials/002/server.log")), "logs": raises(full("logs/locust-1.log"))}
+    failure, _ = bench.run()
+    assert is_clean(bench.engine)
     assert isinstance(failure, Breakdown)
     first, besides = str(failure).splitlines()
     assert first.startswith("the testbed failed: trials/002/server.log: No space left on device; to go on: ")
-    assert first.endswith(f"orchestrate.py sweep --resume {results(tmp_path)}")
+    assert first.endswith(f"orchestrate.py sweep --resume {bench.results}")
     assert besides == "besides: logs/locust-1.log: No space left on device"
     # The trial that was cut off is not there; the one before it is.
-    assert [path.name[:6] for path in results(tmp_path).glob("trials/*")] == ["001-b1"]
+    assert [path.name[:6] for path in bench.results.glob("trials/*")] == ["001-b1"]
 
 
-def test_a_bug_is_a_line_and_the_containers_go(run: Bench, engine: Docker, tmp_path: Path) -> None:
-    failure, shown = run(second(lambda: {}["nobody thought of"]))
-    assert not engine.left
+def test_what_was_set_up_is_undone_the_last_first(bench: Sweeping) -> None:
+    seen: list[tuple[str, bool, bool]] = []
+
+    def look(name: str) -> Callable[[], None]:
+        directory = bench.results_root
+        return lambda: seen.append((name, any(directory.glob("*/load")), any(directory.glob("*/trials/002-*"))))
+
+    bench.engine.on = {SECOND: raises(KeyboardInterrupt()), "logs": look("logs"), "remove": look("remove")}
+    code, _ = bench.run()
+    assert code == 130
+    # The trial that was cut off is dropped first; the directory is closed when nobody can write to it any more.
+    assert seen == [("logs", True, False), ("remove", True, False)]
+    assert not (bench.results / "load").exists()
+    assert (bench.results / "logs" / "locust-1.log").read_text() == "ready\n"
+
+
+@pytest.mark.parametrize("step", ["logs", "remove"])
+def test_no_interrupt_cuts_the_undoing_short(bench: Sweeping, step: str) -> None:
+    bench.engine.on = {step: lambda: os.kill(os.getpid(), signal.SIGINT)}
+    assert bench.run()[0] == 0
+    assert is_clean(bench.engine)
+    assert not (bench.results / "load").exists()
+
+
+def test_a_bug_is_a_line_and_the_containers_go(bench: Sweeping) -> None:
+    bench.engine.on = {SECOND: lambda: {}["nobody thought of"]}
+    failure, shown = bench.run()
+    assert is_clean(bench.engine)
     assert isinstance(failure, Breakdown)
     assert str(failure).startswith("the testbed failed: unexpected KeyError: 'nobody thought of'; its traceback: ")
-    assert trials(tmp_path) == ["001-b1"]
+    assert bench.finished() == ["001-b1"]
     assert "1 of 3 trials finished" in shown
 
 
-def test_an_engine_that_died_and_is_back_has_nothing_left(run: Bench, engine: Docker) -> None:
-    def dies() -> None:
-        engine.dead = engine.comes_back = True
-        engine.logs("")
+def dies(engine: FakeEngine, comes_back: bool) -> Callable[[], None]:
+    def happens() -> None:
+        engine.dead, engine.comes_back = True, comes_back
 
-    failure, _ = run(second(dies))
-    assert not engine.left
+    return happens
+
+
+def test_an_engine_that_died_and_is_back_has_nothing_left(bench: Sweeping) -> None:
+    bench.engine.on = {SECOND: dies(bench.engine, comes_back=True)}
+    failure, _ = bench.run()
+    assert is_clean(bench.engine)
     (line,) = str(failure).splitlines()
     assert line.startswith("the testbed failed: Docker's engine does not answer any more: Connection refused; to go on")
 
 
-def test_an_engine_that_stays_dead_is_one_line_that_says_what_is_left(run: Bench, engine: Docker) -> None:
-    def dies() -> None:
-        engine.dead = True
-        engine.logs("")
-
-    failure, _ = run(second(dies))
+def test_an_engine_that_stays_dead_is_one_line_that_says_what_is_left(bench: Sweeping) -> None:
+    bench.engine.on = {SECOND: dies(bench.engine, comes_back=False)}
+    failure, _ = bench.run()
     (line,) = str(failure).splitlines()
     assert "containers are left, which the next sweep removes, or `orchestrate.py down --runs`; to go on: " in line
 
 
-def test_a_terminal_that_is_gone_does_not_keep_the_containers(run: Bench, engine: Docker, tmp_path: Path) -> None:
+def test_a_terminal_that_is_gone_does_not_keep_the_containers(bench: Sweeping) -> None:
     class Closed:
         encoding = "utf-8"
         open = True
@@ -191,91 +127,111 @@ def test_a_terminal_that_is_gone_does_not_keep_the_containers(run: Bench, engine
         terminal.open = False
         raise KeyboardInterrupt
 
-    (tmp_path / "shown").touch()
-    run(second(hangs_up), Console(file=terminal))  # type: ignore[arg-type]
-    assert not engine.left
-    assert trials(tmp_path) == ["001-b1"]
+    bench.engine.on = {SECOND: hangs_up}
+    bench.run(Console(file=terminal))  # type: ignore[arg-type]
+    assert is_clean(bench.engine)
+    assert bench.finished() == ["001-b1"]
+
+
+def failing_at(monkeypatch: pytest.MonkeyPatch, module: Any, fails: Callable[[Path, Any], bool]) -> None:
+    """From now on there is no room for what this module writes where `fails(path, content)`."""
+    for name in ("write_atomically", "write_json"):
+        if not hasattr(module, name):
+            continue
+
+        monkeypatch.setattr(module, name, partial(_written, getattr(module, name), fails))
+
+
+def _written(write: Callable[[Path, Any], None], fails: Callable[[Path, Any], bool], path: Path, content: Any) -> None:
+    if fails(path, content):
+        raise full(path.name)
+    write(path, content)
 
 
 def test_a_finished_trial_stays_when_the_table_of_all_cannot_be_written(
-    run: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bench: Sweeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = course.write_atomically
-
-    def no_room(path: Path, text: str) -> None:
-        if path.name == "trials.csv" and "002-b2" in text:
-            raise full("trials.csv")
-        write(path, text)
-
-    monkeypatch.setattr(course, "write_atomically", no_room)
-    failure, _ = run(finish)
+    failing_at(monkeypatch, course, lambda path, text: path.name == "trials.csv" and "002-b2" in text)
+    failure, _ = bench.run()
     assert str(failure).startswith("the testbed failed: trials.csv: No space left on device; to go on")
-    assert trials(tmp_path) == ["001-b1", "002-b2"]
+    assert bench.finished() == ["001-b1", "002-b2"]
 
 
-def test_an_interrupt_after_a_trials_record_leaves_record_and_row(run: Bench, tmp_path: Path) -> None:
-    def trial(one: cells.Trial, setting: Any, say: Any) -> dict[str, Any]:
-        row = finish(one, setting, say)
-        if one.block == 2:
+def test_an_interrupt_after_a_trials_record_leaves_record_and_row(
+    bench: Sweeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = trial.write_json
+
+    def interrupted(path: Path, value: object) -> None:
+        write(path, value)
+        if path.name == "trial.json" and "002-b2" in str(path):
             raise KeyboardInterrupt
-        return row
 
-    code, shown = run(trial)
+    monkeypatch.setattr(trial, "write_json", interrupted)
+    code, shown = bench.run()
     assert code == 130
-    assert trials(tmp_path) == ["001-b1", "002-b2"]
+    assert bench.finished() == ["001-b1", "002-b2"]
     assert "interrupted: 2 of 3 trials finished" in shown
-    assert "002-b2" in (results(tmp_path) / "trials.csv").read_text()
+    assert "002-b2" in (bench.results / "trials.csv").read_text()
 
 
 def test_a_run_that_cannot_be_gone_on_with_leaves_no_directory(
-    run: Bench, engine: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bench: Sweeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_room(*_: Any) -> None:
-        raise full("manifest.json")
-
-    monkeypatch.setattr(sweep, "write_json", no_room)
-    failure, _ = run(finish)
+    failing_at(monkeypatch, preparation, lambda path, _: path.name == "manifest.json")
+    failure, _ = bench.run()
     assert str(failure) == (
         "the testbed failed: manifest.json: No space left on device; nothing had been measured: start it again"
     )
-    assert list((tmp_path / "results").iterdir()) == []
-    assert not engine.left
+    assert list(bench.results_root.iterdir()) == []
+    assert is_clean(bench.engine)
+
+
+def test_a_directory_of_another_that_is_in_the_way_is_left_alone(bench: Sweeping, tmp_path: Path) -> None:
+    bench.results_root.write_text("a file")
+    failure, _ = bench.run()
+    assert isinstance(failure, UserError)
+    assert "cannot be created: Not a directory; choose another place with --results DIR" in str(failure)
+    assert bench.results_root.read_text() == "a file"
+    assert bench.engine.calls == []
+
+
+def test_a_calibration_that_is_refused_leaves_nothing(bench: Sweeping) -> None:
+    bench.fields |= {"workload": {"spin": "1ms"}}
+    bench.engine.on = {"run_once": raises(UserError("spst: calibration failed: no such module"))}
+    failure, _ = bench.run()
+    assert str(failure) == "spst: calibration failed: no such module"
+    assert bench.engine.calls == ["run_once", "remove"]
+    assert list(bench.results_root.iterdir()) == []
 
 
 def test_trials_that_all_are_there_without_their_summary_are_no_success(
-    run: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bench: Sweeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = sweep.write_json
-
-    def no_room(path: Path, value: object) -> None:
-        if path.name == "summary.json":
-            raise full("summary.json")
-        write(path, value)
-
-    monkeypatch.setattr(sweep, "write_json", no_room)
-    failure, shown = run(finish)
+    failing_at(monkeypatch, outcome, lambda path, _: path.name == "summary.json")
+    failure, shown = bench.run()
     assert isinstance(failure, Breakdown)
     assert "3 of 3 trials finished" in shown
-    assert trials(tmp_path) == ["001-b1", "002-b2", "003-b3"]
+    assert bench.finished() == ["001-b1", "002-b2", "003-b3"]
 
 
-def test_what_the_user_has_to_put_right_stays_a_user_error(
-    run: Bench, engine: Docker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: Any) -> None:
-        raise UserError("image: found none")
-
-    def no_room(_: Any) -> None:
-        raise full("logs")
-
-    monkeypatch.setattr(sweep.LoadStack, "start", refuse)
-    monkeypatch.setattr(sweep.LoadStack, "keep_logs", no_room)
-    failure, _ = run(finish)
+def test_what_the_user_has_to_put_right_stays_a_user_error(bench: Sweeping) -> None:
+    bench.engine.on = {"up load": raises(UserError("image: found none")), "logs": raises(full("logs"))}
+    failure, _ = bench.run()
     assert isinstance(failure, UserError)
     assert str(failure) == "image: found none\nlogs: No space left on device"
-    assert not engine.left
+    assert is_clean(bench.engine)
 
 
-def test_three_good_trials_are_exit_code_0(run: Bench, engine: Docker) -> None:
-    code, _ = run(finish)
-    assert (code, engine.removed) == (0, 1)
+def test_three_good_trials_are_exit_code_0(bench: Sweeping) -> None:
+    code, _ = bench.run()
+    assert code == 0
+    assert is_clean(bench.engine)
+
+
+def test_what_a_killed_sweep_has_left_goes_before_anything_begins(bench: Sweeping) -> None:
+    bench.engine.left_behind = ["killed-1"]
+    code, shown = bench.run()
+    assert (code, bench.engine.left_behind) == (0, [])
+    assert bench.engine.calls[0] == "remove"
+    assert "removing what the sweep killed-1 left behind ..." in shown

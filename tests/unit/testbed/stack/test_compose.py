@@ -2,20 +2,31 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from testbed.plan import cells
 from testbed.plan.sweepfile import Machine, parse
-from testbed.stack import compose
-from testbed.stack.cpus import CpuSets
+from testbed.stack import compose, system
+from testbed.stack.cpus import UNPINNED, CpuSets
+from testbed.stack.services import RUN_LABEL
+from testbed.stack.system import Run
 
 SETS = CpuSets(server="2-3", generator="1", rest="0", isolated=True, notes=())
-RUN = compose.Run("a-2026-ab12", "threadmill-a-2026-ab12", "1000:1000", 2, SETS)
+RUN = Run("a-2026-ab12", "threadmill-a-2026-ab12", "1000:1000", 2, SETS)
 TRIAL = cells.trials(
     parse("name: a\nmodels: event-loop\nlimits: {cpus: 0.25, memory: 64MiB}\n", Path("a.yaml"), Machine(2, 2**33))
 )[0]
-PROJECT = compose.project(RUN, "../../load", ["spst", "event-loop"], TRIAL)
+MODELS = ["spst", "event-loop"]
+
+
+def rendered(run: Run, trial: cells.Trial | None) -> dict[str, Any]:
+    stack = system.load_stack(run, MODELS) if trial is None else system.trial_stack(run, MODELS, trial)
+    return compose.project(stack, {"load": "../../load"})
+
+
+PROJECT = rendered(RUN, TRIAL)
 
 
 def test_the_server_has_the_trials_limits_and_no_swap() -> None:
@@ -30,7 +41,7 @@ def test_nothing_runs_inside_the_server_besides_the_server() -> None:
 
 def test_everything_carries_the_runs_label() -> None:
     parts = [*PROJECT["services"].values(), *PROJECT["networks"].values()]
-    assert {part["labels"][compose.RUN_LABEL] for part in parts} == {"a-2026-ab12"}
+    assert {part["labels"][RUN_LABEL] for part in parts} == {"a-2026-ab12"}
 
 
 def test_no_container_has_privileges_or_a_writable_root() -> None:
@@ -47,13 +58,13 @@ def test_only_locusts_page_is_published_and_only_on_this_machine() -> None:
 
 
 def test_the_file_of_a_trial_starts_the_whole_experiment() -> None:
-    assert set(PROJECT["services"]) == {"locust", "worker", "event-loop", "probe"}
+    assert set(PROJECT["services"]) == {"locust", "worker", "event-loop", "probe-event-loop"}
     assert PROJECT["services"]["worker"]["scale"] == 2
-    assert set(compose.project(RUN, "./load", ["spst"], None)["services"]) == {"locust", "worker"}
+    assert set(rendered(RUN, None)["services"]) == {"locust", "worker"}
 
 
 @pytest.mark.parametrize(
-    ("limit", "cpus", "rendered"),
+    ("limit", "cpus", "said"),
     [
         ("quota", 0.5, {"cpus": 0.5, "cpuset": "2-3"}),
         ("both", 0.5, {"cpus": 0.5, "cpuset": "2"}),
@@ -61,20 +72,21 @@ def test_the_file_of_a_trial_starts_the_whole_experiment() -> None:
         ("cpuset", 2.0, {"cpuset": "2-3"}),
     ],
 )
-def test_quota_and_cpuset_are_different_limits(limit: str, cpus: float, rendered: dict[str, object]) -> None:
-    cell = replace(TRIAL.cell, limit=limit, cpus=cpus)
-    assert compose.server_cpus(RUN, cell) == rendered
+def test_quota_and_cpuset_are_different_limits(limit: str, cpus: float, said: dict[str, object]) -> None:
+    trial = replace(TRIAL, cell=replace(TRIAL.cell, limit=limit, cpus=cpus))
+    server = rendered(RUN, trial)["services"]["event-loop"]
+    assert {name: server[name] for name in ("cpus", "cpuset") if name in server} == said
 
 
 def test_server_generator_and_the_rest_are_kept_apart() -> None:
     sets = {name: service["cpuset"] for name, service in PROJECT["services"].items()}
-    assert sets == {"event-loop": "2-3", "worker": "1", "locust": "0", "probe": "0"}
-    unpinned = compose.project(replace(RUN, cpu_sets=compose.UNPINNED), "../../load", ["spst"], TRIAL)
+    assert sets == {"event-loop": "2-3", "worker": "1", "locust": "0", "probe-event-loop": "0"}
+    unpinned = rendered(replace(RUN, cpu_sets=UNPINNED), TRIAL)
     assert not any("cpuset" in service for service in unpinned["services"].values())
 
 
 def test_the_probe_sees_the_servers_processes_as_the_same_user_and_has_no_network() -> None:
-    probe, server = PROJECT["services"]["probe"], PROJECT["services"]["event-loop"]
+    probe, server = PROJECT["services"]["probe-event-loop"], PROJECT["services"]["event-loop"]
     assert probe["pid"] == "service:event-loop"
     assert probe["network_mode"] == "none"
     assert probe["user"] == server["user"] == "1000:1000"
@@ -85,9 +97,7 @@ def test_the_probe_sees_the_servers_processes_as_the_same_user_and_has_no_networ
 
 def shared(network: str) -> dict[str, dict[str, object]]:
     trial = replace(TRIAL, cell=replace(TRIAL.cell, network=network))
-    services: dict[str, dict[str, object]] = compose.project(
-        replace(RUN, shared=True), "../../load", ["spst", "event-loop"], trial
-    )["services"]
+    services: dict[str, dict[str, object]] = rendered(replace(RUN, shared=True), trial)["services"]
     return services
 
 
@@ -97,9 +107,9 @@ def test_a_holder_keeps_the_namespace_so_that_the_server_can_be_fresh() -> None:
         assert services[name]["network_mode"] == "service:holder", name
         assert "ports" not in services[name]
     assert services["holder"]["ports"] == ["127.0.0.1::8089"]
-    assert services["holder"]["labels"] == {compose.RUN_LABEL: RUN.run_id}
+    assert services["holder"]["labels"] == {RUN_LABEL: RUN.run_id}
     assert services["holder"]["cap_drop"] == ["ALL"]
-    assert services["probe"]["network_mode"] == "none"
+    assert services["probe-event-loop"]["network_mode"] == "none"
 
 
 def test_in_a_sweep_with_both_the_load_stays_where_it_is_and_the_server_has_the_bridge() -> None:
@@ -119,8 +129,8 @@ def test_no_port_that_somebody_listens_on_is_given_to_a_client_of_the_namespace(
 
 def test_each_network_path_has_its_own_name_for_the_server() -> None:
     cell = TRIAL.cell
-    assert compose.target(cell) == "event-loop"
-    assert compose.target(replace(cell, network="shared")) == "event-loop-shared"
+    assert system.target(cell) == "event-loop"
+    assert system.target(replace(cell, network="shared")) == "event-loop-shared"
     environment = shared("shared")["locust"]["environment"]
     assert environment == {
         "TARGETS": "spst,event-loop",

@@ -105,7 +105,7 @@ def test_what_a_trial_has_started_is_removed_until_it_is_gone_or_said_to_be_left
     container.stubborn = 2
     engine(container).remove_trial("run", "trial")
     assert container.removed == 3
-    monkeypatch.setattr("testbed.stack.docker.REMOVAL_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("testbed.stack.leftovers.REMOVAL_TIMEOUT_S", 0.0)
     container.stubborn = 10**6
     with pytest.raises(Breakdown, match=r"^trial 001: its containers cannot be removed$"):
         engine(container).remove_trial("run", "001")

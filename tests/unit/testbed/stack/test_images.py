@@ -5,9 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
-from servers.models import SERVERS
 from testbed import names
 from testbed.errors import UserError
 from testbed.stack import fingerprint, images
@@ -43,24 +41,6 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("THREADMILL_BASE", raising=False)
     put(directory / "docker", f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\necho no such host >&2\nexit 1\n')
     return directory
-
-
-def test_every_model_has_a_build_target_that_starts_it_and_a_service_with_its_own_port() -> None:
-    dockerfile = (PROJECT / "images/server/Dockerfile").read_text()
-    targets = re.findall(
-        r"^FROM (?:server|server-uvloop) AS (\S+)\n"
-        r'L.*threadmill\.model="(\S+)"\nENTRYPOINT \["python3", "-m", "servers", "(\S+)"\]$',
-        dockerfile,
-        re.MULTILINE,
-    )
-    assert targets == [(model, model, model) for model in SERVERS]
-    services = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
-    published = sorted(port for model in SERVERS for port in services[model]["ports"])
-    # 8089 is Locust's page.
-    assert published == [f"127.0.0.1:{port}:8081" for port in (*range(8081, 8089), 8091, 8092)]
-    assert {services[model]["build"]["target"] for model in SERVERS} == set(SERVERS)
-    assert services["locust"]["environment"]["TARGETS"].split(",") == list(SERVERS)
-    assert {f"probe-{model}" for model in SERVERS} <= set(services)
 
 
 def test_only_steps_that_take_time_are_shown_and_each_once() -> None:

@@ -2,14 +2,23 @@
 
 import pytest
 
-from servers.models import MODELS
-from testbed.watch.roles import ROLES
+from servers.models import SERVERS, TABLE
+from servers.models.traits import Size
+from testbed.watch.roles import role
 from testbed.watch.rows import columns, rows
 from tests.unit.testbed.watch.made import NOTHING_MORE, process, thread, tree
 
 
-def test_every_model_has_its_roles() -> None:
-    assert ROLES.keys() == set(MODELS)
+@pytest.mark.parametrize("model", SERVERS)
+def test_every_process_and_thread_of_every_model_has_a_role(model: str) -> None:
+    traits, size = TABLE[model], Size(2, 2, 2)
+    assert role(model, is_first=True, is_main_thread=True)
+    assert bool(role(model, is_first=False, is_main_thread=True)) == (traits.processes(size) > 1)
+    assert bool(role(model, is_first=True, is_main_thread=False)) == traits.shares_a_process
+
+
+def test_what_threads_of_a_model_that_is_not_known_do_is_not_made_up() -> None:
+    assert role("os", is_first=True, is_main_thread=True) == ""
 
 
 def test_processes_and_threads_stand_below_who_made_them() -> None:

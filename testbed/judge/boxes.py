@@ -1,0 +1,99 @@
+"""One record for every container that is watched, whatever it is there for, and how those of several add up. Pure.
+
+None is "not known". A sum with one part unknown is not known either: a part of a number is not a measurement.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from testbed.stack.services import Role
+
+Number = TypeVar("Number", int, float)
+
+
+@dataclass(frozen=True)
+class Box:
+    """A container over the window: its limits, what it used of them, and how it fared. Counts are of the window unless
+    named otherwise."""
+
+    name: str
+    """Of its service; of a load worker as Locust calls it."""
+    role: Role
+
+    # Its limits; None where there is none.
+    cpu_limit: float | None = None
+    """CPUs it can use at once, be it by a quota or by its processors. Of a load worker, its quota."""
+    memory_limit_bytes: int | None = None
+    tasks_limit: int | None = None
+    """Processes and threads."""
+
+    # What it used.
+    window_s: float | None = None
+    """What its readings span, where it measures that itself; else the window of the load."""
+    cpu_used_s: float | None = None
+    periods: int | None = None
+    """Quota periods in which it wanted to run."""
+    throttled_periods: int | None = None
+    throttled_s: float | None = None
+    """Time stopped, summed over CPUs."""
+    steal_share: float | None = None
+    """Of the window's time of the processors it may run on, what the hypervisor gave to others."""
+    memory_peak_bytes: int | None = None
+    """Since its start."""
+    pss_bytes: int | None = None
+    """Of all its processes, at the window's end."""
+    oom_kills: int | None = None
+    """Since its start."""
+    processes: int | None = None
+    """At the window's end."""
+    tasks_max: int | None = None
+    """Most processes and threads seen at once."""
+    voluntary_switches: int | None = None
+    involuntary_switches: int | None = None
+    accept_queue_max: int | None = None
+    listen_overflows: int | None = None
+    watching_cpu_share: float | None = None
+    """What its probe cost, of one core."""
+
+    # How it fared.
+    served: int | None = None
+    """Replies by its own count, over its life. Its `errors` belong to them where `other_replies` counts `!error`."""
+    workers_replaced: int | None = None
+    """Pool workers that died and were replaced."""
+    said: str = ""
+    """What its log says of a connection it could not take."""
+    ended: str | None = None
+    """How it ended before it was asked to; empty when it did not."""
+
+
+def total(values: Iterable[Number | None]) -> Number | None:
+    """Their sum; None with one of them unknown, or without any."""
+    return _over(sum, values)
+
+
+def most(values: Iterable[Number | None]) -> Number | None:
+    """The greatest of them; None with one of them unknown, or without any."""
+    return _over(max, values)
+
+
+def _over(join: Callable[[Sequence[Number]], Number], values: Iterable[Number | None]) -> Number | None:
+    every = list(values)
+    known = [value for value in every if value is not None]
+    return join(known) if known and len(known) == len(every) else None
+
+
+def said_of(box: Box, boxes: Sequence[Box], words: str) -> str:
+    """What is found of one of these boxes: by name where there are several."""
+    return words if len(boxes) == 1 else f"{box.name}: {words}"
+
+
+def are_known(boxes: Sequence[Box], value: Callable[[Box], object]) -> bool:
+    """Whether this is known of every one of them, and there is one."""
+    return bool(boxes) and all(value(box) is not None for box in boxes)
+
+
+def of_which(boxes: Sequence[Box], value: Callable[[Box], object]) -> str:
+    """` of NAME, NAME`: the boxes of which this is not known; empty where there is but one."""
+    lacking = [box.name for box in boxes if value(box) is None]
+    return f" of {', '.join(lacking)}" if len(boxes) > 1 and lacking else ""

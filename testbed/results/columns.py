@@ -1,0 +1,71 @@
+"""The columns of trials.csv: those of the axes come from their table, the others stand here."""
+
+from typing import get_type_hints
+
+from testbed.plan.axes import AXES
+from testbed.plan.cells import Cell
+
+_WHICH_TRIAL = {
+    "trial_id": "the trial's directory under trials/",
+    "block": "repetition; each block holds every combination once",
+    "canary": "true for the extra trial that opens a block, always of the same cell",
+    "search_id": "the search that asked for the trial, as in capacity.csv",
+    "step": "its place among the trials of that search, from 1; empty for a trial at a share of what was found",
+}
+
+_MEASURED = {
+    "users_starved": "users without any reply inside the window",
+    "status": "ok, or failed when the verdict is invalid",
+    "verdict": "server-bound, not-saturated, client-bound or invalid",
+    "unsteady": "true when throughput or latency drifted within the window",
+    "disturbed": "true when a hypervisor took more of the processors than a measurement bears",
+    "reasons": "why this verdict",
+    "throughput_rps": "verified replies per second in the window",
+    "latency_p50_us": "median from intended start to reply (closed loop: from sending, with connect where one is made)",
+    "latency_p90_us": "90th percentile of the same",
+    "latency_p99_us": "99th percentile; empty where the sample does not support it",
+    "latency_max_us": "greatest latency",
+    "service_time_p50_us": "median from sending to reply",
+    "service_time_p99_us": "99th percentile of the same",
+    "send_lag_p99_us": "99th percentile from intended start to sending",
+    "dispatch_lag_p99_us": "the same of requests that found a user idle: the generator's own lateness",
+    "holders_held": "idle holders held from the window's opening to its closing without a break",
+    "offered": "open loop: requests that were due in the window",
+    "missed": "open loop: due in the window, not sent by its end",
+    "achieved_over_offered": "open loop: verified replies per offered request",
+    "ok": "verified replies in the window",
+    "failed": "failed requests in the window",
+    "in_flight": "requests without reply when the window closed",
+    "cpu_used_s": "CPU time of the server's container in the window",
+    "cpu_us_per_request": "the same per verified reply",
+    "window_s": "length of the window",
+    "throttled_periods": "quota periods in which the container was stopped",
+    "periods": "quota periods in which the container wanted to run",
+    "throttled_s": "time stopped, summed over CPUs",
+    "memory_peak_bytes": "most memory charged to the container since its start",
+    "pss_bytes": "proportional set size of all its processes at the window's end",
+    "oom_kills": "processes killed for want of memory, since the container's start",
+    "voluntary_switches": "context switches by waiting, in the window, of all tasks",
+    "involuntary_switches": "context switches by preemption, likewise",
+    "accept_queue_max": "most connections seen waiting to be accepted",
+    "listen_overflows": "connections dropped because that queue was full",
+    "generator_cpu_share": "CPU share of the busiest load worker, of one core, without what it spun",
+    "probe_cpu_share": "CPU share of the probe, of one core",
+    "speed_drift": "speed of the server's processors in this block, of that at the sweep's calibration",
+    "server_steal_share": "share of the window that a hypervisor took from the server's processors",
+    "generator_steal_share": "the same of the load workers' processors",
+    "server_served": "replies by the server's own count, over its life",
+    "overhead_s": "wall time of the trial beyond warm-up and window",
+}
+
+# Every column, in order, with its meaning. The unit is in the name. An empty field means "not known".
+COLUMNS: dict[str, str] = {**_WHICH_TRIAL, **{axis.field: axis.meaning for axis in AXES}, **_MEASURED}
+
+# Everything else is a number, true or false, or empty where it is not known.
+TEXT_COLUMNS = frozenset(
+    ["trial_id", "search_id", "status", "verdict", "reasons"]
+    + [name for name, kind in get_type_hints(Cell).items() if kind is str]
+)
+
+# What a column that came later stood at before it was there: with it, older results compare with newer ones.
+EARLIER = {axis.field: axis.earlier for axis in AXES if axis.earlier is not None}

@@ -1,0 +1,132 @@
+"""What runs in a trial, for no engine in particular: services with their limits, and who shares what with whom. Pure.
+
+`system` makes these records out of a run and a trial; a renderer such as `compose` turns them into an engine's file.
+Nothing here is a word of an engine's, and nothing is left for a renderer to guess: what a record does not say is not
+done.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from testbed.stack.cpus import parse_cpu_list
+
+RUN_LABEL = "threadmill.run"
+TRIAL_LABEL = "threadmill.trial"
+
+# What a service is there for. `holder` does nothing but keep a network namespace for others.
+Role = Literal["load master", "load worker", "holder", "server", "probe"]
+
+DEFAULT_NETWORK = "default"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a service may use; None: no limit. Memory is without swap, and `tasks` are processes and threads."""
+
+    cpus: float | None = None
+    """CPU time per second of time."""
+    processors: str | None = None
+    """The CPUs it may run on, such as "0-1,4"."""
+    memory_bytes: int | None = None
+    tasks: int | None = None
+
+    @property
+    def usable_cpus(self) -> float | None:
+        """How many CPUs it can use at once. None: all there are."""
+        if self.cpus is not None:
+            return self.cpus
+        return None if self.processors is None else float(len(parse_cpu_list(self.processors)))
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A store, such as `load`, and the directory at which a service finds it. Where the store is, the renderer is told:
+    the same stack may write to a directory of this machine or to a volume of a cluster."""
+
+    store: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Service:
+    """One container, or `copies` of it that are alike and that nothing tells apart.
+
+    All are confined: a root file system that cannot be written to, no capability, no way to more privileges, no restart
+    when they end, and a log that is bounded and never waited for.
+    """
+
+    name: str
+    role: Role
+    image: str
+    user: str
+    """`uid:gid`."""
+    command: tuple[str, ...] = ()
+    """Its arguments; empty: those of the image. The same of `entrypoint`, the program."""
+    entrypoint: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = Limits()
+    network: str | None = DEFAULT_NETWORK
+    """The network it is in, under its own name. None: in none but, where it is given, `in_network_of`."""
+    in_network_of: str | None = None
+    """The service whose network namespace it shares."""
+    sees_processes_of: str | None = None
+    """The service whose process namespace it shares."""
+    published: tuple[int, ...] = ()
+    """Ports that answer on the machine that starts the stack, for that machine alone, each at a free port of it."""
+    mounts: tuple[Mount, ...] = ()
+    scratch: tuple[str, ...] = ()
+    """Directories it may write to, in memory, gone with it."""
+    copies: int | None = None
+    """None: this one alone, which others may share namespaces with."""
+    kernel: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the kernel in its own network namespace."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    stop_signal: str | None = None
+    """None: the image's own."""
+    checked_inside: bool = True
+    """Whether the image's own health check may run in it."""
+
+
+@dataclass(frozen=True)
+class Network:
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """All that runs at the same time, in the order in which it starts. ValueError where a service shares what is not
+    there."""
+
+    project: str
+    services: tuple[Service, ...]
+    networks: tuple[Network, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [service.name for service in self.services]
+        if len(set(names)) < len(names):
+            raise ValueError(f"services of one name: {', '.join(names)}")
+        for service in self.services:
+            for other in (service.in_network_of, service.sees_processes_of):
+                if other is not None and self.service(other).copies is not None:
+                    raise ValueError(f"{service.name}: cannot share with {other}, of which there are copies")
+            if service.network is not None and service.network not in {network.name for network in self.networks}:
+                raise ValueError(f"{service.name}: no network {service.network}")
+
+    def service(self, name: str) -> Service:
+        """ValueError where there is none of this name."""
+        for service in self.services:
+            if service.name == name:
+                return service
+        raise ValueError(f"no service {name}")
+
+    def of_role(self, *roles: Role) -> tuple[Service, ...]:
+        return tuple(service for service in self.services if service.role in roles)
+
+    def publisher(self, port: int) -> Service:
+        """The service by which this port is reached. ValueError where it is not published."""
+        for service in self.services:
+            if port in service.published:
+                return service
+        raise ValueError(f"port {port} is not published")

@@ -1,0 +1,33 @@
+"""What Docker's client raises, told as this project's own errors."""
+
+import contextlib
+from collections.abc import Iterator
+
+import docker.errors
+import requests
+import urllib3
+
+from testbed.errors import EngineError, EngineGone
+
+
+@contextlib.contextmanager
+def speaking() -> Iterator[None]:
+    """Around whatever talks to Docker: what its client raises becomes one EngineError. EngineGone: no answer at all."""
+    try:
+        yield
+    except docker.errors.APIError as error:
+        said = str(error.explanation or error).strip().splitlines()
+        raise EngineError(f"Docker's engine reports: {said[-1] if said else type(error).__name__}") from error
+    except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise EngineGone(f"Docker's engine does not answer any more: {_cause(error)}") from error
+
+
+def _cause(error: BaseException) -> str:
+    """The system's own word for it, which the client's exceptions have wrapped several times."""
+    pending: list[BaseException] = [error]
+    while pending:
+        one = pending.pop(0)
+        if isinstance(one, OSError) and isinstance(one.errno, int) and one.strerror:
+            return one.strerror
+        pending += [inner for inner in (*one.args, one.__cause__, one.__context__) if isinstance(inner, BaseException)]
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,222 @@
+"""What a run and its trials consist of: load generator, servers, and a probe beside each measured one. Pure."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from testbed.names import image_name
+from testbed.plan.cells import Cell, Trial
+from testbed.stack import needs
+from testbed.stack.cpus import UNPINNED, CpuSets, format_cpu_list, parse_cpu_list
+from testbed.stack.services import (
+    DEFAULT_NETWORK,
+    RUN_LABEL,
+    TRIAL_LABEL,
+    Limits,
+    Mount,
+    Network,
+    Service,
+    Stack,
+)
+
+SERVER_PORT = 8081
+WEB_PORT = 8089
+
+# A connection per request leaves its port waiting for a minute: the load containers' own network name space
+# gets all ports and may reuse them.
+LOAD_KERNEL = {"net.ipv4.ip_local_port_range": "1024 65535", "net.ipv4.tcp_tw_reuse": "1"}
+
+# In a namespace that server and load share, a client's own port may not be one that somebody listens on: the server's,
+# the web page's, or those by which Locust's master and workers talk.
+SHARED_KERNEL = {"net.ipv4.ip_local_reserved_ports": f"5557,5558,{SERVER_PORT},{WEB_PORT}"}
+# What the targets that are reached over loopback are called.
+SHARED_SUFFIX = "-shared"
+
+MASTER = "locust"
+WORKER = "worker"
+HOLDER = "holder"
+# Of a probe's service, before the name of what it watches.
+PROBE_PREFIX = "probe-"
+
+# Where load and probe write, and where they find it.
+LOAD_STORE = "load"
+_RESULTS = "/results/load"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all trials of a sweep share. `user` is `uid:gid` of every container: load and probe write the results, and
+    the probe may only look at processes of its own user. `cpu_sets` without sets pins nothing; `worker_cpus` limits
+    each load worker; `images` stand in for ours, by name. `shared`: some trial's server is to share the load's network
+    namespace, so a container that does nothing else holds it across all trials."""
+
+    run_id: str
+    project: str
+    user: str
+    workers: int
+    cpu_sets: CpuSets = UNPINNED
+    worker_cpus: float | None = None
+    images: Mapping[str, str] = field(default_factory=dict)
+    shared: bool = False
+
+    def image(self, name: str) -> str:
+        """The image of a model, of `locust` or of `probe` in this run."""
+        return self.images.get(name) or image_name(name)
+
+
+def target(cell: Cell) -> str:
+    """What the load generator calls the server of this cell."""
+    return f"{cell.model}{SHARED_SUFFIX}" if cell.network == "shared" else cell.model
+
+
+def _targets(run: Run, models: Sequence[str]) -> dict[str, str]:
+    """Every model under its own name and, where the namespace is shared, under a second one over loopback."""
+    over_loopback = ",".join(f"{model}{SHARED_SUFFIX}=127.0.0.1:{SERVER_PORT}" for model in models)
+    return {"TARGETS": ",".join(models), **({"TARGET_ADDRESSES": over_loopback} if run.shared else {})}
+
+
+def load_services(run: Run, models: Sequence[str]) -> tuple[Service, ...]:
+    """What is up across all trials: Locust's master, its API published, and its workers, which reach these models."""
+    page = (WEB_PORT,)
+    holder = Service(
+        name=HOLDER,
+        role="holder",
+        image=run.image("locust"),
+        user=run.user,
+        entrypoint=("sleep", "infinity"),
+        limits=Limits(processors=run.cpu_sets.rest),
+        published=page,
+        kernel=LOAD_KERNEL | SHARED_KERNEL,
+        labels={RUN_LABEL: run.run_id},
+        stop_signal="SIGKILL",
+    )
+    master = Service(
+        name=MASTER,
+        role="load master",
+        image=run.image("locust"),
+        user=run.user,
+        command=("--master", "--web-port", str(WEB_PORT)),
+        environment=_targets(run, models),
+        limits=Limits(processors=run.cpu_sets.rest),
+        network=_own_network(run.shared),
+        in_network_of=HOLDER if run.shared else None,
+        published=() if run.shared else page,
+        mounts=(Mount(LOAD_STORE, _RESULTS),),
+        scratch=("/tmp",),
+        kernel={} if run.shared else LOAD_KERNEL,
+        labels={RUN_LABEL: run.run_id},
+    )
+    worker = Service(
+        name=WORKER,
+        role="load worker",
+        image=run.image("locust"),
+        user=run.user,
+        command=("--worker", "--master-host", "127.0.0.1" if run.shared else MASTER),
+        environment=_targets(run, models),
+        limits=Limits(cpus=run.worker_cpus, processors=run.cpu_sets.generator),
+        network=_own_network(run.shared),
+        in_network_of=HOLDER if run.shared else None,
+        mounts=(Mount(LOAD_STORE, _RESULTS),),
+        scratch=("/tmp",),
+        copies=run.workers,
+        kernel={} if run.shared else LOAD_KERNEL,
+        labels={RUN_LABEL: run.run_id},
+    )
+    return (*([holder] if run.shared else []), master, worker)
+
+
+def _own_network(shares: bool) -> str | None:
+    return None if shares else DEFAULT_NETWORK
+
+
+def server_limits(run: Run, cell: Cell) -> Limits:
+    """How the cell's limits are enforced; that of CPUs by a quota within the server's processors, by fewer processors,
+    or by both."""
+    memory_bytes, tasks, server = cell.memory_bytes, needs.tasks_limit(cell), run.cpu_sets.server
+    if cell.limit == "quota":
+        return Limits(cell.cpus, server, memory_bytes, tasks)
+    processors = parse_cpu_list(server or f"0-{math.ceil(cell.cpus) - 1}")[: math.ceil(cell.cpus)]
+    return Limits(cell.cpus if cell.limit == "both" else None, format_cpu_list(processors), memory_bytes, tasks)
+
+
+def server(run: Run, trial: Trial) -> Service:
+    """The server under test with its limits, and nothing else inside its container."""
+    cell = trial.cell
+    shares = cell.network == "shared"
+    return Service(
+        name=cell.model,
+        role="server",
+        image=run.image(cell.model),
+        user=run.user,
+        environment={
+            "WORKERS": str(cell.workers or 1),
+            "THREADS": str(cell.threads or 1),
+            **needs.environment(cell),
+        },
+        limits=server_limits(run, cell),
+        network=_own_network(shares),
+        in_network_of=HOLDER if shares else None,
+        labels=_labels(run, trial),
+        # Readiness is a real echo from outside: a check inside would spend the limit that is being measured.
+        checked_inside=False,
+    )
+
+
+def _labels(run: Run, trial: Trial) -> dict[str, str]:
+    return {RUN_LABEL: run.run_id, TRIAL_LABEL: trial.trial_id}
+
+
+def probe(run: Run, trial: Trial, box: Service, output: str) -> Service:
+    """The probe beside a measured service: it sees its processes, and has no network and no privileges. What it writes
+    is called `output`."""
+    return Service(
+        name=f"{PROBE_PREFIX}{box.name}",
+        role="probe",
+        image=run.image("probe"),
+        user=run.user,
+        command=("--output", _RESULTS, "--name", output),
+        limits=Limits(processors=run.cpu_sets.rest),
+        network=None,
+        sees_processes_of=box.name,
+        mounts=(Mount(LOAD_STORE, _RESULTS),),
+        labels=_labels(run, trial),
+    )
+
+
+def load_stack(run: Run, models: Sequence[str]) -> Stack:
+    """The load generator of a run, without a server."""
+    return _stack(run, load_services(run, models))
+
+
+def trial_stack(run: Run, models: Sequence[str], trial: Trial) -> Stack:
+    """The load generator, the trial's server, and the probe beside it."""
+    return stack_of(run, models, trial, (server(run, trial),))
+
+
+def stack_of(run: Run, models: Sequence[str], trial: Trial, boxes: Sequence[Service]) -> Stack:
+    """The load generator, these services of a trial, and a probe beside each."""
+    outputs = output_names(trial.trial_id, boxes)
+    probes = [probe(run, trial, box, outputs[box.name]) for box in boxes]
+    return _stack(run, (*load_services(run, models), *boxes, *probes))
+
+
+def _stack(run: Run, services: tuple[Service, ...]) -> Stack:
+    return Stack(run.project, services, (Network(DEFAULT_NETWORK, {RUN_LABEL: run.run_id}),))
+
+
+def output_names(trial_id: str, boxes: Iterable[Service]) -> dict[str, str]:
+    """What the files of each box's probe are called, before `.probe.json` and so on, by the box's name: after the
+    trial alone where there is only one."""
+    named = [box.name for box in boxes]
+    return {name: trial_id if len(named) == 1 else f"{trial_id}.{name}" for name in named}
+
+
+def of_trial(stack: Stack) -> tuple[Service, ...]:
+    """The services that are made for one trial and go with it."""
+    return tuple(service for service in stack.services if TRIAL_LABEL in service.labels)
+
+
+def measured(stack: Stack) -> tuple[Service, ...]:
+    """The services that a probe looks into, in the order in which they start."""
+    seen = {one.sees_processes_of for one in stack.of_role("probe")}
+    return tuple(service for service in stack.services if service.name in seen)

@@ -1,0 +1,177 @@
+"""The measured containers of a trial: found, looked after, told of the window, and taken from, each by its name."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.plan.cells import Trial
+from testbed.results.directory import ResultsDirectory
+from testbed.run import boxes
+from testbed.run.boxes import BoxEnded, Boxes
+from testbed.stack import system
+from testbed.stack.docker import ContainerGone, Exit
+from testbed.stack.system import Run
+from tests.unit.testbed.stack.golden_cases import MODELS, run_of, trial_of
+
+RUN = Run(**run_of({}))
+TRIAL: Trial = trial_of("models: spmt")
+SERVER = system.server(RUN, TRIAL)
+ID = TRIAL.trial_id
+
+
+class Container:
+    """A server's: how it has ended, how it looks, what it logs."""
+
+    def __init__(self, pid: int, tasks: tuple[int, int] = (1, 1)) -> None:
+        self.pid, self._tasks = pid, tasks
+        self.ended: Exit | None = None
+        self.stopped = False
+
+    def exit(self) -> Exit | None:
+        return self.ended
+
+    def tasks(self) -> tuple[int, int]:
+        return self._tasks
+
+    def stop(self) -> str:
+        self.stopped = True
+        return f'[INFO] cannot serve a: out of memory\n[REPORT] {{"served": {self.pid}}}\n'
+
+
+class Docker:
+    def __init__(self, **containers: Container) -> None:
+        self.containers = containers
+
+    def server(self, run_id: str, service: str) -> Container:
+        try:
+            return self.containers[service.replace("-", "_")]
+        except KeyError:
+            raise ContainerGone(service) from None
+
+
+def measured(*names: str) -> Boxes:
+    services = [replace(SERVER, name=name) for name in names]
+    return Boxes(system.stack_of(RUN, MODELS, TRIAL, services), ID)
+
+
+def taken(engine: Docker, *names: str) -> Boxes:
+    found = measured(*names)
+    assert found.take(engine, RUN.run_id) == []  # type: ignore[arg-type]
+    return found
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> ResultsDirectory:
+    made = ResultsDirectory(tmp_path)
+    made.load.mkdir()
+    made.trial(ID).mkdir(parents=True)
+    return made
+
+
+@pytest.fixture
+def two() -> Docker:
+    return Docker(spmt_1=Container(11), spmt_2=Container(12))
+
+
+def test_every_box_is_taken_and_one_that_is_not_there_is_named(two: Docker) -> None:
+    assert taken(two, "spmt-1", "spmt-2").pids() == [11, 12]
+    del two.containers["spmt_2"]
+    assert measured("spmt-1", "spmt-2").take(two, RUN.run_id) == ["server spmt-2"]  # type: ignore[arg-type]
+    assert measured("spmt").take(two, RUN.run_id) == ["server"]  # type: ignore[arg-type]
+
+
+def test_the_one_that_ended_is_named_where_there_are_several(two: Docker) -> None:
+    found = taken(two, "spmt-1", "spmt-2")
+    found.fail_if_ended("during the window")
+    two.containers["spmt_2"].ended = Exit(137, oom_killed=True)
+    with pytest.raises(
+        BoxEnded, match=r"^server spmt-2 ended during the window: exit code 137, out of memory$"
+    ) as error:
+        found.fail_if_ended("during the window")
+    assert error.value.name == "spmt-2"
+    alone = taken(Docker(spmt=two.containers["spmt_2"]), "spmt")
+    with pytest.raises(BoxEnded, match=r"^server ended during the window: exit code 137"):
+        alone.fail_if_ended("during the window")
+
+
+def test_connections_that_are_held_make_so_many_threads_in_whichever_server() -> None:
+    def mismatch(*threads: int) -> str:
+        containers = {f"spmt_{n}": Container(n, (1, count)) for n, count in enumerate(threads)}
+        names = [name.replace("_", "-") for name in containers]
+        return taken(Docker(**containers), *names).shape_mismatch(TRIAL.cell, 3)
+
+    assert mismatch(4) == mismatch(3, 2) == mismatch(1, 1, 4) == ""
+    assert mismatch(3, 3) == "spmt with 3 open connections has 1 process with 4 threads, found 1 process with 5 threads"
+
+
+def test_every_probe_is_told_the_window_and_asked_for_what_it_saw(two: Docker, directory: ResultsDirectory) -> None:
+    found = taken(two, "spmt-1", "spmt-2")
+    found.tell_window(directory, {"opens_unix": 1.0, "closes_unix": 2.0})
+    assert sorted(path.name for path in directory.load.iterdir()) == [
+        f"{ID}.spmt-1.window.json",
+        f"{ID}.spmt-2.window.json",
+    ]
+    for name in ("spmt-1", "spmt-2"):
+        (directory.load / f"{ID}.{name}.probe.json").write_text(json.dumps({"of": name}))
+        (directory.load / f"{ID}.{name}.probe.ndjson").write_text('{"unix": 1}\n')
+    found.wait_for_probes(directory)
+    assert found.take_probes(directory)
+    assert {name: seen.probe for name, seen in found.seen.items()} == {
+        "spmt-1": {"of": "spmt-1"},
+        "spmt-2": {"of": "spmt-2"},
+    }
+    directory.take_rest(ID)
+    assert list(directory.load.iterdir()) == []
+    kinds = ("probe.json", "probe.ndjson")
+    assert {path.name for path in directory.trial(ID).iterdir()} == {
+        f"{name}.{kind}" for name in ("spmt-1", "spmt-2") for kind in kinds
+    }
+
+
+def test_a_server_alone_has_the_files_it_always_had(directory: ResultsDirectory) -> None:
+    found = taken(Docker(spmt=Container(7)), "spmt")
+    found.tell_window(directory, {"opens_unix": 1.0, "closes_unix": 2.0})
+    assert [path.name for path in directory.load.iterdir()] == [f"{ID}.window.json"]
+    (directory.load / f"{ID}.probe.json").write_text("{}")
+    (directory.load / f"{ID}.probe.ndjson").write_text("")
+    assert found.take_probes(directory)
+    found.stop(directory)
+    directory.take_rest(ID)
+    names = sorted(path.name for path in directory.trial(ID).iterdir())
+    assert names == ["probe.json", "probe.ndjson", "server.log"]
+
+
+def test_a_probe_that_has_written_nothing_is_noticed(two: Docker, directory: ResultsDirectory) -> None:
+    found = taken(two, "spmt-1", "spmt-2")
+    (directory.load / f"{ID}.spmt-1.probe.json").write_text("{}")
+    assert not found.take_probes(directory)
+    assert [seen.probe for seen in found.seen.values()] == [{}, None]
+
+
+def test_nobody_waits_for_the_probe_of_a_server_that_has_ended(
+    two: Docker, directory: ResultsDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        looks.append(seconds)
+        (directory.load / f"{ID}.spmt-1.probe.json").write_text("{}")
+
+    monkeypatch.setattr(boxes.time, "sleep", sleep)
+    two.containers["spmt_2"].ended = Exit(1, oom_killed=False)
+    taken(two, "spmt-1", "spmt-2").wait_for_probes(directory)
+    assert looks == [boxes.INTERVAL_S]
+
+
+def test_each_server_is_stopped_and_what_it_said_is_kept_as_its_own(two: Docker, directory: ResultsDirectory) -> None:
+    found = taken(two, "spmt-1", "spmt-2")
+    found.stop(directory)
+    assert all(container.stopped for container in two.containers.values())
+    reports: dict[str, Any] = {name: seen.report for name, seen in found.seen.items()}
+    assert reports == {"spmt-1": {"served": 11}, "spmt-2": {"served": 12}}
+    assert {seen.said for seen in found.seen.values()} == {"cannot serve a: out of memory"}
+    names = sorted(path.name for path in directory.trial(ID).iterdir())
+    assert names == ["spmt-1.server.log", "spmt-2.server.log"]

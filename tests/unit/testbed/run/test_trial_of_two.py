@@ -1,0 +1,152 @@
+"""A trial with two servers, from its start to its record, beside a load generator and an engine that only play them."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from testbed.results.directory import ResultsDirectory
+from testbed.run import trial as running
+from testbed.run.trial import Setting, run_trial
+from testbed.stack import system
+from testbed.stack.docker import Exit
+from testbed.stack.locust_api import Echo, Held, Status, Verified
+from testbed.stack.system import Run
+from tests.unit.testbed.stack.golden_cases import run_of, trial_of
+
+TRIAL = trial_of("models: spmt\nlimits: {cpus: 0.5}\nload: {users: 4}")
+ID = TRIAL.trial_id
+NAMES = ("spmt-1", "spmt-2")
+SERVED = {"spmt-1": 60, "spmt-2": 45}
+
+
+class Container:
+    def __init__(self, name: str, engine: "Docker") -> None:
+        self.name, self.engine, self.pid = name, engine, 1
+
+    def exit(self) -> Exit | None:
+        return self.engine.ended.get(self.name)
+
+    def tasks(self) -> tuple[int, int]:
+        return 1, 4 if self.name == "spmt-1" else 1
+
+    def stop(self) -> str:
+        self.engine.stopped.append(self.name)
+        return f'[REPORT] {{"served": {SERVED[self.name]}, "replaced": 0}}\n'
+
+
+class Docker:
+    cpus, is_here = 4, False
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.stopped: list[str] = []
+        self.removed: list[str] = []
+        self.ended: dict[str, Exit] = {}
+
+    def up(self, compose_file: Path, project: str, services: list[str]) -> None:
+        assert set(services) <= set(yaml.safe_load(compose_file.read_text())["services"])
+        self.started += services
+
+    def server(self, run_id: str, service: str) -> Container:
+        return Container(service, self)
+
+    def load_is_gone(self, run_id: str) -> bool:
+        return False
+
+    def remove_trial(self, run_id: str, trial_id: str) -> None:
+        self.removed.append(trial_id)
+
+
+class Load:
+    """Its run is over as soon as it has begun, and 100 requests were echoed; both probes have looked."""
+
+    def __init__(self, directory: ResultsDirectory) -> None:
+        self.directory = directory
+        self.probed = list(NAMES)
+
+    def echo(self, target: str) -> Echo:
+        return Echo("", 1)
+
+    def verify(self, target: str, parallel: int) -> Verified:
+        return Verified([{"name": "echo", "status": "pass", "reason": ""}], 1)
+
+    def hold(self, target: str, connections: int) -> Held:
+        return Held(3, 3)
+
+    def release(self) -> int:
+        return 0
+
+    def start(self, *_: Any) -> None:
+        totals = {"sent": 100, "ok": 100, "failures": {}, "in_flight": 0}
+        load = {"ok": 80, "failed": 0, "totals": totals, "window": {"duration_s": 10.0}, "replies_to_checks": 0}
+        load |= {"generator": [], "workers_present": {"throughout": True}, "throughput_rps": 8.0}
+        (self.directory.load / f"{ID}.json").write_text(json.dumps(load))
+        for name in self.probed:
+            used = {"difference": {"cpu_used_us": 1_000_000}, "closed": {"oom_kills": 0}}
+            (self.directory.load / f"{ID}.{name}.probe.json").write_text(json.dumps(used))
+
+    def status(self) -> Status:
+        return Status("running", ID, 2, 2, 4, 0.0, 0.0, 0, 0)
+
+    def stop(self) -> None: ...
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ResultsDirectory:
+    def two(run: Run, models: Any, trial: Any) -> Any:
+        server = system.server(run, trial)
+        return system.stack_of(run, models, trial, [replace(server, name=name) for name in NAMES])
+
+    monkeypatch.setattr(running.system, "trial_stack", two)
+    monkeypatch.setattr("testbed.run.boxes.PROBE_TIMEOUT_S", 0.0)
+    made = ResultsDirectory(tmp_path / "results")
+    made.load.mkdir(parents=True)
+    (made.path / "trials").mkdir()
+    return made
+
+
+def measured(directory: ResultsDirectory, engine: Docker, load: Load) -> dict[str, Any]:
+    setting = Setting(engine, load, Run(**run_of({})), directory, 0.0, 10.0, None)  # type: ignore[arg-type]
+    row = run_trial(TRIAL, setting, lambda _: None)
+    record: dict[str, Any] = json.loads((directory.trial(ID) / "trial.json").read_text())
+    assert (record["verdict"], record["trial_id"]) == (row["verdict"], ID)
+    return record
+
+
+def test_both_are_started_with_their_probes_measured_and_stopped(directory: ResultsDirectory) -> None:
+    engine = Docker()
+    record = measured(directory, engine, Load(directory))
+    assert engine.started == [*NAMES, "probe-spmt-1", "probe-spmt-2"]
+    assert (engine.stopped, engine.removed) == (list(NAMES), [ID])
+    gates = {gate["name"]: gate for gate in record["gates"]}
+    # 100 of the load, and 5 of readiness and verification.
+    assert (gates["conservation"]["status"], gates["conservation"]["found"]) == ("pass", "105 served")
+    assert gates["model_shape"]["status"] == "pass"
+    assert (record["server_served"], record["cpu_used_s"]) == (105, 2.0)
+    assert [box["served"] for box in record["boxes"]] == [60, 45]
+    assert list(record["exit_reports"]) == list(NAMES)
+    assert list(directory.load.iterdir()) == []
+
+
+def test_without_what_one_probe_saw_the_cpu_time_is_not_known(directory: ResultsDirectory) -> None:
+    load = Load(directory)
+    load.probed.remove("spmt-2")
+    record = measured(directory, Docker(), load)
+    assert record["cpu_used_s"] is None
+    assert [box["cpu_used_s"] for box in record["boxes"]] == [1.0, None]
+    assert record["server_served"] == 105
+
+
+def test_one_that_ends_makes_the_trial_invalid_by_its_name(directory: ResultsDirectory) -> None:
+    engine = Docker()
+    engine.ended["spmt-2"] = Exit(139, oom_killed=False)
+    record = measured(directory, engine, Load(directory))
+    assert record["verdict"] == "invalid"
+    reasons = " ".join(record["reasons"])
+    assert "server spmt-2 ended during the verification: exit code 139, SIGSEGV" in reasons
+    assert [box["ended"] == "" for box in record["boxes"]] == [True, False]
+    assert engine.stopped == list(NAMES)

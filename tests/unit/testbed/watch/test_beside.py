@@ -1,0 +1,46 @@
+"""What counts as a running server, by what Docker tells of a container with a server's image."""
+
+from typing import Any
+
+import pytest
+
+from testbed.stack.services import RUN_LABEL, TRIAL_LABEL
+from testbed.watch.beside import MODEL_LABEL, _target
+
+SERVICE = "com.docker.compose.service"
+IN_A_TRIAL = {RUN_LABEL: "a-1", TRIAL_LABEL: "001"}
+
+
+def attributes(**labels: str) -> dict[str, Any]:
+    return {
+        "Id": "1",
+        "Name": "/a-spmt-1",
+        "Config": {"Labels": labels, "User": "1:1", "Env": ["PATH=/bin"]},
+        "State": {"StartedAt": "2026-01-02T03:04:05Z"},
+        "HostConfig": {"NanoCpus": 500_000_000, "CpuQuota": 0, "CpuPeriod": 0, "CpusetCpus": "1", "Memory": 2**26},
+    }
+
+
+@pytest.mark.parametrize(
+    ("labels", "model"),
+    [
+        ({SERVICE: "spmt"}, "spmt"),
+        ({MODEL_LABEL: "spmt"}, "spmt"),
+        ({}, "unknown"),
+        ({SERVICE: "spmt", **IN_A_TRIAL}, "spmt"),
+        # One of several servers is not called by its model alone.
+        ({SERVICE: "spmt-2", MODEL_LABEL: "spmt", **IN_A_TRIAL}, "spmt"),
+        # Another image in the place of a model's still is that model.
+        ({SERVICE: "mpmt", MODEL_LABEL: "spmt", **IN_A_TRIAL}, "mpmt"),
+    ],
+)
+def test_a_server_is_known_by_its_model(labels: dict[str, str], model: str) -> None:
+    target = _target(attributes(**labels))
+    assert target is not None
+    assert (target.model, target.name, target.cpus, target.cpuset) == (model, "a-spmt-1", 0.5, "1")
+    assert target.trial_id == labels.get(TRIAL_LABEL)
+
+
+@pytest.mark.parametrize("labels", [{SERVICE: "client"}, {RUN_LABEL: "a-1"}, {RUN_LABEL: "a-1", SERVICE: "spmt"}])
+def test_the_command_line_client_and_a_calibration_are_no_servers(labels: dict[str, str]) -> None:
+    assert _target(attributes(**labels)) is None
