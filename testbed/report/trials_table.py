@@ -47,6 +47,7 @@ def trials_table(view: View) -> Markup:
     kinds = [*(one for one in VERDICTS if one in present), *sorted(present - VERDICTS.keys())]
     return fill(
         "trials.html",
+        example=view.models[0] if view.models else "server",
         verdicts=[(kind, VERDICTS.get(kind, "")) for kind in kinds],
         example=view.models[0] if view.models else "server",
         columns=columns,

@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
-from testbed.compare.command import compare
 
 from testbed.compare import view as compare_view
+from testbed.compare.pairs import compare
 from testbed.plan import cells, keys, sweepfile
 from testbed.plan.calibration import Work
 from testbed.plan.fields import Machine

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.plan import sweepfile
-from testbed.run import sweep
+from testbed.run import preparation
 from testbed.stack.cpus import Core, CpuSets, Topology, elsewhere, format_cpu_list, parse_cpu_list, partition, read
 
 
@@ -162,8 +162,8 @@ class Remote:
 def test_nothing_of_this_machine_is_taken_for_an_engine_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("testbed.stack.cpus.read", lambda: lone(100, 101))
     wanted = sweepfile.parse("name: a\nlimits: {cpus: 1}\n", Path("a.yaml"), sweepfile.Machine(8, 2**33))
-    assert sweep.cpu_sets(wanted, Remote()) == partition(elsewhere(8), 1.0, 1)  # type: ignore[arg-type]
-    assert sweep.cpu_sets(wanted, Remote(is_here=True)).generator == "100"  # type: ignore[arg-type]
+    assert preparation.cpu_sets(wanted, Remote()) == partition(elsewhere(8), 1.0, 1)  # type: ignore[arg-type]
+    assert preparation.cpu_sets(wanted, Remote(is_here=True)).generator == "100"  # type: ignore[arg-type]
 
 
 topologies = st.builds(
