@@ -49,7 +49,6 @@ def trials_table(view: View) -> Markup:
         "trials.html",
         example=view.models[0] if view.models else "server",
         verdicts=[(kind, VERDICTS.get(kind, "")) for kind in kinds],
-        example=view.models[0] if view.models else "server",
         columns=columns,
         rows=[(row["verdict"], [_cell(row.get(one.name), one.shape) for one in columns]) for row in view.results.rows],
     )
