@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv/bin/python
 DEMO_MODELS := $(shell sed -nE 's/^models: *\[(.*)\].*/\1/p' sweeps/quickstart.yaml | tr , ' ')
 
-.PHONY: help demo setup images test test-unit test-lab lint bench proof clean python
+.PHONY: help demo setup images test test-unit test-lab lint docs bench proof clean python
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -39,10 +39,13 @@ lint: setup-venv ## Check style, types, and which folder may import which
 	@$(VENV) -m mypy
 	@.venv/bin/lint-imports --no-cache --no-logo
 
+docs: setup-venv ## Write the tables of docs/ that are made from the program's own anew
+	@$(VENV) -m testbed.docs
+
 bench: images ## Measure generator, servers, network path and overheads; BENCH="NAME ..." chooses (17 minutes)
 	@$(VENV) -m benchmarks $(BENCH)
 
-proof: images ## Try what the README claims of the numbers, on this machine (about 20 minutes)
+proof: images ## Try what docs/method.md claims of the numbers, on this machine (about 20 minutes)
 	@$(VENV) -m benchmarks.proofs
 
 clean: ## Remove what was made here: .venv, caches, and Threadmill's own images (never results, never anything else's)

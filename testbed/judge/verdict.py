@@ -16,35 +16,19 @@ select results by how well they look.
 from dataclasses import dataclass
 from typing import Literal
 
-from testbed.judge import gates as gate
-from testbed.judge import holding, laws
+from testbed.judge import laws, rules
 from testbed.judge.boxes import Box
 from testbed.judge.evidence import Evidence, Thresholds
 from testbed.judge.gates import Gate
-from testbed.judge.steady import steady_state
 
 __all__ = ["Box", "Evidence", "Gate", "Kind", "Thresholds", "Verdict", "judge"]
 
 Kind = Literal["invalid", "client-bound", "server-bound", "not-saturated"]
 
-INVALIDATING = (
-    "completed",
-    "verification",
-    "model_shape",
-    "server_survived",
-    "oom",
-    "connection_tracking",
-    "workers_present",
-    "held",
-    "replies",
-    "wrong_echo",
-    "conservation",
-    "littles_law",
-    "utilisation_law",
-)
-GENERATOR_SHORT = ("generator_cpu", "generator_throttling")
-SCHEDULE = ("send_lag", "achieved_over_offered")
-FLAGS = ("steady_state", "disturbed", "isolation")
+INVALIDATING = rules.names("invalidates")
+GENERATOR_SHORT = rules.names("generator short")
+SCHEDULE = rules.names("off schedule")
+FLAGS = rules.names("flag")
 
 
 @dataclass(frozen=True)
@@ -77,28 +61,7 @@ class Verdict:
 def judge(evidence: Evidence, thresholds: Thresholds | None = None) -> Verdict:
     """The verdict and every gate that applies to the load's mode, the ones that decide first."""
     t = thresholds or Thresholds()
-    applied = (
-        gate.completed(evidence),
-        gate.verification(evidence),
-        gate.model_shape(evidence),
-        gate.server_survived(evidence),
-        gate.oom(evidence),
-        gate.connection_tracking(evidence),
-        gate.workers_present(evidence),
-        holding.held(evidence),
-        gate.replies(evidence),
-        gate.wrong_echo(evidence),
-        gate.conservation(evidence),
-        laws.littles_law(evidence, t),
-        laws.utilisation_law(evidence, t),
-        gate.generator_cpu(evidence, t),
-        gate.generator_throttling(evidence, t),
-        gate.send_lag(evidence, t),
-        gate.achieved_over_offered(evidence, t),
-        steady_state(evidence, t),
-        gate.disturbed(evidence, t),
-        gate.isolation(evidence),
-    )
+    applied = [rule.check(evidence, t) for rule in rules.RULES]
     gates = tuple(one for one in applied if one is not None)
     kind, reasons = _decide(evidence, t, gates)
     return Verdict(kind, (*reasons, *_failed(gates, FLAGS)), gates)

@@ -44,6 +44,23 @@ def cell_of_search(row: Row) -> Cell:
     return Cell(**known | determined | {"mode": "capacity"})
 
 
+# What a row of capacity.csv holds besides the combination, with its meaning. An empty field means "not known".
+CAPACITY_COLUMNS: dict[str, str] = {
+    "trial_id": "the search; `search_id` in trials.csv",
+    "block": "repetition; each block holds every combination once",
+    "slo_p99_us": "the objective",
+    "answered": "whether there is an answer",
+    "rate_rps": "the highest rate that held, twice in a row. 0: not even 1 request/s did. Empty: not answered",
+    "fails_at_rps": "the next rate, which did not hold, at most 1.08 times that. Empty: not found",
+    "steps": "trials that gave a result",
+    "confirmed": "false when noise kept the search from ending within 30 trials: then the rate is where it had come to",
+    "invalid": "trials that gave none",
+    "reason": "why there is no answer",
+    "client_bound": "true when the generator could not send the next rate: the server holds at least `rate_rps`. Such "
+    "an answer is a bound: it is ranked only where it is first, and has no ratio",
+}
+
+
 def pooled(rows: list[Row]) -> list[Found]:
     """One for each cell and objective, in the order of the rows."""
     groups: dict[tuple[Cell, float], list[Row]] = {}

@@ -1,7 +1,5 @@
 """What docs/ and README.md say is there is there: links, files, commands, columns, models, quoted code, diagrams."""
 
-import csv
-import io
 import itertools
 import re
 import shlex
@@ -16,8 +14,6 @@ from loadtests.record.results import supported_percentile
 from servers.models import MODELS
 from testbed import commands as command_line
 from testbed.plan import sweepfile
-from testbed.results.columns import COLUMNS
-from testbed.results.directory import csv_text
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCS = PROJECT / "docs"
@@ -29,6 +25,8 @@ DIAGRAMS = ("flowchart", "sequenceDiagram", "stateDiagram-v2")
 PLACES = ("servers/", "testbed/", "probe/", "loadtests/", "images/", "sweeps/", "tests/", "benchmarks/", "docs/")
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+# [label]: place "what is named"
+_DEFINED = re.compile(r'^\[[\w-]+\]: (\S+)(?: "[^"]+")?$', re.MULTILINE)
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"orchestrate\.py ([^\n`]+)")
 _QUOTE = re.compile(r"^`(servers/[\w/]+\.py)`\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -54,7 +52,8 @@ def anchors(text: str) -> set[str]:
 
 def broken_links(page: Path) -> list[str]:
     broken = []
-    for link in _LINK.findall(_FENCE.sub("", text_of(page))):
+    text = _FENCE.sub("", text_of(page))
+    for link in [*_LINK.findall(text), *_DEFINED.findall(text)]:
         if link.startswith(("http://", "https://")):
             continue
         place, _, anchor = link.partition("#")
@@ -127,23 +126,26 @@ def test_every_model_has_a_page_that_the_map_names(model: str) -> None:
     assert f"`servers/models/{model.replace('-', '_')}.py`" in text
 
 
-def test_every_page_can_be_reached_from_the_map() -> None:
-    seen, left = set[Path](), [DOCS / "README.md"]
-    while left:
-        page = left.pop()
-        seen.add(page)
-        links = [link.partition("#")[0] for link in _LINK.findall(text_of(page)) if "://" not in link]
-        targets = {(page.parent / link).resolve() for link in links if link.endswith(".md")}
-        left += [target for target in targets - seen if target.is_relative_to(DOCS)]
-    assert sorted(map(name_of, seen)) == sorted(name_of(page) for page in PAGES if page.is_relative_to(DOCS))
+def linked_pages(page: Path) -> set[Path]:
+    links = [link.partition("#")[0] for link in _LINK.findall(_FENCE.sub("", text_of(page))) if "://" not in link]
+    return {(page.parent / link).resolve() for link in links if link.endswith(".md")}
 
 
-def test_every_column_of_trials_csv_is_explained_once() -> None:
-    (header,) = csv.reader(io.StringIO(csv_text([])))
-    after = text_of(DOCS / "results.md").partition("## Columns of trials.csv")[2]
-    first_cells = re.findall(r"^\| (`[^|]+`) \|", after, re.MULTILINE)
-    explained = [name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)]
-    assert sorted(explained) == sorted(header) == sorted(COLUMNS)
+def test_the_map_names_every_page() -> None:
+    """Those of the models too."""
+    named = linked_pages(DOCS / "README.md") | {DOCS / "README.md"}
+    assert [name_of(page) for page in PAGES if page.is_relative_to(DOCS) and page not in named] == []
+
+
+def test_every_page_is_reached_from_the_readme_in_two_clicks() -> None:
+    seen = {PROJECT / "README.md"}
+    for _ in range(2):
+        seen |= {target for page in seen for target in linked_pages(page)}
+    assert [name_of(page) for page in PAGES if page not in seen] == []
+
+
+def test_the_readme_is_short() -> None:
+    assert len(text_of(PROJECT / "README.md").splitlines()) <= 150
 
 
 def stands_in(quote: str, source: str) -> bool:

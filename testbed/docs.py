@@ -1,0 +1,178 @@
+"""The tables in docs/ that are made from the program's own: `python -m testbed.docs`, or `make docs`, writes them anew.
+
+A page has them between two comments:
+
+    <!-- made by `make docs`: keys -->
+    <!-- end of keys -->
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from testbed.errors import UserError
+from testbed.files import write_atomically
+from testbed.judge import rules, thresholds
+from testbed.plan import keys
+from testbed.plan.cells import Cell
+from testbed.results.columns import COLUMNS
+from testbed.results.searches import CAPACITY_COLUMNS
+from testbed.units import format_us
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+_MARKED = re.compile(
+    r"<!-- made by `make docs`: (?P<name>[\w-]+) -->\n(?P<made>.*?)<!-- end of (?P=name) -->", re.DOTALL
+)
+
+# The columns that are neither a trial's name nor what was set, by what they tell. Each one that no line names comes
+# under "Others".
+_GROUPS: dict[str, tuple[str, ...]] = {
+    "How it was judged": ("status", "verdict", "unsteady", "disturbed", "reasons"),
+    "What users saw": (
+        "users_starved",
+        *("throughput_rps", "latency_p50_us", "latency_p90_us", "latency_p99_us", "latency_max_us"),
+        *("service_time_p50_us", "service_time_p99_us", "send_lag_p99_us", "dispatch_lag_p99_us", "holders_held"),
+        *("offered", "missed", "achieved_over_offered", "ok", "failed", "in_flight"),
+    ),
+    "What the server spent": (
+        *("cpu_used_s", "cpu_us_per_request", "window_s", "throttled_periods", "periods", "throttled_s"),
+        *("memory_peak_bytes", "pss_bytes", "oom_kills", "voluntary_switches", "involuntary_switches"),
+        *("accept_queue_max", "listen_overflows", "server_served"),
+    ),
+    "What measuring cost": (
+        *("generator_cpu_share", "probe_cpu_share", "speed_drift", "server_steal_share", "generator_steal_share"),
+        "overhead_s",
+    ),
+}
+
+_FOLLOWS: dict[rules.Role, str] = {
+    "invalidates": "`invalid`",
+    "generator short": "`client-bound`",
+    "off schedule": "`client-bound`, unless the server is saturated",
+    "flag": "shown, changes no verdict",
+}
+
+
+def _table(heads: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
+    rows = [list(heads), *map(list, lines)]
+    cells = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
+    rule = "|" + "---|" * len(rows[0])
+    return "\n".join([f"| {cells[0]} |", rule, *(f"| {one} |" for one in cells[1:])]) + "\n"
+
+
+def sweep_keys() -> str:
+    """The keys of a sweep file."""
+    lines = ((f"`{row.key}`", row.allowed, row.default or "needed", row.meaning) for row in keys.rows())
+    return _table(("key", "allowed", "left out", "meaning"), lines)
+
+
+def _groups() -> dict[str, list[str]]:
+    """Headings to the names of columns, every column once."""
+    named = {column for columns in _GROUPS.values() for column in columns}
+    free = [column for column in COLUMNS if column not in named]
+    # What identifies a trial stands before the first axis.
+    first = next(place for place, column in enumerate(free) if column in Cell.__annotations__)
+    which, rest = free[:first], free[first:]
+    groups = {"Which trial": which, "What was set": [column for column in rest if column in Cell.__annotations__]}
+    groups |= {heading: [column for column in COLUMNS if column in columns] for heading, columns in _GROUPS.items()}
+    others = [column for column in rest if column not in Cell.__annotations__]
+    return groups | ({"Others": others} if others else {})
+
+
+def trial_columns() -> str:
+    """The columns of trials.csv, by what they tell."""
+    parts = []
+    for heading, columns in _groups().items():
+        parts.append(f"### {heading}\n\n")
+        parts.append(_table(("column", "meaning"), ((f"`{name}`", COLUMNS[name]) for name in columns)))
+        parts.append("\n")
+    return "".join(parts)
+
+
+def capacity_columns() -> str:
+    """The columns of capacity.csv besides those of the combination."""
+    return _table(("column", "meaning"), ((f"`{name}`", meaning) for name, meaning in CAPACITY_COLUMNS.items()))
+
+
+def gates() -> str:
+    """The gates in the order in which they decide."""
+    lines = ((f"`{rule.name}`", rule.asks, _FOLLOWS[rule.role], rule.reason) for rule in rules.RULES)
+    return _table(("gate", "asks whether", "where it fails", "why"), lines)
+
+
+def _value(limit: thresholds.Limit) -> str:
+    match limit.unit:
+        case "share":
+            return f"{limit.value * 100:g} %"
+        case "us":
+            return format_us(limit.value)
+        case "s":
+            return f"{limit.value:g}s"
+        case "seconds":
+            return f"{limit.value:g} whole seconds"
+
+
+def limits() -> str:
+    """Every number a verdict depends on."""
+    lines = ((f"`{one.name}`", _value(one), f"`{one.decides}`", one.reason) for one in thresholds.limits())
+    return _table(("threshold", "value", "decides", "why so much"), lines)
+
+
+def make_targets() -> str:
+    """What can be made, as `make help` says it."""
+    text = (DOCS.parent / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"^([a-z-]+):.*?## (.*)$", text, re.MULTILINE)
+    return _table(("target", "what it does"), ((f"`make {name}`", what) for name, what in targets))
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "keys": sweep_keys,
+    "trial-columns": trial_columns,
+    "capacity-columns": capacity_columns,
+    "gates": gates,
+    "thresholds": limits,
+    "make-targets": make_targets,
+}
+
+
+def up_to_date(text: str) -> str:
+    """The page with what is made in it as the program has it now. UserError for a part that nothing makes."""
+
+    def again(found: re.Match[str]) -> str:
+        name = found["name"]
+        if name not in PARTS:
+            raise UserError(f"made by `make docs`: found {name!r}, allowed: {', '.join(PARTS)}")
+        return f"<!-- made by `make docs`: {name} -->\n\n{PARTS[name]().strip()}\n\n<!-- end of {name} -->"
+
+    return _MARKED.sub(again, text)
+
+
+def made_in(text: str) -> list[str]:
+    """The names of the parts that this page has."""
+    return [found["name"] for found in _MARKED.finditer(text)]
+
+
+def pages() -> list[Path]:
+    """The pages that have something made in them."""
+    return [page for page in sorted(DOCS.rglob("*.md")) if made_in(page.read_text(encoding="utf-8"))]
+
+
+def main() -> int:
+    """Write what is behind; one line for each page that changed."""
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        try:
+            now = up_to_date(text)
+        except UserError as error:
+            print(f"{page.relative_to(DOCS.parent)}: {error}", file=sys.stderr)
+            return 2
+        if now != text:
+            write_atomically(page, now)
+            print(f"written: {page.relative_to(DOCS.parent)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

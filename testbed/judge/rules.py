@@ -1,0 +1,185 @@
+"""The gates in the order in which they decide: what each asks, why, and what follows where it fails. Pure.
+
+A verdict is made from this table, and docs/verdicts.md prints it. A new gate is a function that returns a `Gate` and a
+line here; its numbers belong into `thresholds.Thresholds`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from testbed.judge import gates as gate
+from testbed.judge import holding, laws
+from testbed.judge.evidence import Evidence, Thresholds
+from testbed.judge.gates import Gate
+from testbed.judge.steady import steady_state
+
+Role = Literal["invalidates", "generator short", "off schedule", "flag"]
+"""What follows where the gate fails. See verdict.py, which gives the precedence."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One gate. `check` returns None where the gate does not apply to the trial."""
+
+    name: str
+    role: Role
+    asks: str
+    reason: str
+    check: Callable[[Evidence, Thresholds], Gate | None]
+
+
+def _plain(check: Callable[[Evidence], Gate | None]) -> Callable[[Evidence, Thresholds], Gate | None]:
+    """A gate without a threshold."""
+    return lambda evidence, _: check(evidence)
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "completed",
+        "invalidates",
+        "the trial runs to its end and has a load result",
+        "What was cut off has no window to speak of; the reason of the failure is what was found.",
+        _plain(gate.completed),
+    ),
+    Rule(
+        "verification",
+        "invalidates",
+        "before the load, the server echoes split, coalesced, random and parallel lines and refuses a bad directive",
+        "A server that does not do the work is fast.",
+        _plain(gate.verification),
+    ),
+    Rule(
+        "model_shape",
+        "invalidates",
+        "with connections held, the server has the processes and threads of its model",
+        "Otherwise another model was measured under this one's name.",
+        _plain(gate.model_shape),
+    ),
+    Rule(
+        "server_survived",
+        "invalidates",
+        "the server and its pool's workers live until they are stopped",
+        "A server that starts again, or a worker that is replaced, served only part of the window.",
+        _plain(gate.server_survived),
+    ),
+    Rule(
+        "oom",
+        "invalidates",
+        "no process is killed for want of memory",
+        "The users of a killed process are missing from every figure.",
+        _plain(gate.oom),
+    ),
+    Rule(
+        "connection_tracking",
+        "invalidates",
+        "the kernel drops no packet because its table of tracked connections is full; where it has such a table",
+        "Dropped packets show as slow connections, and no model made them so. They may be another program's: users "
+        "that keep their connections are not harmed by a table that fills up later.",
+        _plain(gate.connection_tracking),
+    ),
+    Rule(
+        "workers_present",
+        "invalidates",
+        "every load worker is there from start to end",
+        "The users of one that is lost are missing, and the rate it was to send.",
+        _plain(gate.workers_present),
+    ),
+    Rule(
+        "held",
+        "invalidates",
+        "all idle holders are served when they come and held through the window; where the sweep asks for any",
+        "Fewer silent connections than asked for is another experiment. The gate says what ran out.",
+        _plain(holding.held),
+    ),
+    Rule(
+        "replies",
+        "invalidates",
+        "at least one verified reply in the window",
+        "From nothing no rate and no percentile follows.",
+        _plain(gate.replies),
+    ),
+    Rule(
+        "wrong_echo",
+        "invalidates",
+        "no reply differs from its request",
+        "A reply that is somebody else's is a fault of the server, and no throughput.",
+        _plain(gate.wrong_echo),
+    ),
+    Rule(
+        "conservation",
+        "invalidates",
+        "sent = ok + failed + in flight, exactly; and the server's own count is the clients'",
+        "Two counts that were made apart: a request that is lost or counted twice shows.",
+        _plain(gate.conservation),
+    ),
+    Rule(
+        "littles_law",
+        "invalidates",
+        "closed loop: users = throughput x (service time + think time)",
+        "It holds for any system; where it does not, a clock or a count is wrong.",
+        laws.littles_law,
+    ),
+    Rule(
+        "utilisation_law",
+        "invalidates",
+        "throughput x least CPU time per request is at most the CPU that the server can use, and what it used is at "
+        "most its limit",
+        "Otherwise requests were answered without their work, or the limit was not in force.",
+        laws.utilisation_law,
+    ),
+    Rule(
+        "generator_cpu",
+        "generator short",
+        "no load worker uses too much of one core, or of its quota",
+        "A busy generator adds its own queue to every latency.",
+        gate.generator_cpu,
+    ),
+    Rule(
+        "generator_throttling",
+        "generator short",
+        "no load worker is stopped by a quota of its own",
+        "While it stands still it neither sends nor reads.",
+        gate.generator_throttling,
+    ),
+    Rule(
+        "send_lag",
+        "off schedule",
+        "open loop: requests are sent when they are due, those that found a user idle",
+        "What is sent late was not the offered load. Waiting for a busy server is not counted here.",
+        gate.send_lag,
+    ),
+    Rule(
+        "achieved_over_offered",
+        "off schedule",
+        "open loop: the offered rate is answered",
+        "Below it the trial shows another rate than the one in its name.",
+        gate.achieved_over_offered,
+    ),
+    Rule(
+        "steady_state",
+        "flag",
+        "throughput and median service time of the window's halves are alike, and the first second is no outlier",
+        "A window that drifts is a mean of two states. It is a measurement all the same.",
+        steady_state,
+    ),
+    Rule(
+        "disturbed",
+        "flag",
+        "no hypervisor takes the processors of server or generator away",
+        "The latency of those moments is the hypervisor's.",
+        gate.disturbed,
+    ),
+    Rule(
+        "isolation",
+        "flag",
+        "the server shares no core with the load generator or the rest",
+        "On shared cores the two slow each other down.",
+        _plain(gate.isolation),
+    ),
+)
+
+
+def names(role: Role) -> tuple[str, ...]:
+    """The gates of this role, in their order."""
+    return tuple(rule.name for rule in RULES if rule.role == role)

@@ -1,0 +1,95 @@
+"""The tables in docs/ are those of the program, and a page that is behind is noticed."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from testbed import docs
+from testbed.plan import cells, sweepfile
+from testbed.plan.cells import Cell
+from testbed.plan.schema import Limits, Load, Order, Pools, Slo, Workload
+from testbed.plan.search import Capacity
+from testbed.plan.steps import Answer
+from testbed.results.columns import COLUMNS
+from testbed.results.directory import csv_text
+from testbed.results.searches import CAPACITY_COLUMNS
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def test_what_is_made_in_the_pages_is_up_to_date() -> None:
+    behind = [page.name for page in docs.pages() if docs.up_to_date(text_of(page)) != text_of(page)]
+    assert behind == [], "run `make docs`"
+
+
+def test_everything_that_can_be_made_stands_in_one_page() -> None:
+    assert sorted(name for page in docs.pages() for name in docs.made_in(text_of(page))) == sorted(docs.PARTS)
+
+
+def test_a_page_that_is_behind_is_noticed_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "docs" / "page.md"
+    page.parent.mkdir()
+    page.write_text("before\n<!-- made by `make docs`: thresholds -->\nwas there\n<!-- end of thresholds -->\nafter\n")
+    monkeypatch.setattr(docs, "DOCS", page.parent)
+    assert docs.main() == 0
+    text = text_of(page)
+    assert text.startswith("before\n") and text.endswith("\nafter\n") and "was there" not in text
+    assert "| `server_cpu_share` | 90 % | `server-bound` |" in text
+    assert docs.up_to_date(text) == text
+
+
+def test_a_part_that_nothing_makes_is_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "page.md").write_text("<!-- made by `make docs`: nothing -->\n<!-- end of nothing -->\n")
+    monkeypatch.setattr(docs, "DOCS", tmp_path / "docs")
+    assert docs.main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("docs/page.md: made by `make docs`: found 'nothing', allowed: keys, ")
+
+
+def test_every_column_is_explained_once() -> None:
+    for part, columns in ((docs.trial_columns, COLUMNS), (docs.capacity_columns, CAPACITY_COLUMNS)):
+        explained = re.findall(r"^\| `(\w+)` \| \S", part(), re.MULTILINE)
+        assert sorted(explained) == sorted(columns)
+    (header,) = csv.reader(io.StringIO(csv_text([])))
+    assert header == list(COLUMNS)
+
+
+def test_a_column_that_is_new_is_in_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(COLUMNS, "new_us", "something that was not there")
+    assert "### Others\n\n| column | meaning |\n|---|---|\n| `new_us` | something that was not" in docs.trial_columns()
+
+
+def test_every_column_of_capacity_csv_is_explained() -> None:
+    entry = cells.trials(sweep_of(load={"mode": "capacity", "slo": {"p99": "50ms"}}))[0]
+    row = Answer(entry, 50_000, Capacity(100.0, 108.0, 9, confirmed=True), client_bound=False).row()
+    assert set(CAPACITY_COLUMNS) == set(row) - set(Cell.__annotations__) | {"rate_rps"}
+
+
+def sweep_of(**sections: Any) -> sweepfile.Sweep:
+    machine = sweepfile.Machine(cpus=2, memory_bytes=4 * 2**30)
+    return sweepfile.Sweep.model_validate({"name": "t", **sections}, context={"machine": machine})
+
+
+def keys_of(section: type[BaseModel], before: str = "") -> Iterator[str]:
+    sections = {"limits": Limits, "pools": Pools, "workload": Workload, "load": Load, "order": Order, "slo": Slo}
+    for name in section.model_fields:
+        if name in sections:
+            yield from keys_of(sections[name], f"{before}{name}.")
+        else:
+            yield f"{before}{name}"
+
+
+def test_every_key_of_a_sweep_file_is_explained_once() -> None:
+    explained = re.findall(r"^\| `([\w.]+)` \| .+ \| .+ \| .+ \|$", docs.sweep_keys(), re.MULTILINE)
+    assert sorted(explained) == sorted(keys_of(sweepfile.Sweep))
