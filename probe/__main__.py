@@ -22,7 +22,7 @@ from probe import steal
 from probe.files import raise_open_files_limit
 from probe.output import Series, write_json
 from probe.sampler import Clock, Sampler
-from probe.server import Server
+from probe.server import WatchedServer
 from probe.window import BadWindow, read
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -144,7 +144,7 @@ def watch(arguments: Arguments) -> None:
         for each in tell:
             each(line)
 
-    server = Followed(Server(arguments.port, raise_open_files_limit()))
+    server = Followed(WatchedServer(arguments.port, raise_open_files_limit()))
     lines = Lines(server.grown, say)
     Sampler(server, CLOCK, lambda: None, lines.add, arguments.interval_s, arguments.detail_interval_s).run()
 
@@ -156,7 +156,7 @@ def show(arguments: Arguments) -> None:
 
     if arguments.until_eof:
         stop_at_end_of(sys.stdin.fileno())
-    server = Server(arguments.port, raise_open_files_limit(), parse_task=parse_thread)
+    server = WatchedServer(arguments.port, raise_open_files_limit(), parse_task=parse_thread)
     Live(
         server,
         CLOCK,
@@ -171,7 +171,7 @@ def measure(directory: Path, name: str, arguments: Arguments) -> None:
     window_file = directory / f"{name}.window.json"
     series = Series(directory / f"{name}.probe.ndjson")
     try:
-        server = Server(arguments.port, raise_open_files_limit())
+        server = WatchedServer(arguments.port, raise_open_files_limit())
         start_cpu_s = time.process_time()
         sampler = Sampler(
             server,

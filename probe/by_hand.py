@@ -7,14 +7,14 @@ from typing import Any
 from probe.growth import OF_TASKS
 from probe.growth import difference as grown_between
 from probe.processes import Sample
-from probe.server import Reading, Server
+from probe.server import Reading, WatchedServer
 from probe.summary import COUNTERS, difference
 
 
 class Followed:
     """The server, and what the counters of all its tasks have grown by, though tasks come and go."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: WatchedServer) -> None:
         self._server = server
         self._before: Sample | None = None
         self._grown: dict[str, int | None] = dict.fromkeys(OF_TASKS)

@@ -11,7 +11,7 @@ from probe import listeners
 from probe.pace import Pace
 from probe.processes import Sample
 from probe.sampler import Clock
-from probe.server import Reading, Server
+from probe.server import Reading, WatchedServer
 from probe.summary import difference
 from probe.tree import Tree
 
@@ -28,7 +28,7 @@ class Live:
     """Samples a server until it has ended or the clock says that it is enough."""
 
     def __init__(
-        self, server: Server, clock: Clock, port: int, interval_s: float, say: Callable[[dict[str, Any]], None]
+        self, server: WatchedServer, clock: Clock, port: int, interval_s: float, say: Callable[[dict[str, Any]], None]
     ) -> None:
         self._server = server
         self._clock = clock

@@ -25,7 +25,7 @@ DETAILS = (
 )
 
 
-class Server:
+class WatchedServer:
     """The server whose PID 1 is this PID namespace's."""
 
     def __init__(

@@ -88,7 +88,9 @@ def record_again(case: Case) -> dict[str, Any]:
 
 def evidence_of(fields: dict[str, Any]) -> Evidence:
     """Evidence as f0f7ac4 had it: flat, of one server; what it did not know is left at its default."""
-    tuples = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    # What f0f7ac4 called send_lag_p99_us was the dispatch lag already.
+    renamed = {"send_lag_p99_us": "dispatch_lag_p99_us"}
+    tuples = {renamed.get(name, name): tuple(one) if isinstance(one, list) else one for name, one in fields.items()}
     return made.evidence(**tuples | {"generator": _generator(fields.get("generator"))})
 
 
@@ -241,8 +243,8 @@ def changed(evidence: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "a busy generator", {"generator": generator(cpu_used_s=0.9 * window_s)}
     yield "a throttled generator", {"generator": generator(throttled_periods=9)}
     yield "a generator that is not known", {"generator": generator(cpu_used_s=None, throttled_periods=None)}
-    yield "late in an open loop", {"mode": "open", "send_lag_p99_us": 9_000.0, "achieved_over_offered": 0.99}
-    yield "behind in an open loop", {"mode": "open", "send_lag_p99_us": 90.0, "achieved_over_offered": 0.9}
+    yield "late in an open loop", {"mode": "open", "dispatch_lag_p99_us": 9_000.0, "achieved_over_offered": 0.99}
+    yield "behind in an open loop", {"mode": "open", "dispatch_lag_p99_us": 90.0, "achieved_over_offered": 0.9}
     yield "a busy server", {"cpu_used_s": 0.95 * e["cpus"] * window_s}
     yield "more CPU than its limit", {"cpu_used_s": 2 * e["cpus"] * window_s}
     yield "a throttled server", {"periods": 40, "throttled_periods": 30}

@@ -48,7 +48,7 @@ class StartRefusedError(Exception):
 
 
 @dataclass
-class Run:
+class CurrentRun:
     """One run on the master."""
 
     options: Options
@@ -90,7 +90,7 @@ class Control:
         self.environment = environment
         self.runner = runner
         self.targets = targets
-        self.run: Run | None = None
+        self.run: CurrentRun | None = None
         self.samples = Samples(list(targets))
         self._results_directory = results_directory
         self._next: Options | None = None
@@ -228,7 +228,7 @@ class Control:
         workers = frozenset(self._alive())
         order = RunOrder(uuid4().hex, host, port, begins_unix, opens_unix, closes_unix, tuple(sorted(workers)))
         by_hand_id = f"web-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{wanted.target}"
-        run = Run(
+        run = CurrentRun(
             options=wanted,
             trial_id=wanted.trial_id or by_hand_id,
             order=order,
@@ -250,7 +250,7 @@ class Control:
         alive = (STATE_INIT, STATE_SPAWNING, STATE_RUNNING)
         return {client.id for client in self.runner.clients.values() if client.state in alive}
 
-    def _watch(self, run: Run) -> None:
+    def _watch(self, run: CurrentRun) -> None:
         """Until the run is over: stop it when it is time, notice workers that come or go, give up on lost ones."""
         stop_after = None
         while not run.over.is_set():
@@ -272,7 +272,7 @@ class Control:
             run.over.wait(WATCH_S)
 
     @staticmethod
-    def _stops_unix(run: Run) -> float:
+    def _stops_unix(run: CurrentRun) -> float:
         assert run.closes_unix is not None
         return run.closes_unix + (STOP_MARGIN_S if run.by_hand else ABANDONED_AFTER_S)
 
@@ -299,7 +299,7 @@ class Control:
         if self.run is not None:
             self.run.stopping = True
 
-    def stop_and_wait(self) -> Run | None:
+    def stop_and_wait(self) -> CurrentRun | None:
         """Stop the run and wait until its result is written or known to be impossible; None if there never was one."""
         run = self.run
         if run is not None and not run.over.is_set():
@@ -324,7 +324,7 @@ class Control:
         if LIVE in data:
             self._live[client_id] = data[LIVE]
 
-    def _finish_if_all_in(self, run: Run) -> None:
+    def _finish_if_all_in(self, run: CurrentRun) -> None:
         if run.finishing or not run.stopping or run.workers - run.finals.keys() - run.lost:
             return
         run.finishing = True
@@ -337,7 +337,7 @@ class Control:
             logger.error("%s: %s", run.trial_id, run.trouble)
         run.over.set()
 
-    def _write(self, run: Run) -> None:
+    def _write(self, run: CurrentRun) -> None:
         content = results.merge(
             run.options,
             run.trial_id,
@@ -359,12 +359,12 @@ class Control:
         run.file = str(path.relative_to(self._results_directory))
         logger.info("%s: %d requests, written to %s", run.trial_id, content["ok"], path)
 
-    def _series(self, run: Run, closes_unix: float) -> str:
+    def _series(self, run: CurrentRun, closes_unix: float) -> str:
         """What a probe has told of the target in the run, as lines of JSON; empty without one."""
         found = self.samples.between(run.options.target, run.started_unix, closes_unix)
         return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in found)
 
-    def _path(self, run: Run) -> Path:
+    def _path(self, run: CurrentRun) -> Path:
         return self._results_directory / "load" / f"{run.trial_id}.json"
 
     # Status

@@ -29,7 +29,7 @@ class Unexpected(Exception):
     """A check failed; the text says what came instead."""
 
 
-class Connection:
+class CheckedConnection:
     """A plain connection that reads whole lines and counts them in `tally`."""
 
     def __init__(self, tally: Tally, host: str, port: int) -> None:
@@ -86,8 +86,8 @@ class Tally:
     """Replies that were !error, which no server counts as a request served."""
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
-        opened = Connection(self, self.host, self.port)
+    def connection(self) -> Iterator[CheckedConnection]:
+        opened = CheckedConnection(self, self.host, self.port)
         try:
             yield opened
         finally:
@@ -143,10 +143,10 @@ def _bad_directive(tally: Tally) -> None:
 
 def _parallel(connections: int) -> Callable[[Tally], None]:
     def check(tally: Tally) -> None:
-        opened: list[Connection] = []
+        opened: list[CheckedConnection] = []
         try:
             while len(opened) < connections:
-                opened.append(Connection(tally, tally.host, tally.port))
+                opened.append(CheckedConnection(tally, tally.host, tally.port))
             # The last one first: none may wait for another to end.
             for number, connection in reversed(list(enumerate(opened))):
                 line = b"connection %d of several\n" % number
@@ -212,16 +212,16 @@ class Hold:
 
     def __init__(self, host: str, port: int) -> None:
         self._tally = Tally(host, port)
-        self._served: list[Connection] = []
-        self._waiting: list[Connection] = []
+        self._served: list[CheckedConnection] = []
+        self._waiting: list[CheckedConnection] = []
 
     def open(self, connections: int) -> dict[str, int]:
         """`held`: open now; `served`: those that got their echo in time."""
-        opened: list[Connection] = []
+        opened: list[CheckedConnection] = []
         with gevent.Timeout(CHECK_TIMEOUT_S, False):
             while len(opened) < connections:
                 try:
-                    opened.append(Connection(self._tally, self._tally.host, self._tally.port))
+                    opened.append(CheckedConnection(self._tally, self._tally.host, self._tally.port))
                 except OSError:
                     break
         readers = {connection: gevent.spawn(self._echo, connection) for connection in opened}
@@ -233,7 +233,7 @@ class Hold:
         return {"held": len(opened), "served": len(self._served), "replies": self._tally.replies}
 
     @staticmethod
-    def _echo(connection: Connection) -> bool:
+    def _echo(connection: CheckedConnection) -> bool:
         try:
             connection.send(b"held\n")
             return connection.line() == b"held\n"
@@ -259,7 +259,7 @@ class Hold:
         return {"released": released, "replies": self._tally.replies - before, "unanswered": unanswered}
 
     @staticmethod
-    def _read_out(connection: Connection) -> bool:
+    def _read_out(connection: CheckedConnection) -> bool:
         try:
             connection.line()
             return True

@@ -16,8 +16,8 @@ from loadtests.record import schedule
 from loadtests.record.recorder import Recorder
 from loadtests.worker.dispatcher import Dispatcher
 from loadtests.worker.fast.closed import ClosedLoop
-from loadtests.worker.fast.engine import Engine
 from loadtests.worker.fast.feed import Feed
+from loadtests.worker.fast.loop import Loop
 from loadtests.worker.fast.open import OpenLoop
 
 REQUEST_TYPE = "TCP"
@@ -41,7 +41,7 @@ class RunOnWorker:
     """None when the target's name did not resolve: every request then fails as `connect`."""
     recorder: Recorder
     begins_at: float
-    engine: Engine | None = None
+    engine: Loop | None = None
     """None: every user drives its own connection."""
     dispatcher: Dispatcher | None = None
     """None in a closed loop, and beside an engine."""
@@ -65,7 +65,7 @@ class RunOnWorker:
         arrivals = schedule.arrivals(options.arrivals, begins_at, options.rate or 1, worker, workers, options.seed)
         if options.engine == "fast":
             opened = OpenLoop(arrivals, recorder.slot_sent) if options.open_loop else None
-            run.engine = Engine(
+            run.engine = Loop(
                 opened or ClosedLoop(begins_at, options.think_ms / 1000),
                 recorder,
                 Feed(stats, REQUEST_TYPE, options.target),

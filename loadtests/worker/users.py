@@ -18,7 +18,7 @@ from loadtests.client import ConnectError, EchoClient, EchoError
 from loadtests.record.recorder import Recorder, UserClock
 from loadtests.worker import payload
 from loadtests.worker.dispatcher import Dispatcher
-from loadtests.worker.fast.connection import Connection
+from loadtests.worker.fast.connection import UserConnection
 from loadtests.worker.pauses import longer
 from loadtests.worker.run import REQUEST_TYPE, RunOnWorker
 
@@ -41,7 +41,7 @@ class EchoUser(User):
         ring = payload.ring(run.rng, options.payload_bytes, options.sleep_us, options.spin_units, options.hash_rounds)
         self.lines = cycle(ring)
         self.client: EchoClient | None = None
-        self.connection: Connection | None = None
+        self.connection: UserConnection | None = None
         if run.engine is not None:
             self.connection = run.engine.join(self.lines, len(ring[0]))
             return

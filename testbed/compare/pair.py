@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from testbed.compare.conditions import Conditions
 from testbed.compare.gate import Gate
 from testbed.compare.join import Join
-from testbed.results.reading import Run
+from testbed.results.reading import StoredRun
 
 
 @dataclass(frozen=True)
 class Pair:
     """One run against the base."""
 
-    base: Run
-    other: Run
+    base: StoredRun
+    other: StoredRun
     conditions: Conditions
     joined: Join
     gates: list[Gate]

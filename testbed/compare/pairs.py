@@ -14,7 +14,7 @@ from testbed.compare.join import as_json, join
 from testbed.compare.pair import Pair
 from testbed.errors import UserError
 from testbed.results import reading
-from testbed.results.reading import Run
+from testbed.results.reading import StoredRun
 from testbed.terminal import plain
 
 SCHEMA_VERSION = 1
@@ -33,7 +33,7 @@ def compare(paths: Sequence[Path], conditions_to_fail: Sequence[Condition], forc
     return [_pair(base, reading.read(path), conditions_to_fail, force) for path in paths[1:]]
 
 
-def _pair(base: Run, other: Run, fail_if: Sequence[Condition], force: bool) -> Pair:
+def _pair(base: StoredRun, other: StoredRun, fail_if: Sequence[Condition], force: bool) -> Pair:
     found = conditions(base.manifest, other.manifest, base.sweep, other.sweep)
     problems = [f"{run.name}: {problem}" for run in (base, other) for problem in run.problems]
     found = replace(found, warned=[*found.warned, *problems])

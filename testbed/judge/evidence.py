@@ -62,7 +62,7 @@ class Evidence:
     """How many users were missing on average because they came after the window had opened."""
     service_time_mean_us: float | None = None
     service_time_max_us: float | None = None
-    send_lag_p99_us: float | None = None
+    dispatch_lag_p99_us: float | None = None
     """Of the requests that found a user idle: the generator's own lateness, without the wait for a busy server."""
     achieved_over_offered: float | None = None
     slice_ok: tuple[int, ...] | None = None

@@ -190,11 +190,11 @@ def generator_throttling(e: Evidence, t: Thresholds) -> Gate:
 def send_lag(e: Evidence, t: Thresholds) -> Gate | None:
     if e.mode == "closed":
         return None
-    allowed = f"99 % of the requests sent at most {t.send_lag_p99_us / 1e3:g} ms after their time"
-    if e.send_lag_p99_us is None:
+    allowed = f"99 % of the requests sent at most {t.dispatch_lag_p99_us / 1e3:g} ms after their time"
+    if e.dispatch_lag_p99_us is None:
         return unknown("send_lag", "no 99th percentile of the lag", allowed)
-    found = f"p99 = {e.send_lag_p99_us / 1e3:.3g} ms"
-    return decide("send_lag", e.send_lag_p99_us <= t.send_lag_p99_us, found, allowed)
+    found = f"p99 = {e.dispatch_lag_p99_us / 1e3:.3g} ms"
+    return decide("send_lag", e.dispatch_lag_p99_us <= t.dispatch_lag_p99_us, found, allowed)
 
 
 def achieved_over_offered(e: Evidence, t: Thresholds) -> Gate | None:

@@ -68,7 +68,7 @@ class Thresholds:
         "share",
         "One stall in a hundred periods reaches less than 1 % of the requests, so the 99th percentile still stands.",
     )
-    send_lag_p99_us: float = _number(
+    dispatch_lag_p99_us: float = _number(
         5_000.0,
         "send_lag",
         "us",

@@ -66,7 +66,7 @@ def program(trial: Trial, sweep: Sweep) -> Generator[Trial, Row, Answer | None]:
     found = search.found()
     for share in sweep.load.at or ():
         if found.rate_rps:
-            yield _at(trial, share, float(f"{found.rate_rps * share:.4g}"))
+            yield _at_share(trial, share, float(f"{found.rate_rps * share:.4g}"))
     return Answer(trial, slo.p99, found, found.fails_at_rps in client_bound)
 
 
@@ -74,7 +74,7 @@ def every_trial(sweep: Sweep) -> Iterator[Trial]:
     """Every trial that the sweep's searches could come to, with its name and place; its rate is found on the way."""
     for entry in cells.searches(sweep):
         yield from (_step(entry, number, 0.0) for number in range(1, MOST_STEPS + MOST_INVALID + 1))
-        yield from (_at(entry, share, 0.0) for share in sweep.load.at or ())
+        yield from (_at_share(entry, share, 0.0) for share in sweep.load.at or ())
 
 
 def _step(trial: Trial, number: int, rate_rps: float) -> Trial:
@@ -84,6 +84,6 @@ def _step(trial: Trial, number: int, rate_rps: float) -> Trial:
     )
 
 
-def _at(trial: Trial, share: float, rate_rps: float) -> Trial:
+def _at_share(trial: Trial, share: float, rate_rps: float) -> Trial:
     cell = replace(trial.cell, rate_rps=rate_rps, share=share)
     return replace(trial, trial_id=f"{trial.trial_id}-at{share * 100:.10g}", cell=cell, search_id=trial.trial_id)

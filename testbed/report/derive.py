@@ -3,6 +3,7 @@
 from typing import Any
 
 from testbed.judge.boxes import total
+from testbed.nested import at
 from testbed.report.source import Results, Row
 from testbed.results.boxes import exit_reports, server_files
 
@@ -38,13 +39,7 @@ def _processes(results: Results, row: Row) -> int | None:
     """Of all servers, at the window's end."""
     record = results.file(row["trial_id"], "trial.json") or {}
     probes = [results.file(row["trial_id"], name) for name in server_files(record, "probe.json").values()]
-    return total(_at(probe, "closed", "processes") for probe in probes)
-
-
-def _at(value: Any, *path: str) -> Any:
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
+    return total(at(probe, "closed", "processes") for probe in probes)
 
 
 def _ratio(a: float | None, b: float | None, times: float = 1.0) -> float | None:

@@ -7,14 +7,14 @@ from typing import Any
 
 from testbed.errors import UserError
 from testbed.results import reading
-from testbed.results.reading import Run, json_file, some
+from testbed.results.reading import StoredRun, json_file, some
 from testbed.results.summary import summary
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Results(Run):
+class Results(StoredRun):
     """What a sweep, or a number of runs by hand, has left in `path`."""
 
     summary: dict[str, Any] = field(default_factory=dict)

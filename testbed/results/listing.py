@@ -10,7 +10,7 @@ from testbed.errors import UserError
 from testbed.plan import cells, redo
 from testbed.plan.schema import Sweep
 from testbed.results import reading
-from testbed.results.reading import Run
+from testbed.results.reading import StoredRun
 
 # Of one run; more would hide the others.
 MOST_PROBLEMS = 3
@@ -81,7 +81,7 @@ def _complete(rows: list[dict[str, Any]], redoes: bool) -> int:
     return sum(not redo.is_redo(row) for row in rows) - (redo.owed(rows) if redoes else 0)
 
 
-def _sweep(run: Run) -> Sweep | None:
+def _sweep(run: StoredRun) -> Sweep | None:
     """What was planned; None of runs by hand, and where there is no sweep.yaml. UserError where it cannot be read."""
     if run.manifest.get("by_hand") or not (run.path / "sweep.yaml").is_file():
         return None
@@ -105,7 +105,7 @@ def _searches_over(sweep: Sweep, rows: Rows, searched: Rows) -> bool:
     return True
 
 
-def _state(run: Run, sweep: Sweep | None, held: str | None) -> str:
+def _state(run: StoredRun, sweep: Sweep | None, held: str | None) -> str:
     run_id = run.manifest.get("run_id")
     if run.manifest.get("by_hand"):
         return "by hand"

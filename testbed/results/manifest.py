@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 
 from testbed.names import COMPANIONS, image_name
+from testbed.nested import at
 from testbed.plan.schema import Sweep
 from testbed.results.directory import SCHEMA_VERSION
 from testbed.stack.docker import Engine
@@ -88,17 +89,11 @@ def manifest(
 _GUARDED = ("host.cpu_model", "host.cpus", "host.memory_bytes", "host.kernel", "engine", "images", "threadmill.version")
 
 
-def _at(value: Any, path: str) -> Any:
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
 def differences(begun: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Every guarded field in which two manifests differ, with both values in words. Empty when they may be mixed."""
     found = []
     for path in _GUARDED:
-        before, after = _at(begun, path), _at(now, path)
+        before, after = at(begun, *path.split(".")), at(now, *path.split("."))
         if isinstance(before, dict) and isinstance(after, dict):
             names = [name for name in before | after if before.get(name) != after.get(name)]
             found += [f"{path}.{name} was {before.get(name)}, is {after.get(name)}" for name in names]

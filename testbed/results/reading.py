@@ -56,7 +56,7 @@ class Trials:
 
 
 @dataclass(frozen=True)
-class Run:
+class StoredRun:
     """One results directory, `results/<sweep>-<utc time>/`, or the runs from the web page."""
 
     path: Path
@@ -75,7 +75,7 @@ class Run:
         return self.path.resolve().name
 
 
-def read(path: Path) -> Run:
+def read(path: Path) -> StoredRun:
     """Everything but what load and probe have written. UserError when `path` is no results directory, or one of a
     later version."""
     facts = manifest(path)
@@ -84,7 +84,7 @@ def read(path: Path) -> Run:
     problems += found.problems
     if found.missing:
         problems.append(f"trial.json is missing for {some(found.missing)}: taken from trials.csv")
-    return Run(path, facts, sweep, found.rows, capacity(path), tuple(problems))
+    return StoredRun(path, facts, sweep, found.rows, capacity(path), tuple(problems))
 
 
 def manifest(path: Path) -> Manifest:

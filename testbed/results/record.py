@@ -8,6 +8,7 @@ from testbed.judge import steal
 from testbed.judge.boxes import Box, most, total
 from testbed.judge.evidence import Evidence
 from testbed.judge.verdict import Verdict, judge
+from testbed.nested import at
 from testbed.plan.cells import Cell, Trial
 from testbed.results.directory import SCHEMA_VERSION
 from testbed.stack.cpus import CpuSets
@@ -70,15 +71,9 @@ def exit_report(log: str) -> dict[str, Any] | None:
     return None
 
 
-def _at(value: Any, *path: str) -> Any:
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
 def box_of(seen: Seen, window_s: float | None) -> Box:
     """A measured service as the verdict and the record have it, over a window of that length."""
-    probe, grown = seen.probe, _at(seen.probe, "difference")
+    probe, grown = seen.probe, at(seen.probe, "difference")
     return Box(
         name=seen.name,
         role=seen.role,
@@ -86,44 +81,44 @@ def box_of(seen: Seen, window_s: float | None) -> Box:
         memory_limit_bytes=seen.limits.memory_bytes,
         tasks_limit=seen.limits.tasks,
         window_s=window_s,
-        cpu_used_s=_seconds(_at(grown, "cpu_used_us")),
-        periods=_at(grown, "periods"),
-        throttled_periods=_at(grown, "throttled_periods"),
-        throttled_s=_seconds(_at(grown, "throttled_us")),
+        cpu_used_s=_seconds(at(grown, "cpu_used_us")),
+        periods=at(grown, "periods"),
+        throttled_periods=at(grown, "throttled_periods"),
+        throttled_s=_seconds(at(grown, "throttled_us")),
         steal_share=steal.share(probe, steal.processors(seen.limits)),
-        memory_peak_bytes=_at(probe, "closed", "memory_peak_bytes"),
-        pss_bytes=_at(probe, "closed", "pss_bytes"),
-        oom_kills=_at(probe, "closed", "oom_kills"),
-        processes=_at(probe, "closed", "processes"),
-        tasks_max=_at(probe, "max", "pids"),
-        voluntary_switches=_at(grown, "voluntary_switches"),
-        involuntary_switches=_at(grown, "involuntary_switches"),
-        accept_queue_max=_at(probe, "max", "accept_queue"),
-        listen_overflows=_at(grown, "listen_overflows"),
-        watching_cpu_share=_at(probe, "own_cost", "share_of_core"),
-        served=_at(seen.report, "served"),
-        workers_replaced=_at(seen.report, "replaced"),
+        memory_peak_bytes=at(probe, "closed", "memory_peak_bytes"),
+        pss_bytes=at(probe, "closed", "pss_bytes"),
+        oom_kills=at(probe, "closed", "oom_kills"),
+        processes=at(probe, "closed", "processes"),
+        tasks_max=at(probe, "max", "pids"),
+        voluntary_switches=at(grown, "voluntary_switches"),
+        involuntary_switches=at(grown, "involuntary_switches"),
+        accept_queue_max=at(probe, "max", "accept_queue"),
+        listen_overflows=at(grown, "listen_overflows"),
+        watching_cpu_share=at(probe, "own_cost", "share_of_core"),
+        served=at(seen.report, "served"),
+        workers_replaced=at(seen.report, "replaced"),
         said=seen.said,
         ended=seen.ended,
     )
 
 
 def _measured(found: Findings) -> list[Box]:
-    return [box_of(seen, _at(found.load, "window", "duration_s")) for seen in found.boxes]
+    return [box_of(seen, at(found.load, "window", "duration_s")) for seen in found.boxes]
 
 
 def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) -> Evidence:
     """Everything the verdict needs to know."""
-    load, totals = found.load, _at(found.load, "totals")
-    in_window = [one for one in _at(load, "slices") or [] if one["in_window"] and one["duration_s"] >= 0.999]
+    load, totals = found.load, at(found.load, "totals")
+    in_window = [one for one in at(load, "slices") or [] if one["in_window"] and one["duration_s"] >= 0.999]
     failed_checks = None
     if found.verification is not None:
         failed_checks = tuple(
             f"{check['name']}: {check['reason']}" for check in found.verification if check["status"] != "pass"
         )
-    before_start = _at(load, "replies_to_checks")
+    before_start = at(load, "replies_to_checks")
     known = found.other_echoes is not None and before_start is not None
-    holders = _at(load, "idle_holders")
+    holders = at(load, "idle_holders")
     return Evidence(
         model=cell.model,
         workers=cell.workers,
@@ -136,7 +131,7 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         spin_us=cell.spin_us,
         hash_us=cell.hash_us,
         idle_holders=cell.idle_holders,
-        boxes=(*_measured(found), *(_worker(one) for one in _at(load, "generator") or ())),
+        boxes=(*_measured(found), *(_worker(one) for one in at(load, "generator") or ())),
         least_cpu_us=found.least_cpu_us,
         # Every probe reads the processors of the whole machine.
         generator_steal_share=next(
@@ -148,31 +143,31 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         verification_failures=failed_checks,
         shape_mismatch=found.shape_mismatch,
         workers_expected=found.workers_expected,
-        workers_throughout=_at(load, "workers_present", "throughout"),
+        workers_throughout=at(load, "workers_present", "throughout"),
         packets_dropped=found.packets_dropped,
         tracked_limit=found.tracked_limit,
-        window_s=_at(load, "window", "duration_s"),
-        ok=_at(load, "ok"),
-        failed=_at(load, "failed"),
-        users_starved=_at(load, "users_starved"),
-        users_absent=_at(load, "users_absent") or 0.0,
-        service_time_mean_us=_at(load, "service_time_us", "mean"),
-        service_time_max_us=_at(load, "service_time_us", "max"),
-        send_lag_p99_us=_at(load, "dispatch_lag_us", "p99"),
-        achieved_over_offered=_at(load, "achieved_over_offered"),
+        window_s=at(load, "window", "duration_s"),
+        ok=at(load, "ok"),
+        failed=at(load, "failed"),
+        users_starved=at(load, "users_starved"),
+        users_absent=at(load, "users_absent") or 0.0,
+        service_time_mean_us=at(load, "service_time_us", "mean"),
+        service_time_max_us=at(load, "service_time_us", "max"),
+        dispatch_lag_p99_us=at(load, "dispatch_lag_us", "p99"),
+        achieved_over_offered=at(load, "achieved_over_offered"),
         slice_ok=tuple(one["ok"] for one in in_window) or None,
         slice_p50_us=tuple(one["p50_us"] for one in in_window) or None,
-        holders_opened=_at(holders, "opened"),
-        holders_held=_at(holders, "held_throughout"),
-        holders_dropped=_at(holders, "dropped"),
-        holders_failures=_at(holders, "failures"),
-        holders_said=_at(holders, "said") or "",
-        holders_unanswered=_at(holders, "unanswered") or 0,
-        sent=_at(totals, "sent"),
-        total_ok=_at(totals, "ok"),
-        total_failures=_at(totals, "failures"),
-        total_in_flight=_at(totals, "in_flight"),
-        other_replies=found.other_echoes + before_start + (_at(holders, "echoes") or 0) if known else None,
+        holders_opened=at(holders, "opened"),
+        holders_held=at(holders, "held_throughout"),
+        holders_dropped=at(holders, "dropped"),
+        holders_failures=at(holders, "failures"),
+        holders_said=at(holders, "said") or "",
+        holders_unanswered=at(holders, "unanswered") or 0,
+        sent=at(totals, "sent"),
+        total_ok=at(totals, "ok"),
+        total_failures=at(totals, "failures"),
+        total_in_flight=at(totals, "in_flight"),
+        other_replies=found.other_echoes + before_start + (at(holders, "echoes") or 0) if known else None,
     )
 
 
@@ -200,32 +195,32 @@ def _worked_s(one: dict[str, Any]) -> float | None:
 def metrics(cell: Cell, found: Findings) -> dict[str, Any]:
     """The measured columns of trials.csv; None where a source is missing. Of several servers, the sums."""
     load, servers = found.load, [box for box in _measured(found) if box.role == "server"]
-    ok = _at(load, "ok")
+    ok = at(load, "ok")
     used_s = total(box.cpu_used_s for box in servers)
     # Whole microseconds, as they were counted: what they come to per request does not depend on how they were added.
     used_us = None if used_s is None else round(used_s * 1e6)
     return {
         # In an open loop users stand for requests in flight: one that was not needed is not starved.
-        "users_starved": _at(load, "users_starved") if cell.mode == "closed" else None,
-        "throughput_rps": _rounded(_at(load, "throughput_rps"), 2),
-        "latency_p50_us": _at(load, "latency_us", "p50"),
-        "latency_p90_us": _at(load, "latency_us", "p90"),
-        "latency_p99_us": _at(load, "latency_us", "p99"),
-        "latency_max_us": _at(load, "latency_us", "max"),
-        "service_time_p50_us": _at(load, "service_time_us", "p50"),
-        "service_time_p99_us": _at(load, "service_time_us", "p99"),
-        "send_lag_p99_us": _at(load, "send_lag_us", "p99"),
-        "dispatch_lag_p99_us": _at(load, "dispatch_lag_us", "p99"),
-        "holders_held": _at(load, "idle_holders", "held_throughout"),
-        "offered": _at(load, "offered"),
-        "missed": _at(load, "missed"),
-        "achieved_over_offered": _rounded(_at(load, "achieved_over_offered"), 4),
+        "users_starved": at(load, "users_starved") if cell.mode == "closed" else None,
+        "throughput_rps": _rounded(at(load, "throughput_rps"), 2),
+        "latency_p50_us": at(load, "latency_us", "p50"),
+        "latency_p90_us": at(load, "latency_us", "p90"),
+        "latency_p99_us": at(load, "latency_us", "p99"),
+        "latency_max_us": at(load, "latency_us", "max"),
+        "service_time_p50_us": at(load, "service_time_us", "p50"),
+        "service_time_p99_us": at(load, "service_time_us", "p99"),
+        "send_lag_p99_us": at(load, "send_lag_us", "p99"),
+        "dispatch_lag_p99_us": at(load, "dispatch_lag_us", "p99"),
+        "holders_held": at(load, "idle_holders", "held_throughout"),
+        "offered": at(load, "offered"),
+        "missed": at(load, "missed"),
+        "achieved_over_offered": _rounded(at(load, "achieved_over_offered"), 4),
         "ok": ok,
-        "failed": _at(load, "failed"),
-        "in_flight": _at(load, "in_flight"),
+        "failed": at(load, "failed"),
+        "in_flight": at(load, "in_flight"),
         "cpu_used_s": _rounded(used_s, 4),
         "cpu_us_per_request": _rounded(used_us / ok, 1) if used_us is not None and ok else None,
-        "window_s": _rounded(_at(load, "window", "duration_s"), 3),
+        "window_s": _rounded(at(load, "window", "duration_s"), 3),
         "throttled_periods": total(box.throttled_periods for box in servers),
         "periods": total(box.periods for box in servers),
         "throttled_s": _rounded(total(box.throttled_s for box in servers), 4),
@@ -244,7 +239,7 @@ def metrics(cell: Cell, found: Findings) -> dict[str, Any]:
 
 def _generator_share(load: dict[str, Any] | None) -> float | None:
     """The CPU share of the busiest load worker, of one core."""
-    workers = _at(load, "generator") or []
+    workers = at(load, "generator") or []
     shares = [
         worked_s / one["window_s"]
         for one in workers

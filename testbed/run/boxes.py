@@ -11,7 +11,7 @@ from testbed.results.boxes import box_file
 from testbed.results.directory import ResultsDirectory
 from testbed.results.record import Seen, exit_report
 from testbed.stack import system
-from testbed.stack.docker import ContainerGone, Engine, Server
+from testbed.stack.docker import ContainerGone, Engine, RunningBox
 from testbed.stack.services import Stack
 
 # How often a file or a container that is waited for is looked after.
@@ -40,7 +40,7 @@ class Boxes:
         self.seen = {service.name: Seen.of(service) for service in measured}
         self._trial_id = trial_id
         self._outputs = system.output_names(trial_id, measured)
-        self._running: dict[str, Server] = {}
+        self._running: dict[str, RunningBox] = {}
 
     def take(self, engine: Engine, run_id: str) -> list[str]:
         """Find their containers; what those are called that are not there."""

@@ -61,7 +61,7 @@ def _endpoint() -> str | None:
     return answer.stdout.strip() or None
 
 
-class Server:
+class RunningBox:
     """A running server container."""
 
     def __init__(self, container: Container) -> None:
@@ -245,12 +245,12 @@ class Engine:
         return leftovers.containers(self._client, run_id, *labels, stopped=stopped)
 
     @speaking()
-    def server(self, run_id: str, service: str) -> Server:
+    def server(self, run_id: str, service: str) -> RunningBox:
         """The container of a service of this run. ContainerGone if there is none."""
         found = self._containers(run_id, f"com.docker.compose.service={service}")
         if not found:
             raise ContainerGone(service)
-        return Server(found[0])
+        return RunningBox(found[0])
 
     @speaking()
     def pids(self, run_id: str) -> list[int]:

@@ -13,7 +13,7 @@ import pytest
 from testbed.names import image_name
 from testbed.stack.services import TRIAL_LABEL
 from tests.e2e.stack import CLIENT, containers_of, orchestrate, terminal
-from tests.e2e.test_sweep import name, results_of, write_sweep  # noqa: F401 - a fixture
+from tests.e2e.test_sweep import results_of, write_sweep
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
@@ -43,7 +43,7 @@ def fill(directory: Path) -> Path:
 def test_a_full_disk_ends_the_sweep_in_a_line_and_leaves_no_container(
     tmp_path: Path,
     small_disk: Path,
-    name: str,  # noqa: F811
+    name: str,
 ) -> None:
     path = write_sweep(tmp_path, name, repeat=2)
     with terminal("sweep", path, "--results", small_disk / "results") as shown:
@@ -79,7 +79,7 @@ def probe_image() -> Iterator[str]:
 def test_a_stack_that_half_started_is_removed_and_its_port_is_free_for_the_next_trial(
     tmp_path: Path,
     probe_image: str,
-    name: str,  # noqa: F811
+    name: str,
 ) -> None:
     # Two models: two services, so that Compose does not put the second server in the first one's place by itself.
     path = write_sweep(

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from time import perf_counter
 
 from loadtests.client import EchoError
-from loadtests.worker.fast.connection import Connection
+from loadtests.worker.fast.connection import UserConnection
 from loadtests.worker.fast.pacing import Pacing
 from loadtests.worker.pauses import longer
 
@@ -21,17 +21,17 @@ class ClosedLoop(Pacing):
         super().__init__()
         self._begins_at = begins_at
         self._think_s = think_s
-        self._pausing: list[tuple[float, int, Connection]] = []
+        self._pausing: list[tuple[float, int, UserConnection]] = []
         self._number = itertools.count()
 
     @property
     def next_at(self) -> float:
         return self._pausing[0][0] if self._pausing else math.inf
 
-    def join(self, connection: Connection, now: float) -> None:
+    def join(self, connection: UserConnection, now: float) -> None:
         self._pause(connection, max(now, self._begins_at))
 
-    def answered(self, connection: Connection, now: float) -> None:
+    def answered(self, connection: UserConnection, now: float) -> None:
         self.batch.latency_s.append(now - connection.sent_at)
         connection.done_at = connection.replied_at = now
         connection.pause_s = 0.0
@@ -45,17 +45,17 @@ class ClosedLoop(Pacing):
         else:
             self._begin(connection, now)
 
-    def failed(self, connection: Connection) -> None:
+    def failed(self, connection: UserConnection) -> None:
         if not self.active:
             self.release(connection)
             return
         connection.pause_s = longer(connection.pause_s)
         self._pause(connection, connection.done_at + connection.pause_s)
 
-    def _pause(self, connection: Connection, until: float) -> None:
+    def _pause(self, connection: UserConnection, until: float) -> None:
         heapq.heappush(self._pausing, (until, next(self._number), connection))
 
-    def _begin(self, connection: Connection, now: float) -> None:
+    def _begin(self, connection: UserConnection, now: float) -> None:
         self.batch.sent += 1
         connection.due_at = connection.sent_at = now
         connection.done_at = -math.inf

@@ -33,7 +33,7 @@ class Poller:
         self.register = self._epoll.register
         self.modify = self._epoll.modify
         self.unregister = self._epoll.unregister
-        self.connections: dict[int, Connection] = {}
+        self.connections: dict[int, UserConnection] = {}
         self.opened = 0
         """Connections made since somebody counted them."""
 
@@ -41,7 +41,7 @@ class Poller:
         self._epoll.close()
 
 
-class Connection(UserClock):
+class UserConnection(UserClock):
     """A user's clock with the socket that it has, or has not yet.
 
     Every call returns at once. An EchoError leaves the connection in no usable state: close it.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 
 from loadtests.client import EchoError
-from loadtests.worker.fast.connection import Connection
+from loadtests.worker.fast.connection import UserConnection
 from loadtests.worker.fast.pacing import Pacing
 
 
@@ -21,18 +21,18 @@ class OpenLoop(Pacing):
         self._arrivals = arrivals
         self._next_due = next(arrivals)
         self._slot_sent = slot_sent
-        self._idle: deque[Connection] = deque()
+        self._idle: deque[UserConnection] = deque()
 
     @property
     def next_at(self) -> float:
         return self._next_due if self._idle and self.active else math.inf
 
-    def join(self, connection: Connection, now: float) -> None:
+    def join(self, connection: UserConnection, now: float) -> None:
         # It was not there before: a slot that was due already has not found it idle.
         connection.done_at = now
         self._idle.append(connection)
 
-    def answered(self, connection: Connection, now: float) -> None:
+    def answered(self, connection: UserConnection, now: float) -> None:
         batch, due_at, sent_at = self.batch, connection.due_at, connection.sent_at
         batch.latency_s.append(now - due_at)
         batch.service_time_s.append(now - sent_at)
@@ -48,7 +48,7 @@ class OpenLoop(Pacing):
         if self._next_due <= now:
             self.run_due(now)
 
-    def failed(self, connection: Connection) -> None:
+    def failed(self, connection: UserConnection) -> None:
         """The schedule goes on whatever the server does, so failures are no reason to wait."""
         if not self.active:
             self.release(connection)
@@ -64,7 +64,7 @@ class OpenLoop(Pacing):
                 self._begin(connection, due, now)
                 now = perf_counter()
 
-    def _begin(self, connection: Connection, due: float, now: float) -> None:
+    def _begin(self, connection: UserConnection, due: float, now: float) -> None:
         batch = self.batch
         batch.sent += 1
         # A user was idle when the slot was due if the one that has been idle longest was.

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 
 from loadtests.client import EchoError
 from loadtests.record.recorder import Batch
-from loadtests.worker.fast.connection import Connection
+from loadtests.worker.fast.connection import UserConnection
 
 
 class Pacing(ABC):
     """Told of every completion, it begins requests. All moments are of perf_counter."""
 
-    fail: Callable[[Connection, float, EchoError], None]
+    fail: Callable[[UserConnection, float, EchoError], None]
     """The engine's: count a failure at a moment, close the connection, and call `failed` here."""
 
     requests_per_connection: int | None = None
@@ -32,15 +32,15 @@ class Pacing(ABC):
         """When `run_due` has something to do next; infinite while that depends on completions only."""
 
     @abstractmethod
-    def join(self, connection: Connection, now: float) -> None:
+    def join(self, connection: UserConnection, now: float) -> None:
         """One more user, without a request under way."""
 
     @abstractmethod
-    def answered(self, connection: Connection, now: float) -> None:
+    def answered(self, connection: UserConnection, now: float) -> None:
         """A right echo came: record it, and let its user go on."""
 
     @abstractmethod
-    def failed(self, connection: Connection) -> None:
+    def failed(self, connection: UserConnection) -> None:
         """The user of a recorded failure is free; it must not send within this call."""
 
     @abstractmethod
@@ -55,7 +55,7 @@ class Pacing(ABC):
         """How long the oldest slot not yet sent is overdue; None in a closed loop."""
         return None
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: UserConnection) -> None:
         """The user has nothing more to do. Its connection is closed at once, so that a server with room for one client
         gets to the next before the run is over."""
         connection.close()

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from probe.by_hand import Followed, Lines
-from probe.server import Server, details
+from probe.server import WatchedServer, details
 from tests.unit.probe.trees import KnownMemory, add_process, v1_proc
 
 
 def test_growth_since_the_line_before_counts_threads_that_ended_and_is_never_negative(tmp_path: Path) -> None:
     proc, memory = v1_proc(tmp_path), KnownMemory()
-    server = Followed(Server(8081, 1024, proc, memory=memory))
+    server = Followed(WatchedServer(8081, 1024, proc, memory=memory))
     said: list[dict[str, Any]] = []
     lines = Lines(server.grown, said.append)
 
@@ -41,7 +41,7 @@ def test_growth_since_the_line_before_counts_threads_that_ended_and_is_never_neg
 def test_without_the_servers_counts_no_line_has_a_part_of_them(tmp_path: Path) -> None:
     proc = v1_proc(tmp_path)
     add_process(proc, 1, parent=0)
-    server = Followed(Server(8081, 1024, proc))
+    server = Followed(WatchedServer(8081, 1024, proc))
     said: list[dict[str, Any]] = []
     lines = Lines(server.grown, said.append)
     for _ in range(2):
@@ -56,7 +56,7 @@ def test_without_the_servers_counts_no_line_has_a_part_of_them(tmp_path: Path) -
 def test_every_line_has_the_limits_in_force(tmp_path: Path) -> None:
     proc = v1_proc(tmp_path)
     said: list[dict[str, Any]] = []
-    server = Followed(Server(8081, 1024, proc))
+    server = Followed(WatchedServer(8081, 1024, proc))
     lines = Lines(server.grown, said.append)
     lines.add(server.cheap())
     (proc / "1/root/sys/fs/cgroup/cpu/cpu.cfs_quota_us").write_text("25000\n")
@@ -67,7 +67,7 @@ def test_every_line_has_the_limits_in_force(tmp_path: Path) -> None:
 
 def test_what_is_not_available_is_left_out_and_never_zero(tmp_path: Path) -> None:
     said: list[dict[str, Any]] = []
-    server = Followed(Server(8081, 1024, tmp_path))
+    server = Followed(WatchedServer(8081, 1024, tmp_path))
     lines = Lines(server.grown, said.append)
     lines.add({"unix": 1.0, **server.cheap(), **details(server.processes())})
     lines.add({"unix": 2.0, **server.cheap(), **details(server.processes())})

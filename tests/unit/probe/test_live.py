@@ -12,7 +12,7 @@ import pytest
 from probe.__main__ import BadArgument, parse
 from probe.live import Live
 from probe.sampler import Clock
-from probe.server import Server
+from probe.server import WatchedServer
 from probe.tree import parse_thread
 from tests.unit.probe.trees import NETSTAT, SNMP, add_process, tcp_table, v1_proc, write
 from tests.waiting import wait_until
@@ -31,7 +31,7 @@ def run(proc: Path, looks: int, between: Any = lambda: None) -> list[dict[str, A
         return len(lines) >= looks
 
     clock = Clock(unix=lambda: now[0], cpu_s=lambda: 0.0, wait=wait)
-    Live(Server(8081, 1024, proc, parse_thread), clock, 8081, 1.0, lines.append).run()
+    Live(WatchedServer(8081, 1024, proc, parse_thread), clock, 8081, 1.0, lines.append).run()
     return lines
 
 

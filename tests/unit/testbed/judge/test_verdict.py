@@ -62,7 +62,7 @@ GOOD = evidence(
     packets_dropped=0,
     tracked_limit=262_144,
 )
-OPEN = replace(GOOD, mode="open", users=50, send_lag_p99_us=900.0, achieved_over_offered=0.999)
+OPEN = replace(GOOD, mode="open", users=50, dispatch_lag_p99_us=900.0, achieved_over_offered=0.999)
 # The same server with a limit it does not come near.
 IDLE: dict[str, Any] = {"cpus": 4.0, "model": "mpst", "throttled_periods": 0}
 
@@ -132,7 +132,7 @@ def test_exactly_one_validity_gate_fails_and_makes_the_trial_invalid(
         # A quarter of a core is all this worker may use.
         ("generator_cpu", GOOD, {"generator": failed_worker(cpu_limit=0.25)}, "80% in load worker w2"),
         ("generator_throttling", GOOD, {"generator": failed_worker(throttled_periods=2)}, "2.0% in load worker w2"),
-        ("send_lag", replace(OPEN, **IDLE), {"send_lag_p99_us": 5_001.0}, "p99 = 5 ms"),
+        ("send_lag", replace(OPEN, **IDLE), {"dispatch_lag_p99_us": 5_001.0}, "p99 = 5 ms"),
         ("achieved_over_offered", replace(OPEN, **IDLE), {"achieved_over_offered": 0.979}, "97.9% achieved"),
     ],
 )
@@ -168,7 +168,7 @@ LONG = replace(WORKER, window_s=100.0)
             {"generator": (replace(LONG, throttled_periods=10),)},
             {"generator": (replace(LONG, throttled_periods=11),)},
         ),
-        ("send_lag", OPEN, {"send_lag_p99_us": 5_000.0}, {"send_lag_p99_us": 5_001.0}),
+        ("send_lag", OPEN, {"dispatch_lag_p99_us": 5_000.0}, {"dispatch_lag_p99_us": 5_001.0}),
         ("achieved_over_offered", OPEN, {"achieved_over_offered": 0.98}, {"achieved_over_offered": 0.979}),
     ],
 )
@@ -179,7 +179,7 @@ def test_a_gate_turns_at_its_threshold(
     assert judge(replace(base, **outside)).failed == (name,)
 
 
-@pytest.mark.parametrize("changes", [{"send_lag_p99_us": 80_000.0}, {"achieved_over_offered": 0.5}])
+@pytest.mark.parametrize("changes", [{"dispatch_lag_p99_us": 80_000.0}, {"achieved_over_offered": 0.5}])
 def test_a_saturated_server_that_makes_requests_late_is_not_blamed_on_the_generator(changes: dict[str, Any]) -> None:
     verdict = judge(replace(OPEN, **changes))
     assert len(verdict.failed) == 1
@@ -225,7 +225,7 @@ MISSING: dict[str, dict[str, Any]] = {
     "utilisation_law": {"cpu_used_s": None},
     "generator_cpu": {"generator": None},
     "generator_throttling": {"generator": (replace(WORKER, throttled_periods=None),)},
-    "send_lag": {"send_lag_p99_us": None},
+    "send_lag": {"dispatch_lag_p99_us": None},
     "achieved_over_offered": {"achieved_over_offered": None},
     "steady_state": {"slice_ok": None},
     "disturbed": {"generator_steal_share": None},

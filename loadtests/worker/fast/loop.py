@@ -21,7 +21,7 @@ from gevent import get_hub
 
 from loadtests.client import Address, EchoError, SilenceError
 from loadtests.record.recorder import Recorder
-from loadtests.worker.fast.connection import Connection, Poller
+from loadtests.worker.fast.connection import Poller, UserConnection
 from loadtests.worker.fast.feed import Feed
 from loadtests.worker.fast.pacing import Pacing
 from loadtests.worker.timer import Timer
@@ -50,7 +50,7 @@ _SOFTWARE = 70
 """Exit status of a program that found itself broken (sysexits.h)."""
 
 
-class Engine:
+class Loop:
     """The connections of one worker for one run."""
 
     def __init__(
@@ -75,7 +75,7 @@ class Engine:
         """Bytes of a request; all of a run have the same."""
         self.spun_s = 0.0
         """Time spent looking again and again with nothing to do, because the next start was too near to go to sleep."""
-        self._users: set[Connection] = set()
+        self._users: set[UserConnection] = set()
         pacing.fail = self._fail
         pacing.requests_per_connection = requests_per_connection
         self._poller = Poller()
@@ -91,21 +91,21 @@ class Engine:
 
     # What users call, each in its own greenlet
 
-    def join(self, lines: Iterator[bytes], size: int) -> Connection:
+    def join(self, lines: Iterator[bytes], size: int) -> UserConnection:
         """One more user, who sends these lines of `size` bytes."""
         self._size = size
-        connection = Connection(self._poller, self._address, lines)
+        connection = UserConnection(self._poller, self._address, lines)
         self._recorder.join(connection, perf_counter())
         return connection
 
-    def drive(self, connection: Connection) -> None:
+    def drive(self, connection: UserConnection) -> None:
         """Let the connection take part until the run is over for it."""
         self._users.add(connection)
         self._pacing.join(connection, perf_counter())
         self._set_timer()
         connection.over.wait()
 
-    def leave(self, connection: Connection) -> None:
+    def leave(self, connection: UserConnection) -> None:
         """The user is gone, whatever its connection was doing; harmless if it has left before."""
         self._users.discard(connection)
         self._pacing.release(connection)
@@ -213,7 +213,7 @@ class Engine:
         self._recorder.cut(now)
         return self._recorder.edge
 
-    def _fail(self, connection: Connection, now: float, error: EchoError) -> None:
+    def _fail(self, connection: UserConnection, now: float, error: EchoError) -> None:
         self._flush()
         self._recorder.failed(connection, now, error.kind, error.answered)
         self._feed.failed(error)
