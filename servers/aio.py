@@ -9,12 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
-from servers import faults, logs, protocol
-from servers.connection import DIRECTIVE, RECEIVE_BYTES, Connection, discard_unread
+from servers import logs, protocol
+from servers.connection import RECEIVE_BYTES, Connection, discard_unread
+from servers.conversation import DIRECTIVE, Reply, answers
 from servers.framing import LineSplitter
-from servers.protocol import Work
 from servers.server import LISTENER_GONE, Server
-from servers.work import do
 
 # Received into by every connection in turn: the loop hands over what it read before it reads again. With a plain
 # asyncio.Protocol the transport allocates 256 KiB for each read: three more system calls (mmap, mremap, munmap).
@@ -50,13 +49,12 @@ class LineProtocol(asyncio.BufferedProtocol):
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._lines = LineSplitter(server.config.max_line)
-        self._requests: Iterator[bytes] = iter(())
+        self._answers: Iterator[Reply | float] = iter(())
         self._reading = True
         self._writable = True
         # Replies that the transport may still hold back: the bytes of each, and how many requests it answers.
         self._held: deque[tuple[int, int]] = deque()
         self._sleep: asyncio.TimerHandle | None = None
-        self._woken: tuple[bytes, Work] | None = None  # a request whose wait is over
         self._idle: asyncio.TimerHandle | None = None
         self._active_at = self._loop.time()
         self._ended = False  # the client sends no more
@@ -92,7 +90,7 @@ class LineProtocol(asyncio.BufferedProtocol):
             if not self._writable:
                 self._read(False)
             return
-        self._requests = iter(self._lines.feed(data))
+        self._answers = answers(self._lines.feed(data), self._server.config.allow_faults)
         self._advance()
 
     def eof_received(self) -> bool:
@@ -136,29 +134,14 @@ class LineProtocol(asyncio.BufferedProtocol):
         """Answer what has been received, up to a wait; then read on, or close if that was all."""
         if self._sleep is not None or self._transport.is_closing():
             return
-        if self._woken is not None:
-            request, work = self._woken
-            self._woken = None
-            self._work(request, work)
-        echoes: list[bytes] = []
-        for request in self._requests:
-            if request[0] != DIRECTIVE:
-                echoes.append(request)
-                continue
-            self._echo(echoes)
-            echoes = []
-            try:
-                work = protocol.parse(request, self._server.config.allow_faults)
-            except protocol.DirectiveError as reason:
-                self._server.count_error(self._connection)
-                self._send(protocol.error(str(reason)))
-                continue
-            if work.sleep_us:
+        for step in self._answers:
+            if isinstance(step, float):
                 self._read(False)
-                self._sleep = self._loop.call_later(work.sleep_us / 1_000_000, self._wake, request, work)
+                self._sleep = self._loop.call_later(step, self._wake)
                 return
-            self._work(request, work)
-        self._echo(echoes)
+            if not step[1]:
+                self._server.count_error(self._connection)
+            self._send(*step)
         if self._lines.too_long:
             self._server.fault(self._connection, f"sent a line of more than {self._server.config.max_line} bytes")
             self._send(protocol.too_long(self._server.config.max_line))
@@ -170,19 +153,10 @@ class LineProtocol(asyncio.BufferedProtocol):
             self._last_look = self._server.draining
             self._read(self._writable)
 
-    def _wake(self, request: bytes, work: Work) -> None:
+    def _wake(self) -> None:
         self._sleep = None
         self._active_at = self._loop.time()
-        self._woken = (request, work)
         self._advance()
-
-    def _work(self, request: bytes, work: Work) -> None:
-        do(work)
-        self._echo([faults.commit(work.crash, request) if work.crash else request])
-
-    def _echo(self, requests: list[bytes]) -> None:
-        if requests:
-            self._send(requests[0] if len(requests) == 1 else b"".join(requests), requests)
 
     def _send(self, data: bytes, requests: Sequence[bytes] = ()) -> None:
         self._connection.sending = True

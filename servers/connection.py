@@ -7,11 +7,11 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from servers import faults, logs, protocol
+from servers import logs, protocol
+from servers.conversation import DIRECTIVE, answers
 from servers.counters import ADDS_IN_ONE_STEP
 from servers.framing import LineSplitter
 from servers.listener import TICK_S, set_receive_timeout
-from servers.work import do
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -38,7 +38,6 @@ RECEIVE_BYTES = 65_536
 SHORT_RECEIVE_BYTES = 479
 # What is thrown away at most before closing on a client that is still sending.
 DISCARD_BYTES = 1_048_576
-DIRECTIVE = ord("!")
 _ONE = (b"",)
 
 
@@ -162,27 +161,15 @@ def _serve_requests(server: "Serving", connection: Connection, lines: LineSplitt
 
 
 def _answer(server: "Serving", connection: Connection, requests: list[bytes]) -> None:
-    """Answer requests in order; echoes that need no work between them go out together."""
-    echoes: list[bytes] = []
-    for request in requests:
-        if request[0] != DIRECTIVE:
-            echoes.append(request)
-            continue
-        if echoes:
-            _echo(server, connection, b"".join(echoes), echoes)
-            echoes = []
-        try:
-            work = protocol.parse(request, server.config.allow_faults)
-        except protocol.DirectiveError as reason:
+    """Answer requests in order, waiting where they ask for it."""
+    for step in answers(requests, server.config.allow_faults):
+        if isinstance(step, float):
+            time.sleep(step)
+        elif step[1]:
+            _echo(server, connection, *step)
+        else:
             server.count_error(connection)
-            _send(server, connection.sock, protocol.error(str(reason)))
-            continue
-        if work.sleep_us:
-            time.sleep(work.sleep_us / 1_000_000)
-        do(work)
-        _echo(server, connection, faults.commit(work.crash, request) if work.crash else request, _ONE)
-    if echoes:
-        _echo(server, connection, b"".join(echoes), echoes)
+            _send(server, connection.sock, step[0])
 
 
 def _echo(server: "Serving", connection: Connection, data: bytes, requests: Sequence[bytes], sent: int = 0) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from servers.aio import LineProtocol
 from servers.config import read_config
+from servers.conversation import joined
 from servers.counters import Counters
 from servers.listener import open_listener
 from servers.server import Server
@@ -43,7 +44,7 @@ def test_only_replies_the_kernel_has_taken_whole_are_served(failed: bool, held_b
             protocol, transport = LineProtocol(server), Transport(sock)
             protocol.connection_made(transport)  # type: ignore[arg-type]
             transport.failed, transport.held_bytes = failed, held_bytes
-            protocol._echo([b"ab\n", b"cd\n", b"ef\n"])
+            protocol._send(*joined([b"ab\n", b"cd\n", b"ef\n"]))
             assert server.counters.totals().served == served
             transport.held_bytes = 0
             protocol._count_sent()
