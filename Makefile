@@ -45,7 +45,7 @@ docs: setup-venv ## Write the tables of docs/ that are made from the program's o
 bench: images ## Measure generator, servers, network path and overheads; BENCH="NAME ..." chooses (17 minutes)
 	@$(VENV) -m benchmarks $(BENCH)
 
-proof: images ## Try what docs/method.md claims of the numbers, on this machine (about 20 minutes)
+proof: images ## Try what docs/method.md claims of the numbers, on this machine (about 40 minutes)
 	@$(VENV) -m benchmarks.proofs
 
 clean: ## Remove what was made here: .venv, caches, and Threadmill's own images (never results, never anything else's)
