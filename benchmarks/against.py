@@ -3,20 +3,21 @@
     python -m benchmarks.against REVISION [--rounds N] [--seconds S] [NAME ...]
 
 NAME: a server's, `fast` or `plain`; without: all that both revisions have. Each round measures every name once in each
-checkout, the first of the two in turn, each in a fresh process on a core of its own. Only the ratio means anything: the
-revisions share the machine's moments.
+checkout, the first of the two in turn, each in a fresh process on a core of its own. Only the ratios mean anything: the
+revisions share the machine's moments. Where others have the processors at times, CPU time is the steadier of the two.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.common import Cell, Spread, Table, as_json, from_json, print_table, ratios
 from benchmarks.generating import BYTES, PROJECT, checked, driver_words, on_core, server, two_cores, wait_for_room
@@ -26,6 +27,15 @@ from servers.models import SERVERS
 
 GENERATORS = ("fast", "plain")
 _USERS = 50
+
+
+class Measured(NamedTuple):
+    """Requests per second, and CPU time of the server or generator for each; a server's start is in it."""
+
+    rate_rps: float
+    cpu_us: float
+
+
 _MOST_CONNECTIONS = 40_000
 _TIMEOUT_S = 60
 
@@ -54,21 +64,32 @@ def _output(command: list[str], core: int, tree: Path) -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
-def _server_rate(name: str, mode: str, seconds: float, cores: tuple[int, int], client: Path, tree: Path) -> float:
+def _server(name: str, mode: str, seconds: float, cores: tuple[int, int], client: Path, tree: Path) -> Measured:
     wait_for_room(_MOST_CONNECTIONS)
     seconds = seconds / 2 if mode == "per-request" else seconds
+    before = _children_cpu_s()
     with running([sys.executable, "-m", "servers", name], cores[0], tree) as port:
         shape = [str(connections_of(name, mode)), f"{seconds:g}", mode, str(BYTES)]
+        started = _children_cpu_s()
         replies, failures, took = _output([str(client), "127.0.0.1", str(port), *shape], cores[1], PROJECT).split()
+        clients = _children_cpu_s() - started
     if int(failures) or not int(replies):
         raise RuntimeError(f"{name}, {mode}: {replies} replies, {failures} failures")
-    return int(replies) / float(took)
+    cpu_s = _children_cpu_s() - before - clients
+    return Measured(int(replies) / float(took), cpu_s * 1e6 / int(replies))
 
 
-def _generator_rate(kind: str, seconds: float, cores: tuple[int, int], echo_server: Path, tree: Path) -> float:
+def _children_cpu_s() -> float:
+    """Of the processes that have ended here: a server with all of its own, once it was waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _generator(kind: str, seconds: float, cores: tuple[int, int], echo_server: Path, tree: Path) -> Measured:
     with server([echo_server], cores[0]) as port:
         command = [sys.executable, *driver_words(kind, port, _USERS, seconds)]
-        return float(checked(_output(command, cores[1], tree), kind)["throughput_rps"])
+        found = checked(_output(command, cores[1], tree), kind)
+    return Measured(found["throughput_rps"], found["cpu_s"] * 1e6 / found["ok"])
 
 
 def _names(tree: Path, asked: list[str]) -> list[str]:
@@ -83,9 +104,9 @@ def _names(tree: Path, asked: list[str]) -> list[str]:
 
 
 def measure(revision: str, rounds: int, seconds: float, names: list[str]) -> dict[str, Any]:
-    """One row a name and mode: this checkout's rate, and its ratio to the other's of the same round."""
+    """One row a name and mode: this checkout's rate and CPU time per request, each with its ratio to the other's."""
     cores = two_cores()
-    rates: dict[tuple[str, str], tuple[list[float], list[float]]] = {}
+    found: dict[tuple[str, str], tuple[list[Measured], list[Measured]]] = {}
     with compiled("echo_client") as client, compiled("echo_server") as echo_server, checkout(revision) as other:
         for number in range(rounds):
             for name in _names(other, names):
@@ -93,17 +114,24 @@ def measure(revision: str, rounds: int, seconds: float, names: list[str]) -> dic
                     for which in (0, 1) if number % 2 == 0 else (1, 0):
                         tree = (PROJECT, other)[which]
                         if name in GENERATORS:
-                            rate = _generator_rate(name, seconds, cores, echo_server, tree)
+                            one = _generator(name, seconds, cores, echo_server, tree)
                         else:
-                            rate = _server_rate(name, mode, seconds, cores, client, tree)
-                        rates.setdefault((name, mode), ([], []))[which].append(rate)
+                            one = _server(name, mode, seconds, cores, client, tree)
+                        found.setdefault((name, mode), ([], []))[which].append(one)
     rows: list[tuple[Cell, ...]] = [
-        (f"{name}, {mode}", Spread.of(ours), ratios(ours, theirs)) for (name, mode), (ours, theirs) in rates.items()
+        (
+            f"{name}, {mode}",
+            Spread.of(one.rate_rps for one in ours),
+            ratios([one.rate_rps for one in ours], [one.rate_rps for one in theirs]),
+            Spread.of(one.cpu_us for one in ours),
+            ratios([one.cpu_us for one in ours], [one.cpu_us for one in theirs]),
+        )
+        for (name, mode), (ours, theirs) in found.items()
     ]
     command = (
         f"python -m benchmarks.against {revision} --rounds {rounds} --seconds {seconds:g} {' '.join(names)}".strip()
     )
-    columns = ("name, connections", "requests/s", f"times {revision}")
+    columns = ("name, connections", "requests/s", f"times {revision}", "CPU us/request", f"its CPU times {revision}'s")
     return as_json(Table("against", command, "one core, loopback, median and range", columns, tuple(rows)))
 
 
