@@ -42,7 +42,7 @@ lint: setup-venv ## Check style, types, and which folder may import which
 docs: setup-venv ## Write the tables of docs/ that are made from the program's own anew
 	@$(VENV) -m testbed.docs
 
-bench: images ## Measure generator, servers, network path and overheads; BENCH="NAME ..." chooses (17 minutes)
+bench: images ## Measure generator, servers, network path and overheads; BENCH="NAME ..." chooses (23 minutes)
 	@$(VENV) -m benchmarks $(BENCH)
 
 proof: images ## Try what docs/method.md claims of the numbers, on this machine (about 40 minutes)
