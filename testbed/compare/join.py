@@ -191,7 +191,7 @@ def join(
             compare_values(measure, _values(rows, measure.column), _values(second[key], measure.column))
             for measure in MEASURES
         )
-        verdicts = [dict(Counter(row["verdict"] for row in side)) for side in (rows, second[key])]
+        verdicts = [dict(Counter(row["verdict"] for row in counted(side))) for side in (rows, second[key])]
         cells.append(JoinedCell(named(key), verdicts[0], verdicts[1], comparisons))
     both, only_first, only_second = join_searches(list(searched[0]), list(searched[1]))
     both.sort(key=lambda one: _place(one.cell, models))

@@ -3,6 +3,7 @@
 A gate whose evidence is missing is `unknown`; it never passes for want of evidence.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -161,13 +162,10 @@ def _share(worker: Box) -> float | None:
 def generator_cpu(e: Evidence, t: Thresholds) -> Gate:
     allowed = f"at most {t.generator_cpu_share:.0%} of one core, or of its quota, in each load worker"
     shares = {worker.name: _share(worker) for worker in e.generator}
-    known = {name: share for name, share in shares.items() if share is not None}
-    if not known:
+    if (worst := _worst(shares)) is None:
         return unknown("generator_cpu", "CPU time of the load workers", allowed)
-    worst = max(known, key=lambda name: known[name])
-    over = known[worst] > t.generator_cpu_share
-    passed = False if over else None if len(known) < len(shares) else True
-    return decide("generator_cpu", passed, f"{known[worst]:.0%} in load worker {worst}", allowed)
+    passed = _all_within(shares, t.generator_cpu_share)
+    return decide("generator_cpu", passed, f"{shares[worst]:.0%} in load worker {worst}", allowed)
 
 
 def generator_throttling(e: Evidence, t: Thresholds) -> Gate:
@@ -178,13 +176,23 @@ def generator_throttling(e: Evidence, t: Thresholds) -> Gate:
         else worker.throttled_periods * t.quota_period_s / worker.window_s
         for worker in e.generator
     }
-    known = {name: share for name, share in shares.items() if share is not None}
-    if not known:
+    if (worst := _worst(shares)) is None:
         return unknown("generator_throttling", "throttling of the load workers", allowed)
-    worst = max(known, key=lambda name: known[name])
-    over = known[worst] > t.generator_throttled_share
-    passed = False if over else None if len(known) < len(shares) else True
-    return decide("generator_throttling", passed, f"{known[worst]:.1%} in load worker {worst}", allowed)
+    passed = _all_within(shares, t.generator_throttled_share)
+    return decide("generator_throttling", passed, f"{shares[worst]:.1%} in load worker {worst}", allowed)
+
+
+def _worst(shares: Mapping[str, float | None]) -> str | None:
+    """Who has the greatest share of those that are known; None where none is."""
+    known = {name: share for name, share in shares.items() if share is not None}
+    return max(known, key=lambda name: known[name]) if known else None
+
+
+def _all_within(shares: Mapping[str, float | None], most: float) -> bool | None:
+    """Whether none is above `most`. One that is decides, whatever is not known of the others."""
+    if any(share is not None and share > most for share in shares.values()):
+        return False
+    return None if None in shares.values() else True
 
 
 def send_lag(e: Evidence, t: Thresholds) -> Gate | None:

@@ -130,6 +130,14 @@ def test_summary_table_report_and_compare_leave_the_same_one_out(tmp_path: Path)
     assert {one.base for one in cell.comparisons if one.measure.column == "throughput_rps"} == {150.0}
 
 
+def test_a_cell_is_not_compared_as_client_bound_for_a_trial_that_its_redo_replaced() -> None:
+    again = [measured(FIRST, 0.02, verdict="client-bound"), measured(AGAIN, 0.0)]
+    (cell,) = join(again, pair()).cells
+    assert (cell.base_verdicts, cell.client_bound) == ({"server-bound": 1}, False)
+    (cell,) = join(again[:1], pair()).cells
+    assert (cell.base_verdicts, cell.client_bound) == ({"client-bound": 1}, True)
+
+
 def test_an_invalid_trial_that_its_redo_replaced_is_no_invalid_one_of_the_sweep() -> None:
     rows = [measured(FIRST, 0.02, verdict="invalid"), measured(AGAIN, 0.0), measured(TRIALS[2], 0.0)]
     found = summary(rows, seed=1)
