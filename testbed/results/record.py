@@ -49,6 +49,10 @@ class Findings:
     shape_mismatch: str | None = None
     other_echoes: int | None = 0
     """Requests the server echoed for readiness, verification and shape; None once that is not certain."""
+    direct_connections: int | None = 0
+    """Connections that readiness, verification and shape made straight to single servers; None as above."""
+    check_connections: int | None = 0
+    """Those made through the front besides the load's; None as above."""
     workers_expected: int | None = None
     load: dict[str, Any] | None = None
     packets_dropped: int | None = None

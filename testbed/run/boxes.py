@@ -63,14 +63,16 @@ class Boxes:
         role = self.seen[name].role
         return role if len(self.seen) == 1 else f"{role} {name}"
 
-    def shape_mismatch(self, cell: Cell, connections: int) -> str:
-        """How the servers, which hold these connections together, differ from their model; empty when they do not."""
-        counts = [self._running[seen.name].tasks() for seen in self.seen.values() if seen.role == "server"]
-        # Whichever of them holds a connection, there are so many more processes and threads than without one.
-        idle = shape.expected(cell.model, 0, cell.workers, cell.threads)
-        processes = sum(found for found, _ in counts) - idle.processes * (len(counts) - 1)
-        threads = sum(found for _, found in counts) - idle.threads * (len(counts) - 1)
-        return shape.check(cell.model, connections, cell.workers, cell.threads, processes, threads)
+    @property
+    def servers(self) -> list[str]:
+        """The servers' names, in the order in which they start."""
+        return [seen.name for seen in self.seen.values() if seen.role == "server"]
+
+    def shape_mismatch(self, name: str, cell: Cell, connections: int) -> str:
+        """How this server, which holds so many connections, differs from its model; empty when it does not."""
+        processes, threads = self._running[name].tasks()
+        mismatch = shape.check(cell.model, connections, cell.workers, cell.threads, processes, threads)
+        return f"{name}: {mismatch}" if mismatch and len(self.servers) > 1 else mismatch
 
     def tell_window(self, directory: ResultsDirectory, window: Mapping[str, float]) -> None:
         """Tell every probe when the window opens and closes."""

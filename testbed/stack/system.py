@@ -129,40 +129,55 @@ def _own_network(shares: bool) -> str | None:
     return None if shares else DEFAULT_NETWORK
 
 
-def server_limits(run: Run, cell: Cell) -> Limits:
-    """How the cell's limits are enforced; that of CPUs by a quota within the server's processors, by fewer processors,
-    or by both."""
-    memory_bytes, tasks, server = cell.memory_bytes, needs.tasks_limit(cell), run.cpu_sets.server
+def server_limits(run: Run, cell: Cell, place: int = 0) -> Limits:
+    """How the cell's limits are enforced on the replica at this place, from 0; that of CPUs by a quota within the
+    servers' processors, by processors of its own, or by both."""
+    cpus, memory_bytes, tasks = cell.cpus_of_each, cell.memory_bytes, needs.tasks_limit(cell)
     if cell.limit == "quota":
-        return Limits(cell.cpus, server, memory_bytes, tasks)
-    processors = parse_cpu_list(server or f"0-{math.ceil(cell.cpus) - 1}")[: math.ceil(cell.cpus)]
-    return Limits(cell.cpus if cell.limit == "both" else None, format_cpu_list(processors), memory_bytes, tasks)
+        return Limits(cpus, run.cpu_sets.server, memory_bytes, tasks)
+    each = math.ceil(cpus)
+    every = parse_cpu_list(run.cpu_sets.server or f"0-{each * cell.replicas - 1}")
+    processors = every[place * each : (place + 1) * each] or every[:each]
+    return Limits(cpus if cell.limit == "both" else None, format_cpu_list(processors), memory_bytes, tasks)
 
 
-def server(run: Run, trial: Trial) -> Service:
-    """The server under test with its limits, and nothing else inside its container."""
+def server_names(cell: Cell) -> tuple[str, ...]:
+    """The services of the servers: after the model where there is but one and nothing before it, else numbered."""
+    return (cell.model,) if cell.is_single else tuple(f"{cell.model}-{n + 1}" for n in range(cell.replicas))
+
+
+def servers(run: Run, trial: Trial) -> tuple[Service, ...]:
+    """The servers under test with their limits, and nothing else inside their containers.
+
+    All are alike. With `front: dns` the model's name is that of all of them, and has all their addresses.
+    """
     cell = trial.cell
     shares = cell.network == "shared"
-    return Service(
-        name=cell.model,
-        role="server",
-        image=run.image(cell.model),
-        user=run.user,
-        environment={
-            "WORKERS": str(cell.workers or 1),
-            "THREADS": str(cell.threads or 1),
-            **needs.environment(cell),
-        },
-        limits=server_limits(run, cell),
-        network=_own_network(shares),
-        in_network_of=HOLDER if shares else None,
-        labels=_labels(run, trial),
-        # Readiness is a real echo from outside: a check inside would spend the limit that is being measured.
-        checked_inside=False,
+    return tuple(
+        Service(
+            name=name,
+            role="server",
+            image=run.image(cell.model),
+            user=run.user,
+            environment={
+                "WORKERS": str(cell.workers or 1),
+                "THREADS": str(cell.threads or 1),
+                **needs.environment(cell),
+            },
+            limits=server_limits(run, cell, place),
+            network=_own_network(shares),
+            aliases=(cell.model,) if cell.front == "dns" else (),
+            in_network_of=HOLDER if shares else None,
+            labels=labels(run, trial),
+            # Readiness is a real echo from outside: a check inside would spend the limit that is being measured.
+            checked_inside=False,
+        )
+        for place, name in enumerate(server_names(cell))
     )
 
 
-def _labels(run: Run, trial: Trial) -> dict[str, str]:
+def labels(run: Run, trial: Trial) -> dict[str, str]:
+    """Of what is made for one trial and goes with it."""
     return {RUN_LABEL: run.run_id, TRIAL_LABEL: trial.trial_id}
 
 
@@ -179,18 +194,13 @@ def probe(run: Run, trial: Trial, box: Service, output: str) -> Service:
         network=None,
         sees_processes_of=box.name,
         mounts=(Mount(LOAD_STORE, _RESULTS),),
-        labels=_labels(run, trial),
+        labels=labels(run, trial),
     )
 
 
 def load_stack(run: Run, models: Sequence[str]) -> Stack:
     """The load generator of a run, without a server."""
     return _stack(run, load_services(run, models))
-
-
-def trial_stack(run: Run, models: Sequence[str], trial: Trial) -> Stack:
-    """The load generator, the trial's server, and the probe beside it."""
-    return stack_of(run, models, trial, (server(run, trial),))
 
 
 def stack_of(run: Run, models: Sequence[str], trial: Trial, boxes: Sequence[Service]) -> Stack:

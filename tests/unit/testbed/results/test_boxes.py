@@ -13,7 +13,7 @@ from testbed.stack.system import Run
 from tests.unit.testbed.stack.golden_cases import SETS, run_of, trial_of
 
 TRIAL: Trial = trial_of("models: prefork\nlimits: {cpus: 0.5, memory: 64MiB}")
-SERVER = system.server(Run(**run_of({})), TRIAL)
+SERVER = system.servers(Run(**run_of({})), TRIAL)[0]
 GROWN = {
     "cpu_used_us": 1_234_567,
     "periods": 100,

@@ -18,7 +18,7 @@ from tests.unit.testbed.stack.golden_cases import MODELS, run_of, trial_of
 
 RUN = Run(**run_of({}))
 TRIAL: Trial = trial_of("models: spmt")
-SERVER = system.server(RUN, TRIAL)
+SERVER = system.servers(RUN, TRIAL)[0]
 ID = TRIAL.trial_id
 
 
@@ -97,14 +97,16 @@ def test_the_one_that_ended_is_named_where_there_are_several(two: Docker) -> Non
         alone.fail_if_ended("during the window")
 
 
-def test_connections_that_are_held_make_so_many_threads_in_whichever_server() -> None:
-    def mismatch(*threads: int) -> str:
+def test_the_server_that_holds_connections_is_looked_at_and_named_where_there_are_several() -> None:
+    def mismatch(name: str, *threads: int) -> str:
         containers = {f"spmt_{n}": Container(n, (1, count)) for n, count in enumerate(threads)}
         names = [name.replace("_", "-") for name in containers]
-        return taken(Docker(**containers), *names).shape_mismatch(TRIAL.cell, 3)
+        return taken(Docker(**containers), *names).shape_mismatch(name, TRIAL.cell, 3)
 
-    assert mismatch(4) == mismatch(3, 2) == mismatch(1, 1, 4) == ""
-    assert mismatch(3, 3) == "spmt with 3 open connections has 1 process with 4 threads, found 1 process with 5 threads"
+    wrong = "spmt with 3 open connections has 1 process with 4 threads, found 1 process with 5 threads"
+    assert mismatch("spmt-0", 4) == mismatch("spmt-1", 1, 4) == ""
+    assert mismatch("spmt-0", 5) == wrong
+    assert mismatch("spmt-1", 4, 5) == f"spmt-1: {wrong}"
 
 
 def test_every_probe_is_told_the_window_and_asked_for_what_it_saw(two: Docker, directory: ResultsDirectory) -> None:
