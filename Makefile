@@ -39,7 +39,7 @@ lint: setup-venv ## Check style, types, and which folder may import which
 	@$(VENV) -m mypy
 	@.venv/bin/lint-imports --no-cache --no-logo
 
-docs: setup-venv ## Write the tables of docs/ that are made from the program's own anew
+docs: setup-venv ## Write anew what is made from the program's own: tables of docs/, Locust's list of models
 	@$(VENV) -m testbed.docs
 
 bench: images ## Measure generator, servers, network path and overheads; BENCH="NAME ..." chooses (23 minutes)

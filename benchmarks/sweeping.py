@@ -19,34 +19,56 @@ PROJECT = Path(__file__).resolve().parent.parent
 Row = dict[str, str]
 
 
+class NotMeasured(RuntimeError):
+    """Why there is no figure: a sweep could not be run, or a trial that it takes is not valid."""
+
+
+def command(*arguments: str) -> list[str]:
+    """A command of the testbed, to be run as a process."""
+    return [sys.executable, str(PROJECT / "orchestrate.py"), *arguments]
+
+
+def write_sweep(directory: Path, **fields: Any) -> Path:
+    path = directory / f"{fields['name']}.yaml"
+    path.write_text(yaml.safe_dump(fields))
+    return path
+
+
+def results_in(directory: Path) -> tuple[Path, list[Row]]:
+    """The one results directory in this one, and the rows of its trials.csv."""
+    (results,) = directory.iterdir()
+    with (results / "trials.csv").open() as file:
+        return results, list(csv.DictReader(file))
+
+
+def sweep(directory: Path, **fields: Any) -> tuple[Path, list[Row]]:
+    """Run a sweep with these fields to its end: its results directory below this one, and its rows, those of trials
+    that are not valid among them. Raises NotMeasured if it could not be run."""
+    results = directory / f"results-{fields['name']}"
+    done = finish(command("sweep", str(write_sweep(directory, **fields)), "--results", str(results)))
+    if done.returncode not in (exits.OK, exits.FAILED):
+        raise NotMeasured(f"the sweep {fields['name']} could not be run: {done.stderr.strip()[-500:]}")
+    return results_in(results)
+
+
 def rows(**fields: Any) -> list[Row]:
-    """The rows of trials.csv of a sweep with these fields, run to its end. RuntimeError if it could not be.
+    """The rows of trials.csv of a sweep with these fields, run to its end. Raises NotMeasured if it could not be.
 
     Rows of trials that are not valid are among them, and named on standard error: they give no figure.
     """
     with tempfile.TemporaryDirectory(prefix="threadmill-bench-") as place:
-        directory = Path(place)
-        file = directory / "sweep.yaml"
-        file.write_text(yaml.safe_dump(fields))
-        command = [sys.executable, str(PROJECT / "orchestrate.py"), "sweep", str(file)]
-        command += ["--results", str(directory / "results")]
-        done = finish(command)
-        if done.returncode not in (exits.OK, exits.FAILED):
-            raise RuntimeError(f"the sweep could not be run: {done.stderr.strip()[-500:]}")
-        (results,) = (directory / "results").iterdir()
-        with (results / "trials.csv").open() as text:
-            found = list(csv.DictReader(text))
+        _, found = sweep(Path(place), **fields)
     for row in found:
         if not is_valid(row):
             print(f"{row['trial_id']} is not valid: {row['reasons']}", file=sys.stderr)
     return found
 
 
-def finish(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def finish(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Run a command of the testbed to its end, standard error captured. When this is interrupted it is given the time
     it needs to remove its containers, which `subprocess.run` does not give."""
     with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:
             _, errors = process.communicate()
@@ -54,7 +76,7 @@ def finish(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
             process.terminate()
             process.communicate()
             raise
-    return subprocess.CompletedProcess(command, process.returncode, "", errors)
+    return subprocess.CompletedProcess(arguments, process.returncode, "", errors)
 
 
 def is_valid(row: Row) -> bool:

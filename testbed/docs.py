@@ -1,16 +1,22 @@
 """The tables in docs/ that are made from the program's own: `python -m testbed.docs`, or `make docs`, writes them anew.
 
-A page has them between two comments:
+A page has them between two comments, and so has docker-compose.yml what it has to know of the models:
 
     <!-- made by `make docs`: keys -->
     <!-- end of keys -->
+
+    # made by `make docs`: targets
+    # end of targets
 """
 
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from servers.models import SERVERS, TABLE
+from servers.models.traits import Size
 from testbed.errors import UserError
 from testbed.files import write_atomically
 from testbed.judge import rules, thresholds
@@ -22,8 +28,9 @@ from testbed.units import format_us
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
-_MARKED = re.compile(
-    r"<!-- made by `make docs`: (?P<name>[\w-]+) -->\n(?P<made>.*?)<!-- end of (?P=name) -->", re.DOTALL
+_IN_PAGE = re.compile(r"<!-- made by `make docs`: (?P<name>[\w-]+) -->\n.*?<!-- end of (?P=name) -->", re.DOTALL)
+_IN_YAML = re.compile(
+    r"^(?P<indent> *)# made by `make docs`: (?P<name>[\w-]+)\n.*?^ *# end of (?P=name)$", re.DOTALL | re.MULTILINE
 )
 
 # The columns that are neither a trial's name nor what was set, by what they tell. Each one that no line names comes
@@ -127,6 +134,12 @@ def make_targets() -> str:
     return _table(("target", "what it does"), ((f"`make {name}`", what) for name, what in targets))
 
 
+def targets() -> str:
+    """What Locust's containers are told of the models where they are started by hand."""
+    one_at_a_time = [name for name in SERVERS if TABLE[name].slots_of(Size(2, 2)) == 1]
+    return f"TARGETS: {','.join(SERVERS)}\nONE_AT_A_TIME: {','.join(one_at_a_time)} # not what the page offers first\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "keys": sweep_keys,
     "trial-columns": trial_columns,
@@ -134,29 +147,39 @@ PARTS: dict[str, Callable[[], str]] = {
     "gates": gates,
     "thresholds": limits,
     "make-targets": make_targets,
+    "targets": targets,
 }
 
 
 def up_to_date(text: str) -> str:
     """The page with what is made in it as the program has it now. UserError for a part that nothing makes."""
 
-    def again(found: re.Match[str]) -> str:
-        name = found["name"]
+    def made(name: str) -> str:
         if name not in PARTS:
             raise UserError(f"made by `make docs`: found {name!r}, allowed: {', '.join(PARTS)}")
-        return f"<!-- made by `make docs`: {name} -->\n\n{PARTS[name]().strip()}\n\n<!-- end of {name} -->"
+        return PARTS[name]().strip()
 
-    return _MARKED.sub(again, text)
+    def in_page(found: re.Match[str]) -> str:
+        name = found["name"]
+        return f"<!-- made by `make docs`: {name} -->\n\n{made(name)}\n\n<!-- end of {name} -->"
+
+    def in_yaml(found: re.Match[str]) -> str:
+        name = found["name"]
+        lines = f"# made by `make docs`: {name}\n{made(name)}\n# end of {name}"
+        return textwrap.indent(lines, found["indent"])
+
+    return _IN_YAML.sub(in_yaml, _IN_PAGE.sub(in_page, text))
 
 
 def made_in(text: str) -> list[str]:
     """The names of the parts that this page has."""
-    return [found["name"] for found in _MARKED.finditer(text)]
+    return [found["name"] for marked in (_IN_PAGE, _IN_YAML) for found in marked.finditer(text)]
 
 
 def pages() -> list[Path]:
-    """The pages that have something made in them."""
-    return [page for page in sorted(DOCS.rglob("*.md")) if made_in(page.read_text(encoding="utf-8"))]
+    """The pages that have something made in them, and docker-compose.yml."""
+    every = [*sorted(DOCS.rglob("*.md")), *DOCS.parent.glob("docker-compose.yml")]
+    return [page for page in every if made_in(page.read_text(encoding="utf-8"))]
 
 
 def main() -> int:

@@ -1,12 +1,9 @@
-"""The master's side of a run: order it, watch it, stop it, write its result."""
+"""The master's side of a run: order it, watch it, stop it, have its result written."""
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,12 +14,12 @@ from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_RUNNING, STATE_SPAWNING, MasterRunner
 
 from loadtests import options
-from loadtests.master import machine
+from loadtests.master.current import CurrentRun
+from loadtests.master.holding import Holding
+from loadtests.master.result_files import ResultFiles
 from loadtests.master.samples import Samples
-from loadtests.messages import FINAL, HELD, HOLD, LIVE, RUN, HoldOrder, RunOrder
+from loadtests.messages import FINAL, LIVE, RUN, RunOrder
 from loadtests.options import Options
-from loadtests.record import results
-from loadtests.worker.holders import OPENING_AT_ONCE, longest_opening_s
 
 logger = logging.getLogger(__name__)
 
@@ -32,49 +29,12 @@ READY_TIMEOUT_S = 5.0
 STOP_MARGIN_S = 0.05
 LEAD_S = 0.25
 """In an open loop users come up and connections are made before the first request."""
-HOLDING_MARGIN_S = 2.0
-"""How much later than it has to a worker may say that its idle holders are there."""
 ABANDONED_AFTER_S = 30.0
 """A trial whose window closed this long ago has lost whoever drives it: the load must not go on for ever."""
 
 
-def share_of(total: int, index: int, workers: int) -> int:
-    """One worker's share of a whole number; the shares add up to it."""
-    return total // workers + (index < total % workers)
-
-
 class StartRefusedError(Exception):
     """One line that tells a person why a run does not start."""
-
-
-@dataclass
-class CurrentRun:
-    """One run on the master."""
-
-    options: Options
-    trial_id: str
-    order: RunOrder
-    started_unix: float
-    workers: frozenset[str]
-    stopping: bool = False
-    finishing: bool = False
-    finals: dict[str, Any] = field(default_factory=dict)
-    lost: set[str] = field(default_factory=set)
-    trouble: str = ""
-    """Why there will be no result; empty while all is well."""
-    file: str = ""
-    """Path of the result below the results directory, once it is written."""
-    over: Event = field(default_factory=Event)
-    replies_to_checks: int = 0
-    """Lines the server answered when it was looked at before the start."""
-
-    @property
-    def by_hand(self) -> bool:
-        return not self.options.trial_id
-
-    @property
-    def closes_unix(self) -> float | None:
-        return self.order.closes_unix
 
 
 class Control:
@@ -92,16 +52,14 @@ class Control:
         self.targets = targets
         self.run: CurrentRun | None = None
         self.samples = Samples(list(targets))
-        self._results_directory = results_directory
+        self._files = ResultFiles(results_directory, self.samples)
         self._next: Options | None = None
         self._next_replies = 0
         self._live: dict[str, dict[str, Any]] = {}
         self._started = Event()
         self._stop_greenlet: gevent.Greenlet | None = None
-        self._hold_id = ""
-        self._has_held: set[str] = set()
+        self._holding = Holding(runner, targets)
         runner.register_message(FINAL, self._on_final)
-        runner.register_message(HELD, self._on_held)
         environment.events.test_start.add_listener(self._on_test_start)  # type: ignore[no-untyped-call]
         environment.events.test_stopping.add_listener(self._on_test_stopping)  # type: ignore[no-untyped-call]
         environment.events.worker_report.add_listener(self._on_worker_report)  # type: ignore[no-untyped-call]
@@ -125,28 +83,21 @@ class Control:
             raise StartRefusedError("another run is starting")
         self._next, self._next_replies = wanted, replies_to_checks
         try:
-            self._make_room(wanted)
+            self._make_room(wanted.trial_id)
             self._wait_for_workers()
             workers = len(self.runner.clients.ready)
             if refusal := options.too_few_users(wanted, users, workers):
                 raise StartRefusedError(refusal)
             if wanted.idle_holders:
-                self._open_holders(wanted)
+                self._holding.open(wanted, self._alive)
         except BaseException:
             self._next = None
             raise
         self._started.clear()
 
-    def _make_room(self, wanted: Options) -> None:
-        """Find out now, not after the run, that results cannot be written."""
+    def _make_room(self, trial_id: str) -> None:
         try:
-            directory = self._results_directory / "load"
-            directory.mkdir(parents=True, exist_ok=True)
-            if not os.access(directory, os.W_OK):
-                raise PermissionError(f"{directory} is not writable for user {os.getuid()}")
-            if wanted.trial_id:
-                # A file of an earlier attempt under the same name must not be taken for this one's.
-                (directory / f"{wanted.trial_id}.json").unlink(missing_ok=True)
+            self._files.make_room(trial_id)
         except OSError as error:
             raise StartRefusedError(f"results cannot be written: {error}") from None
 
@@ -160,39 +111,8 @@ class Control:
 
     def give_back(self) -> None:
         if self._next is not None and self._next.idle_holders:
-            self._order_holders(self._next, wanted=0)
+            self._holding.let_go(self._next)
         self._next = None
-
-    # Idle holders
-
-    def _open_holders(self, wanted: Options) -> None:
-        """Have them all there before anything begins. As many as the server holds: the result says how many."""
-        asked = self._order_holders(wanted, wanted.idle_holders)
-        ends_at = time.monotonic() + longest_opening_s(wanted.idle_holders) + HOLDING_MARGIN_S
-        while asked & self._alive() - self._has_held and time.monotonic() < ends_at:
-            gevent.sleep(0.01)
-
-    def _order_holders(self, options: Options, wanted: int) -> set[str]:
-        """Tell each worker its share; the ids of those that have been told."""
-        self._hold_id = uuid4().hex
-        self._has_held = set()
-        host, port = self.targets[options.target]
-        workers = sorted(client.id for client in self.runner.clients.ready)
-        for index, worker in enumerate(workers):
-            at_once = max(4, OPENING_AT_ONCE // len(workers))
-            order = HoldOrder(self._hold_id, host, port, share_of(wanted, index, len(workers)), at_once)
-            self.runner.send_message(HOLD, order.to_wire(), worker)
-        return set(workers)
-
-    @property
-    def held(self) -> int | None:
-        """Idle holders held now in the run under way, as last reported; None until each worker has said."""
-        counts = [self._live.get(worker, {}).get("idle_holders") for worker in self.run.workers] if self.run else [None]
-        return None if None in counts else sum(count for count in counts if count is not None)
-
-    def _on_held(self, msg: Any, **_: Any) -> None:
-        if msg.data["hold"] == self._hold_id:
-            self._has_held.add(msg.node_id)
 
     def _wait_for_workers(self) -> None:
         needed = max(1, len(self.run.workers - self.run.lost) if self.run else 1)
@@ -330,44 +250,20 @@ class Control:
         run.finishing = True
         if not run.trouble:
             try:
-                self._write(run)
+                self._files.write(run)
             except OSError as error:
                 run.trouble = f"the result cannot be written: {error}"
         if run.trouble:
             logger.error("%s: %s", run.trial_id, run.trouble)
         run.over.set()
 
-    def _write(self, run: CurrentRun) -> None:
-        content = results.merge(
-            run.options,
-            run.trial_id,
-            run.started_unix,
-            run.order.opens_unix,
-            [run.finals[worker] for worker in run.order.workers],
-            workers_expected=len(run.workers),
-            replies_to_checks=run.replies_to_checks,
-        )
-        # Whoever collects it later may do so elsewhere, or after a new kernel.
-        content["host"] = machine.facts()
-        path = self._path(run)
-        # fsync blocks: in a thread, so that the master keeps answering.
-        pool = gevent.get_hub().threadpool
-        # A trial's own probe writes its series. First, so that who sees the result finds the series too.
-        if run.by_hand and (lines := self._series(run, content["window"]["closes_unix"])):
-            pool.apply(results.write_text, (path.with_suffix(".probe.ndjson"), lines))
-        pool.apply(results.write_whole, (path, content))
-        run.file = str(path.relative_to(self._results_directory))
-        logger.info("%s: %d requests, written to %s", run.trial_id, content["ok"], path)
-
-    def _series(self, run: CurrentRun, closes_unix: float) -> str:
-        """What a probe has told of the target in the run, as lines of JSON; empty without one."""
-        found = self.samples.between(run.options.target, run.started_unix, closes_unix)
-        return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in found)
-
-    def _path(self, run: CurrentRun) -> Path:
-        return self._results_directory / "load" / f"{run.trial_id}.json"
-
     # Status
+
+    @property
+    def held(self) -> int | None:
+        """Idle holders held now in the run under way, as last reported; None until each worker has said."""
+        counts = [self._live.get(worker, {}).get("idle_holders") for worker in self.run.workers] if self.run else [None]
+        return None if None in counts else sum(count for count in counts if count is not None)
 
     def status(self) -> dict[str, Any]:
         run, runner = self.run, self.runner

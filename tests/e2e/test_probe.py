@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.switches_proof import compare
+from benchmarks.proofs.switches import compare
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.timeout(120)]

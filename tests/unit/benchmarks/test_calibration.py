@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.calibration_proof import own_cost
+from benchmarks.proofs.calibration import own_cost
 
 
 def row(spin_us: int, cost_us: float, block: int = 1, verdict: str = "server-bound") -> dict[str, str]:

@@ -20,6 +20,7 @@ from typing import Any, Self
 import docker
 from docker.models.containers import Container
 
+from benchmarks.proofs.running import CONSOLE
 from benchmarks.subjects import SEQUENTIAL
 from servers.models import SERVERS
 
@@ -191,12 +192,15 @@ class Load:
         self.requests += asked
 
 
-def prove(directory: Path, say: Callable[[str], None]) -> bool:
+def holds(directory: Path) -> bool:
     """Every server, each way to hold connections: the probe's growth is the server's within CLAIMED."""
     cases = [(model, shape) for model in SERVERS for shape in SHAPES]
 
     def one(number: int) -> Found:
         return compare(*cases[number], directory / f"switches-{number}")
+
+    def say(line: str) -> None:
+        CONSOLE.print(line, highlight=False)
 
     held = True
     say(f"{'server':26} {'connections':12} {'requests':>8} {'by probe':>9} {'getrusage':>9}     off")
