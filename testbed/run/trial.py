@@ -75,7 +75,7 @@ class _TrialRun:
         self.setting = setting
         self.load = setting.load
         self.stack = parts.stack(setting.run, SERVERS, trial)
-        self.boxes = Boxes(self.stack, trial.trial_id)
+        self.boxes = Boxes(self.stack, trial)
         self.found = Findings(
             boxes=list(self.boxes.seen.values()),
             workers_expected=setting.run.workers,
@@ -155,7 +155,7 @@ class _TrialRun:
     def _start(self) -> None:
         self._phase("start")
         setting = self.setting
-        services = [service.name for service in system.of_trial(self.stack)]
+        services = [service.name for service in system.of_trial(self.stack) if not service.joins_later]
         try:
             setting.engine.up(self.directory / "compose.yaml", self.stack.project, services)
         except UserError:
@@ -189,7 +189,7 @@ class _TrialRun:
         if users != cell.users:
             raise TrialFailed(f"only {users} of {cell.users} users had started when the window opened")
         self._watch_until(now + closes_in_s, "during the window")
-        self.boxes.fail_if_ended("during the window")
+        self.boxes.note_ended("during the window")
 
     def _window_edges(self) -> tuple[float, float]:
         """In how many seconds the window opens and closes."""
@@ -215,7 +215,7 @@ class _TrialRun:
         while (left := moment - time.monotonic()) > 0:
             # Close to the edge a look could make the next step late.
             if left > WATCH_INTERVAL_S / 2:
-                self.boxes.fail_if_ended(when)
+                self.boxes.note_ended(when)
                 self._checked_status()
                 self._look_at_tracking()
             time.sleep(max(0.0, min(WATCH_INTERVAL_S, moment - time.monotonic())))

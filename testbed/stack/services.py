@@ -88,6 +88,8 @@ class Service:
     """None: the image's own."""
     after: tuple[str, ...] = ()
     """Services that have to run before it starts, such as those whose names it looks up."""
+    joins_later: bool = False
+    """Whether it is left for later when the others start."""
     checked_inside: bool = True
     """Whether the image's own health check may run in it."""
 

@@ -1,7 +1,7 @@
 """What a run and its trials consist of: load generator, servers, and a probe beside each measured one. Pure."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from testbed.names import image_name
@@ -195,6 +195,7 @@ def probe(run: Run, trial: Trial, box: Service, output: str) -> Service:
         sees_processes_of=box.name,
         mounts=(Mount(LOAD_STORE, _RESULTS),),
         labels=labels(run, trial),
+        joins_later=box.joins_later,
     )
 
 
@@ -205,7 +206,7 @@ def load_stack(run: Run, models: Sequence[str]) -> Stack:
 
 def stack_of(run: Run, models: Sequence[str], trial: Trial, boxes: Sequence[Service]) -> Stack:
     """The load generator, these services of a trial, and a probe beside each."""
-    outputs = output_names(trial.trial_id, boxes)
+    outputs = output_names(trial, boxes)
     probes = [probe(run, trial, box, outputs[box.name]) for box in boxes]
     return _stack(run, (*load_services(run, models), *boxes, *probes))
 
@@ -214,11 +215,16 @@ def _stack(run: Run, services: tuple[Service, ...]) -> Stack:
     return Stack(run.project, services, (Network(DEFAULT_NETWORK, {RUN_LABEL: run.run_id}),))
 
 
-def output_names(trial_id: str, boxes: Iterable[Service]) -> dict[str, str]:
+def is_alone(trial: Trial, boxes: Sequence[Service]) -> bool:
+    """Whether nothing but one server is measured, under the name of its model."""
+    return trial.cell.is_single and len(boxes) == 1
+
+
+def output_names(trial: Trial, boxes: Sequence[Service]) -> dict[str, str]:
     """What the files of each box's probe are called, before `.probe.json` and so on, by the box's name: after the
-    trial alone where there is only one."""
-    named = [box.name for box in boxes]
-    return {name: trial_id if len(named) == 1 else f"{trial_id}.{name}" for name in named}
+    trial alone where nothing else is measured."""
+    alone = is_alone(trial, boxes)
+    return {box.name: trial.trial_id if alone else f"{trial.trial_id}.{box.name}" for box in boxes}
 
 
 def of_trial(stack: Stack) -> tuple[Service, ...]:
