@@ -105,7 +105,7 @@ def test_while_others_live_one_that_has_ended_is_noted_and_they_go_on(two: Docke
     assert found.seen["spmt-1"].ended == ""
     found.note_ended("during the window")
     two.containers["spmt_1"].ended = Exit(0, oom_killed=False)
-    with pytest.raises(BoxEnded, match="^server spmt-1 ended") as error:
+    with pytest.raises(BoxEnded, match=r"^server spmt-1 ended") as error:
         found.note_ended("during the window")
     assert error.value.name == "spmt-1"
 

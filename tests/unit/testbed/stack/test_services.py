@@ -36,7 +36,8 @@ def test_each_of_two_servers_has_a_probe_that_sees_its_processes_and_writes_unde
 def test_the_files_of_one_server_alone_are_called_by_the_trial() -> None:
     (probe,) = parts.stack(RUN, MODELS, TRIAL).of_role("probe")
     assert probe.command[-1] == TRIAL.trial_id
-    assert system.output_names("001", TWO[:1]) == {"spst-1": "001"}
+    several = replace(TRIAL, cell=replace(TRIAL.cell, front="dns"))
+    assert system.output_names(several, TWO[:1]) == {"spst-1": f"{TRIAL.trial_id}.spst-1"}
 
 
 def test_two_servers_render_as_two_services() -> None:
