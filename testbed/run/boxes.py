@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from testbed.files import write_atomically, write_json
@@ -137,6 +138,15 @@ class Boxes:
             place = self._file(name, "probe.json")
             seen.probe = directory.take_json(self._trial_id, f"{self._outputs[name]}.probe.json", place)
         return all(seen.probe is not None for seen in self.seen.values())
+
+    def limited(self, name: str, cpus: float | None, memory_bytes: int | None) -> None:
+        """Its limits were set anew. What is judged by a limit is judged by the greatest that was in force."""
+        limits = self.seen[name].limits
+        self.seen[name].limits = replace(
+            limits,
+            cpus=limits.cpus if cpus is None else max(cpus, limits.cpus or cpus),
+            memory_bytes=limits.memory_bytes if memory_bytes is None else max(memory_bytes, limits.memory_bytes or 0),
+        )
 
     def remove(self, name: str, directory: ResultsDirectory) -> None:
         """Stop one that is not needed any more; its probe first, which else would end with it and tell nothing."""

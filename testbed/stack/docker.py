@@ -82,6 +82,10 @@ class RunningBox:
         return int(self.container.attrs["State"]["Pid"])
 
     @property
+    def id(self) -> str:
+        return str(self.container.id)
+
+    @property
     def address(self) -> str:
         """Its address in the network it is in, as of the last look at it; empty where it is in none."""
         networks = self.container.attrs["NetworkSettings"]["Networks"]
