@@ -18,7 +18,7 @@ class Container:
 
 @dataclass
 class Seen:
-    limits: Limits = Limits(cpus=0.5, memory_bytes=100)
+    limits: Limits = field(default_factory=lambda: Limits(cpus=0.5, memory_bytes=100))
     ended: str = ""
 
 
