@@ -123,6 +123,11 @@ def cells(sweep: Sweep) -> list[Cell]:
     return [cell for cell in every if not any(_excluded(cell, rule) for rule in sweep.exclude)]
 
 
+def proxies(sweep: Sweep) -> list[str]:
+    """The fronts of the sweep that are containers of their own, by name."""
+    return sorted({cell.front for cell in cells(sweep) if cell.is_proxied})
+
+
 def has_workers(model: str) -> bool:
     """Whether the model, or what a variant is of, has a pool of processes."""
     return _pool(model) == WORKERS
