@@ -137,6 +137,7 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         "front_cpus": sweep.front.cpus,
         "balance": sweep.front.balance,
         "queue": sweep.front.queue,
+        "scaling": sweep.scaling,
         "share": (None,),
     }
     found: list[dict[str, Any]] = []
@@ -210,11 +211,12 @@ OTHER = {
     "front_cpus": 0.25,
     "balance": "leastconn",
     "queue": "front",
+    "scaling": '{"change":"replicas","steps":[{"at":"1s","to":2}]}',
 }
 USUAL = {axis.field: axis.usual for axis in AXES if axis.crossed}
 # Where an axis means something only beside another.
 BESIDE = {"replica_cpus": {"replicas": 2, "front": "dns"}} | {
-    field: {"front": "haproxy", "model": "thread-pool"} for field in ("front_cpus", "balance", "queue")
+    field: {"front": "haproxy", "model": "thread-pool"} for field in ("front_cpus", "balance", "queue", "scaling")
 }
 
 
@@ -270,6 +272,7 @@ def test_every_axis_is_a_column_with_its_meaning_in_one_place_of_the_table() -> 
         "front_cpus": 0.0,
         "balance": "none",
         "queue": "none",
+        "scaling": "none",
     }
 
 
