@@ -29,7 +29,7 @@ class InForce:
     memory_bytes: int | None
 
     def __str__(self) -> str:
-        cpus = "no limit of CPUs" if self.cpus is None else f"{self.cpus:g} CPUs"
+        cpus = "no limit of CPUs" if self.cpus is None else f"{self.cpus:g} CPU{'' if self.cpus == 1 else 's'}"
         return f"{cpus}, {'no limit of memory' if self.memory_bytes is None else format_bytes(self.memory_bytes)}"
 
 

@@ -104,7 +104,7 @@ def test_by_hand_it_is_one_command_that_says_what_was_and_what_is(
     with own_compose(tmp_path) as compose:
         monkeypatch.setattr(by_hand, "PROJECT", tmp_path)
         monkeypatch.setenv("COMPOSE_PROJECT_NAME", compose.name)
-        with pytest.raises(UserError, match="^prefork: found none that runs, allowed: "):
+        with pytest.raises(UserError, match=r"^prefork: found none that runs, allowed: "):
             commanded(console, "scale", "prefork", "--cpus", "0.5")
         compose("up", "--detach", "--wait", "prefork", SERVER_CPUS="0.5", SERVER_MEMORY="128m")
         assert commanded(console, "scale", "prefork", "--cpus", "0.75", "--memory", "256MiB") == 0

@@ -56,6 +56,7 @@ def test_every_container_of_a_model_is_found_and_none_of_another(monkeypatch: py
 
 def test_limits_are_said_in_words() -> None:
     assert str(InForce(0.5, 128 * MIB)) == "0.5 CPUs, 128MiB"
+    assert str(InForce(1.0, 2**30)) == "1 CPU, 1GiB"
     assert str(InForce(None, None)) == "no limit of CPUs, no limit of memory"
 
 
