@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from testbed.plan.scaling import Law
+from testbed.plan.scaling import Law, Planned, Step
 
 # Below this a difference is one of floating point: 1.1 is within a tolerance of 0.1, 5.000000000000001 replicas are 5.
 _ROUNDING = 1e-9
@@ -105,6 +105,13 @@ def policy(law: Law, readings: Readings, state: State, growth: Growth | None = N
     amount = _bounded(law, amount, said)
     wishes = (*wishes, Wish(readings.at_s, wanted))
     return Decision(amount, "; ".join(said), State(amount, wishes), changes=not _same(amount, state.now))
+
+
+def due(planned: Planned, after_s: float, until_s: float) -> Step | None:
+    """The last step whose time has come since `after_s`, which is not counted, by `until_s` of the window. Of several
+    that came at once only the last is worth doing."""
+    come = [step for step in planned.steps if after_s < step.at_us / 1e6 <= until_s]
+    return come[-1] if come else None
 
 
 # --- from readings to a ratio ---

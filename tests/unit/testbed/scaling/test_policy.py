@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testbed.plan.scaling import Change, Law
-from testbed.scaling.policy import Growth, Readings, Replica, State, Wish, policy
+from testbed.plan.scaling import Change, Law, Planned, Step
+from testbed.scaling.policy import Growth, Readings, Replica, State, Wish, due, policy
 
 
 def law(on: str = "cpu", target: float = 0.6, low: float = 1, high: float = 1_000, **more: object) -> Law:
@@ -231,6 +231,19 @@ def test_cpus_follow_the_same_law_without_whole_numbers(now: float, share: float
 def test_cpus_are_said_as_such() -> None:
     decision = policy(law(change="cpus", low=0.1, high=2), of_shares(0.9), State(0.5))
     assert decision.reason == "cpu 0.90 of target 0.60 x 1 replica: 0.75 CPUs"
+
+
+# --- set steps ---
+
+
+@pytest.mark.parametrize(
+    ("after_s", "until_s", "to"),
+    [(-1, 0, 1), (0, 9.9, None), (9.9, 10, 2), (10, 11, None), (9, 30, 3), (20, 99, None)],
+)
+def test_a_step_comes_due_once(after_s: float, until_s: float, to: float | None) -> None:
+    planned = Planned("replicas", (Step(0, 1), Step(10_000_000, 2), Step(20_000_000, 3)))
+    step = due(planned, after_s, until_s)
+    assert (step.to if step else None) == to
 
 
 # --- what is expected ---
