@@ -10,7 +10,7 @@ from typing import Any
 from servers.models import find
 from servers.models.traits import THREADS, WORKERS, Size
 from testbed.errors import UserError
-from testbed.plan import scaling
+from testbed.plan import scaling_fit
 from testbed.plan.axes import AXES, BY_FIELD, FIELDS
 from testbed.plan.fields import PROXIES, QUEUEING
 from testbed.plan.schema import Exclude, Sweep
@@ -73,17 +73,17 @@ class Cell:
     @property
     def most_replicas(self) -> int:
         """How many there are at any time at most."""
-        return int(scaling.most(self.scaling, "replicas", self.replicas))
+        return int(scaling_fit.most(self.scaling, "replicas", self.replicas))
 
     @property
     def most_cpus_of_each(self) -> float:
         """The CPU limit of one replica, the greatest it has at any time."""
-        return scaling.most(self.scaling, "cpus", self.cpus_of_each)
+        return scaling_fit.most(self.scaling, "cpus", self.cpus_of_each)
 
     @property
     def most_memory_of_each(self) -> int:
         """Likewise its memory limit in bytes."""
-        return int(scaling.most(self.scaling, "memory", self.memory_bytes))
+        return int(scaling_fit.most(self.scaling, "memory", self.memory_bytes))
 
     @property
     def cpus_of_all(self) -> float:

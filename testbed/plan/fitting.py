@@ -5,9 +5,10 @@ Each value of a sweep file may be right by itself and a combination of them stil
 
 from collections.abc import Callable
 
-from testbed.plan import cells, scaling
+from testbed.plan import cells, scaling_fit
 from testbed.plan.cells import Cell
 from testbed.plan.fields import MIN_CPUS, Machine
+from testbed.plan.scaling import Change
 from testbed.plan.schema import Sweep
 from testbed.units import format_bytes
 
@@ -86,12 +87,12 @@ def _memory(cell: Cell, machine: Machine) -> str:
 
 
 def _scaling(cell: Cell, _: Machine) -> str:
-    start: dict[scaling.Change, float] = {
+    start: dict[Change, float] = {
         "cpus": cell.cpus_of_each,
         "memory": cell.memory_bytes,
         "replicas": cell.replicas,
     }
-    return scaling.misfit_at_start(cell.scaling, start, cell.limit, cell.front)
+    return scaling_fit.misfit_at_start(cell.scaling, start, cell.limit, cell.front)
 
 
 _CHECKS: tuple[tuple[str, Callable[[Cell, Machine], str]], ...] = (

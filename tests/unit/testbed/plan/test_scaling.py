@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.errors import UserError
-from testbed.plan import cells, fitting, scaling, sweepfile
+from testbed.plan import cells, fitting, scaling, scaling_values, sweepfile
 from testbed.plan.fields import Machine
 from testbed.plan.scaling import Forecast, Law, Planned, Step
 
@@ -22,7 +22,7 @@ def sweep(text: str, before: str = OPEN) -> sweepfile.Sweep:
 
 
 def records(text: str) -> list[scaling.Scaling | None]:
-    return [scaling.of_text(cell.scaling) for cell in cells.cells(sweep(text))]
+    return [scaling_values.of_text(cell.scaling) for cell in cells.cells(sweep(text))]
 
 
 def refused(text: str, before: str = OPEN) -> str:
@@ -84,10 +84,10 @@ def test_a_bare_on_is_a_key_and_not_true() -> None:
 )
 def test_a_value_is_read_has_one_text_and_a_label(text: str, record: scaling.Scaling, label: str) -> None:
     asked = sweep(f"scaling: {text}\n", OPEN.replace("60s", "60m"))
-    assert [scaling.of_text(cell.scaling) for cell in cells.cells(asked)] == [record]
+    assert [scaling_values.of_text(cell.scaling) for cell in cells.cells(asked)] == [record]
     assert [cell.scaling for cell in cells.cells(asked)] == [scaling.text(record)]
     assert sweepfile.parse(sweepfile.dump(asked), Path("t.yaml"), MACHINE) == asked
-    assert scaling.label(scaling.text(record)) == label
+    assert scaling_values.label(scaling.text(record)) == label
 
 
 amounts = {"cpus": st.floats(0.05, 4), "replicas": st.integers(1, 16), "memory": st.integers(2**24, 2**30)}
@@ -100,7 +100,7 @@ def test_any_law_is_read_again_from_its_text(data: st.DataObject, change: str) -
     target = data.draw(st.floats(0.0001, 1) if on in scaling.SHARES else st.integers(1, 10**6).map(float))
     us = st.integers(0, 3_600_000_000)
     law = Law(change, on, target, low, high, data.draw(st.integers(500_000, 10**9)), 0.1, data.draw(us), data.draw(us))  # type: ignore[arg-type]
-    assert scaling.of_text(scaling.text(law)) == law
+    assert scaling_values.of_text(scaling.text(law)) == law
 
 
 @pytest.mark.parametrize(
