@@ -1,4 +1,4 @@
-"""The values of `scaling` in a sweep file, read from what people write and from the canonical text, or what is allowed."""
+"""The values of `scaling` in a sweep file, read from what people write or from their canonical text."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
