@@ -275,3 +275,34 @@ def test_it_is_never_less_than_without_a_forecast_and_always_within_bounds(
     alone = policy(rule, of_shares(*shares), state)
     both = policy(rule, of_shares(*shares), state, Growth(factor, "so much"))
     assert 1 <= alone.amount <= both.amount <= 4
+
+
+# --- in a loop, with replicas that each bear 100 requests/s and serve one decision after they are asked for ---
+
+
+def counts(load: list[float], rule: Law) -> list[int]:
+    """How many replicas there are at each decision."""
+    state, starting, found = State(1), 0, []
+    for turn, rate in enumerate(load):
+        count = int(state.now)
+        serving = count - starting
+        share = min(1.0, rate / (100 * serving))
+        shares = [share] * serving + [0.9] * starting
+        unready = tuple(range(serving, count))
+        decision = policy(rule, of_shares(*shares, unready=unready, at_s=2.0 * turn), state)
+        starting = max(0, int(decision.amount) - count)
+        state = decision.state
+        found.append(int(decision.amount))
+    return found
+
+
+def test_after_a_step_it_comes_to_what_the_load_needs_and_stays_there() -> None:
+    rule = law(high=16, down_after_us=20_000_000)
+    found = counts([50.0] * 5 + [350.0] * 30 + [50.0] * 20, rule)
+    # 350/s need 5.83 at 60 % each. On the way each decision sees a share of 1, and starting replicas count nothing.
+    assert found[:5] == [1] * 5
+    assert found[5:12] == [2, 2, 4, 4, 6, 6, 6]
+    assert set(found[12:35]) == {6}
+    # Ten decisions long nothing is taken away, then all of it.
+    assert found[35:44] == [6] * 9
+    assert found[-1] == 1
