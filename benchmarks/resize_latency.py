@@ -25,7 +25,7 @@ SAMPLE_S = 0.02
 PERIOD_S = 0.1
 # From a change to the next, so that each begins from a quota that has long been in force.
 SETTLED_S = 1.0
-SPIN = ("threadmill/spst", "python3", "-c", "while True: pass")
+SPIN = ("--entrypoint", "python3", "threadmill/spst", "-c", "while True: pass")
 
 Sample = tuple[float, int]
 """Seconds, and CPU time so far in microseconds."""
@@ -98,7 +98,7 @@ def measure(changes: int = 20, low: float = 0.2, high: float = 0.8) -> dict[str,
     found: list[Change] = []
     with container("--no-healthcheck", "--network", "none", "--cpus", f"{low}", *SPIN) as name:
         path = counter(int(docker("inspect", "--format", "{{.State.Pid}}", name)))
-        time.sleep(SETTLED_S)
+        _look_that_it_spins(path, low)
         for turn in range(changes):
             was, to = (low, high) if turn % 2 == 0 else (high, low)
             found.append(changed(name, path, to, was))
@@ -112,6 +112,15 @@ def measure(changes: int = 20, low: float = 0.2, high: float = 0.8) -> dict[str,
     return as_json(
         Table("resize_latency", command, "ms since the command began, median and range", columns, rows, notes)
     )
+
+
+def _look_that_it_spins(path: Path, cpus: float) -> None:
+    """RuntimeError where what is in the container does not use up its limit: then no change of it can show."""
+    used, began = used_us(path), time.monotonic()
+    time.sleep(SETTLED_S)
+    found = (used_us(path) - used) / 1e6 / (time.monotonic() - began)
+    if found < cpus / 2:
+        raise RuntimeError(f"the container uses {found:.2f} CPUs of a limit of {cpus:g}: it does not spin")
 
 
 def _row(words: str, changes: Sequence[Change]) -> tuple[str, int, Spread, Spread | None, int]:

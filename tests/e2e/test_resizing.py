@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.ti
 MIB = 2**20
 SPIN = "while True: pass"
 # Version 2 of control groups, else version 1.
-PERIODS = "cat /sys/fs/cgroup/cpu.stat 2>/dev/null || cat /sys/fs/cgroup/cpu/cpu.stat"
+PERIODS = "{ cat /sys/fs/cgroup/cpu.stat 2>/dev/null || cat /sys/fs/cgroup/cpu/cpu.stat; }"
 USED_US = (
     "grep usage_usec /sys/fs/cgroup/cpu.stat 2>/dev/null"
     " || echo usage_usec $(($(cat /sys/fs/cgroup/cpuacct/cpuacct.usage) / 1000))"
@@ -34,10 +34,9 @@ MEMORY = "cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory
 def running(program: str, *limits: str) -> Iterator[str]:
     """A container that runs a Python program; gone at the end."""
     name = f"threadmill-test-{secrets.token_hex(4)}"
+    what = ("--no-healthcheck", "--entrypoint", "python3", *limits, "threadmill/spst", "-c", program)
     try:
-        docker(
-            "run", "--detach", "--name", name, "--no-healthcheck", *limits, "threadmill/spst", "python3", "-c", program
-        )
+        docker("run", "--detach", "--name", name, *what)
         yield name
     finally:
         docker("rm", "--force", name)
@@ -55,7 +54,9 @@ def counters(name: str) -> tuple[int, int]:
 
 def used_us_in_a_period(name: str, periods: int = 20) -> float:
     used, count = counters(name)
-    wait_until(lambda: counters(name)[1] >= count + periods, f"{periods} periods of the quota")
+    # Looked at from within: to be asked from outside again and again would cost more than what is looked at.
+    more_than = f"[ $({PERIODS} | grep nr_periods | cut -d' ' -f2) -ge {count + periods} ]"
+    inside(name, f"until {more_than}; do sleep 0.1; done")
     later, more = counters(name)
     return (later - used) / (more - count)
 
@@ -63,18 +64,18 @@ def used_us_in_a_period(name: str, periods: int = 20) -> float:
 def test_a_new_quota_is_enforced_on_what_runs() -> None:
     with running(SPIN, "--cpus", "0.2") as name:
         assert resizing.in_force(name).cpus == 0.2
-        assert used_us_in_a_period(name) < 40_000
+        assert 10_000 < used_us_in_a_period(name) < 30_000
         resizing.set_limits(name, cpus=0.8)
         assert resizing.in_force(name) == InForce(0.8, None)
         assert inside(name, QUOTA).split()[0] == "80000"
-        assert used_us_in_a_period(name) > 50_000
+        assert used_us_in_a_period(name) > 30_000
         resizing.set_limits(name, cpus=0.1)
         assert inside(name, QUOTA).split()[0] == "10000"
-        assert used_us_in_a_period(name) < 40_000
+        assert used_us_in_a_period(name) < 20_000
 
 
 def test_memory_grows_without_swap_and_is_not_taken_from_what_uses_it() -> None:
-    program = f"kept = bytearray(100 * {MIB})\nprint('there', flush=True)\n{SPIN}"
+    program = f"kept = b'x' * (100 * {MIB})\nprint('there', flush=True)\n{SPIN}"
     with running(program, "--cpus", "0.5", "--memory", "160m", "--memory-swap", "160m") as name:
         wait_until(lambda: "there" in docker("logs", name), "memory in use")
         resizing.set_limits(name, memory_bytes=256 * MIB)
@@ -82,7 +83,7 @@ def test_memory_grows_without_swap_and_is_not_taken_from_what_uses_it() -> None:
         assert inside(name, MEMORY) == str(256 * MIB)
         resizing.set_limits(name, memory_bytes=200 * MIB)
         assert inside(name, MEMORY) == str(200 * MIB)
-        with pytest.raises(UserError, match=r"^memory: found 64MiB, allowed: more than is in use, 10\dMiB \(.*\)$"):
+        with pytest.raises(UserError, match=r"^memory: found 64MiB, allowed: more than is in use, 1\d\dMiB \(.*\)$"):
             resizing.set_limits(name, memory_bytes=64 * MIB)
         assert resizing.in_force(name) == InForce(0.5, 200 * MIB)
         assert docker("inspect", "--format", "{{.State.Running}}", name).strip() == "true"
