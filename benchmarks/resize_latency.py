@@ -17,7 +17,9 @@ from typing import Any
 
 from benchmarks.common import Spread, Table, as_json, from_json, print_table
 from benchmarks.probe_cost import container, docker
+from benchmarks.subjects import SEQUENTIAL
 from probe.cgroup import SOURCES
+from testbed.names import image_name
 from testbed.stack.resizing import set_limits
 
 SAMPLE_S = 0.02
@@ -25,7 +27,7 @@ SAMPLE_S = 0.02
 PERIOD_S = 0.1
 # From a change to the next, so that each begins from a quota that has long been in force.
 SETTLED_S = 1.0
-SPIN = ("--entrypoint", "python3", "threadmill/spst", "-c", "while True: pass")
+SPIN = ("--entrypoint", "python3", image_name(SEQUENTIAL), "-c", "while True: pass")
 
 Sample = tuple[float, int]
 """Seconds, and CPU time so far in microseconds."""
