@@ -36,6 +36,7 @@ BENCHMARKS = (
     "counting_cost",
     "probe_cost",
     "watch_cost",
+    "resize_latency",
     "report_size",
 )
 
