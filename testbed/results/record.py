@@ -267,6 +267,7 @@ def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         "canary": trial.canary,
         "search_id": trial.search_id,
         "step": trial.step,
+        "redo_of": trial.redo_of,
         "seed": trial.seed,
         **asdict(trial.cell),
         "status": "failed" if verdict.kind == "invalid" else "ok",

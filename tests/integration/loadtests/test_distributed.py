@@ -231,6 +231,7 @@ def test_status_tells_the_progress_of_a_run(stack):
     stack.start(target="spmt", trial_id="progress", warmup_s=0.5, window_s=30)
     status = wait_until(lambda: (found := stack.status())["users"] == 4 and found, "all users")
     assert (status["trial_id"], status["workers"], status["workers_expected"]) == ("progress", 2, 2)
+    assert (status["target"], status["by_hand"]) == ("spmt", False)
     assert status["final"] is False
     assert status["window_opens_in_s"] < 0.5
     assert status["window_closes_in_s"] - status["window_opens_in_s"] == pytest.approx(30, abs=0.01)
@@ -330,7 +331,9 @@ def by_hand_files(stack):
 def test_a_run_by_hand_gets_a_name_of_its_own_and_lasts_until_locusts_stop(stack):
     before = by_hand_files(stack)
     stack.start(target="spmt")
-    trial_id = stack.status()["trial_id"]
+    status = stack.status()
+    assert (status["target"], status["by_hand"]) == ("spmt", True)
+    trial_id = status["trial_id"]
     assert trial_id.startswith("web-20")
     assert trial_id.endswith("Z-spmt")
     wait_until(lambda: stack.status()["requests"] > 0, "requests")

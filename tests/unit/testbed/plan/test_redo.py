@@ -1,6 +1,7 @@
 """Disturbed trials measured again: which ones, in which order, and which of the two counts."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from testbed.errors import UserError
 from testbed.plan import cells, redo
 from testbed.plan.sweepfile import Machine, dump, parse
 from testbed.report import words
+from testbed.results import reading
+from testbed.results.directory import csv_text
 from testbed.results.listing import list_runs
 from testbed.results.summary import good, summary
 from testbed.results.table import results_table
@@ -31,6 +34,7 @@ def measured(trial: cells.Trial, server: float | None, generator: float | None =
     shares = {"server_steal_share": server, "generator_steal_share": generator}
     disturbed = max(server or 0, generator or 0) > 0.01 if known else None
     about = {"trial_id": trial.trial_id, "block": trial.block, "canary": trial.canary, "disturbed": disturbed}
+    about["redo_of"] = trial.redo_of
     return row(trial.cell, **shares | about | values)
 
 
@@ -72,7 +76,7 @@ def test_a_resumed_sweep_comes_to_the_same_trials_from_wherever_it_was_cut_off()
 
 
 FIRST = TRIALS[1]
-AGAIN = cells.Trial(redo.redo_id(FIRST.trial_id), FIRST.block, FIRST.cell)
+AGAIN = redo.redo_of(FIRST)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +178,7 @@ def test_a_listed_sweep_is_complete_only_with_the_redos_it_owes(tmp_path: Path) 
             first = next(trial for trial in sorted((path / "trials").iterdir()))
             again = path / "trials" / f"{first.name}-redo"
             again.mkdir()
-            told = json.loads((first / "trial.json").read_text()) | {"trial_id": again.name}
+            told = json.loads((first / "trial.json").read_text()) | {"trial_id": again.name, "redo_of": first.name}
             (again / "trial.json").write_text(json.dumps(told))
             (after,) = list_runs(root, tmp_path / "lock")
             return f"{one.state}, then {after.state}", after.trials
@@ -182,6 +186,28 @@ def test_a_listed_sweep_is_complete_only_with_the_redos_it_owes(tmp_path: Path) 
 
     assert listed() == ("complete", 3)
     assert listed(redo="disturbed") == ("interrupted, then complete", 4)
+
+
+@pytest.mark.parametrize("first_is_there", [True, False])
+def test_a_redo_from_before_records_told_of_which_trial_is_known_by_the_plan(
+    tmp_path: Path, first_is_there: bool
+) -> None:
+    path = make_run(tmp_path / "run", {"models": ["spst"], "limits": {"cpus": 1.0}, "repeat": 2})
+    first, second = sorted((path / "trials").iterdir())
+    for place, renamed in ((first, f"{first.name}-redo"), (first, first.name), (second, second.name)):
+        told = json.loads((place / "trial.json").read_text()) | {"schema_version": 3, "trial_id": renamed}
+        del told["redo_of"]
+        (path / "trials" / renamed).mkdir(exist_ok=True)
+        (path / "trials" / renamed / "trial.json").write_text(json.dumps(told))
+    if not first_is_there:
+        shutil.rmtree(first)
+    rows = reading.read(path).rows
+    known = {one["trial_id"]: one["redo_of"] for one in rows}
+    expected = {first.name: None, f"{first.name}-redo": first.name, second.name: None}
+    assert known == {name: of for name, of in expected.items() if first_is_there or name != first.name}
+    (path / "trials.csv").write_text(csv_text(rows))
+    shutil.rmtree(path / "trials")
+    assert {one["trial_id"]: one["redo_of"] for one in reading.read(path).rows} == known
 
 
 def test_the_report_counts_one_and_says_why_the_other_was_disturbed(tmp_path: Path) -> None:
@@ -195,7 +221,7 @@ def test_the_report_counts_one_and_says_why_the_other_was_disturbed(tmp_path: Pa
     again.mkdir()
     quiet = {"server_steal_share": 0.0, "disturbed": False, "throughput_rps": 150.0, "reasons": ["as it should be"]}
     told = json.loads((trial / "trial.json").read_text())
-    (again / "trial.json").write_text(json.dumps(told | quiet | {"trial_id": again.name}))
+    (again / "trial.json").write_text(json.dumps(told | quiet | {"trial_id": again.name, "redo_of": trial.name}))
     seen = view_of(path)
     (group,) = seen.groups
     assert group.values("throughput_rps") == [150.0]
