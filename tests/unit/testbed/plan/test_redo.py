@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from testbed.compare.join import join
 from testbed.errors import UserError
 from testbed.plan import cells, redo
 from testbed.plan.sweepfile import Machine, dump, parse
 from testbed.report import words
+from testbed.report.facts import facts
 from testbed.results import reading
 from testbed.results.directory import csv_text
 from testbed.results.listing import list_runs
 from testbed.results.summary import good, summary
 from testbed.results.table import results_table
+from tests.commanded import commanded
 from tests.unit.testbed.made_runs import make_run
 from tests.unit.testbed.report.pages import text, view_of
 from tests.unit.testbed.rows import row
@@ -166,8 +169,10 @@ def test_a_redo_that_was_disturbed_as_well_counts_and_is_said_to() -> None:
     assert line.startswith("2 of 2 trials") and line.endswith("1 of them count all the same")
 
 
-def test_a_listed_sweep_is_complete_only_with_the_redos_it_owes(tmp_path: Path) -> None:
-    def listed(**order: str) -> tuple[str, int]:
+def test_a_listed_sweep_is_complete_only_with_the_redos_it_owes_and_counts_one_of_each_two(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def listed(**order: str) -> tuple[str, int, int]:
         def about(cell: cells.Cell, block: int) -> dict[str, Any]:
             return {"disturbed": block == 1, "server_steal_share": 0.02, "generator_steal_share": 0.0}
 
@@ -181,11 +186,15 @@ def test_a_listed_sweep_is_complete_only_with_the_redos_it_owes(tmp_path: Path) 
             told = json.loads((first / "trial.json").read_text()) | {"trial_id": again.name, "redo_of": first.name}
             (again / "trial.json").write_text(json.dumps(told))
             (after,) = list_runs(root, tmp_path / "lock")
-            return f"{one.state}, then {after.state}", after.trials
-        return one.state, one.trials
+            assert after.verdicts == {"server-bound": 3}
+            console = Console(width=120, no_color=True)
+            commanded(console, "results", "--results", root)
+            assert "3 (1 redone)" in capsys.readouterr().out
+            return f"{one.state}, then {after.state}", after.trials, after.redone
+        return one.state, one.trials, one.redone
 
-    assert listed() == ("complete", 3)
-    assert listed(redo="disturbed") == ("interrupted, then complete", 4)
+    assert listed() == ("complete", 3, 0)
+    assert listed(redo="disturbed") == ("interrupted, then complete", 3, 1)
 
 
 @pytest.mark.parametrize("first_is_there", [True, False])
@@ -227,7 +236,8 @@ def test_the_report_counts_one_and_says_why_the_other_was_disturbed(tmp_path: Pa
     assert group.values("throughput_rps") == [150.0]
     page = text(words.lead(seen))
     assert "Why 1 trial is disturbed" in page and "2.0% of the server's" in page
-    assert "1 of them measured a disturbed trial again" in page
+    assert "1 trial in 1 block" in page and "1 of them was disturbed and measured again" in page
+    assert [one[:2] for one in dict(facts(seen))["Trials"]["verdicts"]] == [(1, "server-bound")]  # type: ignore[index]
     assert "were planned" not in page
 
 
