@@ -24,6 +24,17 @@ def read_targets(environ: Mapping[str, str]) -> dict[str, tuple[str, int]]:
     return targets
 
 
+def address_of(name: str, targets: Mapping[str, tuple[str, int]]) -> tuple[str, int] | None:
+    """Where a target is, or one replica of it by its number: `spmt-2` is a host of that name, on the port of servers.
+
+    None for a name that is neither.
+    """
+    if name in targets:
+        return targets[name]
+    base, hyphen, number = name.rpartition("-")
+    return (name, PORT) if hyphen and base in targets and number.isdecimal() else None
+
+
 def read_one_at_a_time(environ: Mapping[str, str]) -> frozenset[str]:
     """The names of those that serve one client at a time, among the targets or not."""
     return frozenset(_items(environ.get("ONE_AT_A_TIME", "")))

@@ -21,7 +21,9 @@ from typing import Any
 from testbed.judge.boxes import Box
 from testbed.judge.evidence import Evidence
 from testbed.plan import calibration
+from testbed.plan.axes import FIELDS
 from testbed.plan.cells import Cell, Trial
+from testbed.results.columns import EARLIER
 from testbed.results.record import Findings, Seen, evidence, record
 from testbed.stack import system
 from testbed.stack.cpus import CpuSets
@@ -54,15 +56,19 @@ def write(path: Path, cases: list[Case]) -> None:
 def trial_of(case: Case) -> Trial:
     """The trial whose record this is."""
     kept = case["record"]
-    cell = Cell(**{name: kept[name] for name in Cell.__annotations__})
-    return Trial(kept["trial_id"], kept["block"], cell, kept["canary"], kept["search_id"], kept["step"])
+    return Trial(kept["trial_id"], kept["block"], _cell(kept), kept["canary"], kept["search_id"], kept["step"])
+
+
+def _cell(kept: dict[str, Any]) -> Cell:
+    """What was measured; an axis that came later stood at what there was before it."""
+    return Cell(**{name: kept.get(name, EARLIER.get(name)) for name in FIELDS})
 
 
 def findings_of(case: Case) -> Findings:
     """What was found out in the trial, as it was before it was judged."""
     kept, facts = case["record"], case["facts"]
     run = system.Run("golden", "golden", "0:0", facts["workers_expected"], cpu_sets=CpuSets(**kept["cpu_sets"]))
-    server = Seen.of(system.server(run, trial_of(case)))
+    server = Seen.of(system.servers(run, trial_of(case))[0])
     server.probe, server.report, server.ended = case["probe"], kept["exit_report"], facts["server_ended"]
     return Findings(
         failure=facts["failure"],
@@ -142,7 +148,7 @@ def _facts(kept: dict[str, Any], load: dict[str, Any], manifest: dict[str, Any])
     dropped = re.match(r"(\d+) packets", gates.get("connection_tracking", {}).get("found", ""))
     least = re.match(r"(\d+)", gates["conservation"]["allowed"])
     outside = (load.get("replies_to_checks") or 0) + (load.get("idle_holders", {}).get("echoes") or 0)
-    cell = Cell(**{name: kept[name] for name in Cell.__annotations__})
+    cell = _cell(kept)
     return {
         "commit": manifest["threadmill"]["commit"],
         "machine_cpus": manifest["host"]["cpus"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import gevent
 
 from loadtests.client import ConnectError, EchoClient, EchoError, resolve
@@ -10,8 +12,17 @@ TIMEOUT_S = 1.0
 _LINE = b"threadmill-check\n"
 
 
-def echo_error(target: str, host: str, port: int, timeout_s: float = TIMEOUT_S) -> str:
+class Tried(NamedTuple):
+    """One try for an echo."""
+
+    error: str
     """Empty when the target echoed a line within the time; otherwise one line that says what to do."""
+    connected: bool
+    """Whether a connection was made, whatever came of it."""
+
+
+def try_echo(target: str, host: str, port: int, timeout_s: float = TIMEOUT_S) -> Tried:
+    """Connect, and have one line echoed."""
     reached = False
     client = None
     try:
@@ -20,14 +31,14 @@ def echo_error(target: str, host: str, port: int, timeout_s: float = TIMEOUT_S) 
             client.connect()
             reached = True
             client.round_trip(_LINE)
-        return ""
+        return Tried("", True)
     except (OSError, ConnectError, gevent.Timeout, EchoError) as error:
         if not reached:
-            return f"{target} is not up: docker compose up {target}"
+            return Tried(f"{target} is not up: docker compose up {target}", False)
         reason = f"{error} ({error.detail})" if isinstance(error, EchoError) and error.detail else str(error)
         if isinstance(error, gevent.Timeout):
             reason = f"no reply within {timeout_s:g} s"
-        return f"{target} is up but does not echo: {reason}"
+        return Tried(f"{target} is up but does not echo: {reason}", True)
     finally:
         if client is not None:
             client.close()

@@ -15,7 +15,7 @@ from loadtests.master.calibrate import NotCalibratedError
 from loadtests.master.control import Control, StartRefusedError
 from loadtests.master.server_tab import ServerTab
 from loadtests.options import MOST_USERS, OptionError
-from loadtests.targets import first_choice
+from loadtests.targets import address_of, first_choice
 
 _START_TIMEOUT_S = 5.0
 _CONNECTIONS = f"a whole number of connections, at most {verify.MOST_CONNECTIONS}"
@@ -46,11 +46,14 @@ class Routes:
 
     def echo(self) -> Response:
         target = request.args.get("target", "")
-        if target not in self._control.targets:
-            error = f"target: one of {', '.join(self._control.targets)}, not {target[:40]!r}"
+        address = address_of(target, self._control.targets)
+        if address is None:
+            tried = reach.Tried(f"target: one of {', '.join(self._control.targets)}, not {target[:40]!r}", False)
         else:
-            error = reach.echo_error(target, *self._control.targets[target])
-        return jsonify(ok=not error, error=error, replies=int(not error))
+            tried = reach.try_echo(target, *address)
+        return jsonify(
+            ok=not tried.error, error=tried.error, replies=int(not tried.error), connections=int(tried.connected)
+        )
 
     def verify(self) -> Response | tuple[Response, int]:
         try:
@@ -80,11 +83,12 @@ class Routes:
         """Address of the target asked for, which nobody loads. Raises OptionError, StartRefusedError."""
         control = self._control
         target = request.values.get("target", "")
-        if target not in control.targets:
+        address = address_of(target, control.targets)
+        if address is None:
             raise OptionError(f"target: one of {', '.join(control.targets)}, not {target[:40]!r}")
         if control.run is not None and not control.run.over.is_set():
             raise StartRefusedError(f"{control.run.trial_id} is running: stop it first")
-        return control.targets[target]
+        return address
 
     def status(self) -> Response:
         return jsonify(self._control.status())
@@ -141,7 +145,7 @@ class Routes:
         run = control.run
         if run is not None and not run.over.is_set():
             raise StartRefusedError(f"{run.trial_id} is running: stop it first")
-        if error := reach.echo_error(wanted.target, *control.targets[wanted.target]):
+        if error := reach.try_echo(wanted.target, *control.targets[wanted.target]).error:
             raise StartRefusedError(error)
         return wanted
 

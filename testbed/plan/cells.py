@@ -8,9 +8,10 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from servers.models import find
-from servers.models.traits import THREADS, WORKERS
+from servers.models.traits import THREADS, WORKERS, Size
 from testbed.errors import UserError
 from testbed.plan.axes import AXES, BY_FIELD, FIELDS
+from testbed.plan.fields import PROXIES, QUEUEING
 from testbed.plan.schema import Exclude, Sweep
 
 # What a trial costs beyond warm-up and window: start, readiness, stop, collection. Only for the time a plan announces.
@@ -51,9 +52,35 @@ class Cell:
     engine: str
     precise: bool
     network: str
+    replicas: int
+    replica_cpus: str
+    front: str
+    front_cpus: float
+    balance: str
+    queue: str
     share: float | None = None
     """Of a search: the part of the rate it found that this trial is at. Repeats have the share in common, not the rate.
     """
+
+    @property
+    def cpus_of_each(self) -> float:
+        """The CPU limit of one replica."""
+        return self.cpus / self.replicas if self.replica_cpus == "split" else self.cpus
+
+    @property
+    def cpus_of_all(self) -> float:
+        """The CPU limits of the replicas and of what stands before them, together."""
+        return self.cpus_of_each * self.replicas + self.front_cpus
+
+    @property
+    def is_proxied(self) -> bool:
+        """Whether a container of its own stands before the replicas."""
+        return self.front in PROXIES
+
+    @property
+    def is_single(self) -> bool:
+        """Whether the load goes straight to one server, by its own name."""
+        return self.replicas == 1 and self.front == "none"
 
 
 def _held_against_the_table() -> None:
@@ -93,7 +120,7 @@ def cells(sweep: Sweep) -> list[Cell]:
     """Every combination that is not excluded, in the order in which the file lists the values."""
     asked = {axis.field: axis.asked(sweep) for axis in AXES if axis.crossed}
     crossed = (dict(zip(asked, values, strict=True)) for values in itertools.product(*asked.values()))
-    every = dict.fromkeys(_with_pools(Cell(**values)) for values in crossed)
+    every = dict.fromkeys(_settled(Cell(**values)) for values in crossed)
     return [cell for cell in every if not any(_excluded(cell, rule) for rule in sweep.exclude)]
 
 
@@ -113,10 +140,32 @@ def _pool(model: str) -> str:
     return traits.pool if traits else ""
 
 
+def _settled(cell: Cell) -> Cell:
+    """The cell without the values that mean nothing in it, so that they do not make two cells of one."""
+    return _with_pools(_with_front(cell))
+
+
 def _with_pools(cell: Cell) -> Cell:
-    """The cell with the pool sizes its model has; 0 where it has none, so that they do not make two cells of one."""
-    workers = (cell.workers or max(LEAST_WORKERS, math.ceil(cell.cpus))) if has_workers(cell.model) else 0
-    return replace(cell, workers=workers, threads=cell.threads if has_threads(cell.model) else 0)
+    """With the pool sizes its model has; 0 where it has none."""
+    workers = (cell.workers or max(LEAST_WORKERS, math.ceil(cell.cpus_of_each))) if has_workers(cell.model) else 0
+    cell = replace(cell, workers=workers, threads=cell.threads if has_threads(cell.model) else 0)
+    if cell.queue == "front" and (cell.front not in QUEUEING or serving_slots(cell) is None):
+        return replace(cell, queue="server")
+    return cell
+
+
+def _with_front(cell: Cell) -> Cell:
+    """With what its front has of its own."""
+    shared_out = cell.replica_cpus if cell.replicas > 1 else "split"
+    if cell.is_proxied:
+        return replace(cell, replica_cpus=shared_out)
+    return replace(cell, replica_cpus=shared_out, front_cpus=0.0, balance="none", queue="none")
+
+
+def serving_slots(cell: Cell) -> int | None:
+    """How many connections one replica serves at once; None where its model has no bound."""
+    traits = find(cell.model)
+    return traits.slots_of(Size(cell.workers, cell.threads)) if traits else None
 
 
 def trials(sweep: Sweep) -> list[Trial]:

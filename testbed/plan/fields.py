@@ -18,6 +18,7 @@ MIN_CPUS = 0.05
 # A Python interpreter with an echo server resides in about 10 MiB; less cannot start.
 MIN_MEMORY_BYTES = 16 * 2**20
 MAX_USERS = 10_000
+MAX_REPLICAS = 16
 MAX_PAYLOAD_BYTES = 65_536
 # The bounds of the protocol's `!sleep` and `!spin`.
 MAX_WORK_US = 10_000_000
@@ -201,3 +202,13 @@ Mode = Literal["closed", "open", "capacity", "relative"]
 Arrivals = Literal["constant", "poisson"]
 Network = Literal["bridge", "shared"]
 LoadLoop = Literal["fast", "plain"]
+ReplicaCount = Annotated[int, whole(1, MAX_REPLICAS)]
+ReplicaCpus = Literal["split", "each"]
+Front = Literal["none", "dns", "haproxy", "nginx"]
+Balance = Literal["roundrobin", "leastconn", "source"]
+Queue = Literal["server", "front"]
+
+# The fronts that are containers of their own: they take connections, and make others to the replicas.
+PROXIES = ("haproxy", "nginx")
+# Of those, the ones that can let requests wait in a queue of their own.
+QUEUEING = ("haproxy",)

@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, create_model,
 
 from testbed.plan.axes import AXES
 from testbed.plan.fields import (
+    QUEUEING,
     Arrivals,
+    Balance,
     Connection,
     Cpus,
     Fraction,
@@ -26,7 +28,10 @@ from testbed.plan.fields import (
     Network,
     PayloadBytes,
     PoolSize,
+    Queue,
     Rate,
+    ReplicaCount,
+    ReplicaCpus,
     SweepName,
     ThinkUs,
     Users,
@@ -40,6 +45,7 @@ from testbed.plan.fields import (
     several_of,
     whole,
 )
+from testbed.plan.fields import Front as FrontKind
 
 # Requests in flight at most in the open modes, unless a sweep says otherwise.
 DEFAULT_IN_FLIGHT = 64
@@ -116,6 +122,35 @@ class Workload(Strict):
     payload: Values[PayloadBytes]
     connection: Values[Connection]
     think: Values[ThinkUs]
+
+
+@_section("replicas")
+class Replicas(Strict):
+    """Several containers of one server, and whether `limits.cpus` is for all of them together or for each."""
+
+    count: Values[ReplicaCount]
+    cpus: Values[ReplicaCpus]
+
+
+@_section("front")
+class Front(Strict):
+    """What spreads the load over the replicas. One name, or a list of them, stands for `kind` alone."""
+
+    kind: Values[FrontKind]
+    cpus: Values[Cpus]
+    balance: Values[Balance]
+    queue: Values[Queue]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, given: object) -> object:
+        return {"kind": given} if isinstance(given, str | list) else given
+
+    @model_validator(mode="after")
+    def _who_can_queue(self) -> Self:
+        if self.queue == ("front",) and not set(self.kind) & set(QUEUEING):
+            raise not_allowed(f"queue front only with kind {' or '.join(QUEUEING)}: no other has a queue of its own")
+        return self
 
 
 class Slo(Strict):
@@ -198,6 +233,8 @@ class Sweep(Strict):
     workload: Workload = Workload.model_validate({})
     load: Load = Load.model_validate({})
     network: Values[Network]
+    replicas: Replicas = Replicas.model_validate({})
+    front: Front = Front.model_validate({})
     warmup: WarmupUs = setting(2_000_000, "before the window")
     duration: WindowUs = setting(10_000_000, "of the window")
     repeat: Annotated[int, whole(1, 1000)] = setting(1, "blocks: each holds every combination once")

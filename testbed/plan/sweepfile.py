@@ -8,10 +8,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from testbed.errors import UserError
+from testbed.plan import fitting
 from testbed.plan.axes import AXES
 from testbed.plan.axis import with_unit
 from testbed.plan.fields import Machine
-from testbed.plan.schema import Exclude, Limits, Load, Order, Pools, Slo, Sweep, Workload
+from testbed.plan.schema import Exclude, Front, Limits, Load, Order, Pools, Replicas, Slo, Sweep, Workload
 
 __all__ = ["Machine", "Sweep", "dump", "load", "parse"]
 
@@ -44,6 +45,8 @@ def _allowed_keys(location: Location) -> str:
         "load": Load,
         "order": Order,
         "exclude": Exclude,
+        "replicas": Replicas,
+        "front": Front,
     }
     model: Any = sections.get(str(location[0]) if len(location) > 1 else "", Sweep)
     if location[:2] == ("load", "slo") and len(location) > 2:
@@ -108,9 +111,16 @@ def parse(text: str, path: Path, machine: Machine) -> Sweep:
     except ValueError as error:
         raise UserError(f"{path}:{error}") from None
     try:
-        return Sweep.model_validate(data, context={"machine": machine})
+        sweep = Sweep.model_validate(data, context={"machine": machine})
     except ValidationError as error:
         raise UserError("\n".join(_describe(details, lines, path) for details in error.errors())) from None
+    key, said = fitting.misfit(sweep, machine)
+    if said:
+        place: Location = tuple(key.split("."))
+        while place not in lines:
+            place = place[:-1]
+        raise UserError(f"{path}:{lines[place]}: {key}: {said}")
+    return sweep
 
 
 def load(path: Path, machine: Machine) -> Sweep:

@@ -48,14 +48,16 @@ def exit_reports(record: Record) -> dict[str, Record]:
     return {name: report for name, report in reports.items() if isinstance(report, dict)}
 
 
-def box_file(name: str, kind: str, boxes: int) -> str:
-    """What a file of a box is called in its trial's directory: `probe.json` where it is the only one that has a probe,
-    else `NAME.probe.json`. `kind`: `probe.json`, `probe.ndjson` or `server.log`."""
-    return kind if boxes == 1 else f"{name}.{kind}"
+def box_file(name: str, kind: str, single: bool) -> str:
+    """What a file of a box is called in its trial's directory: `probe.json` where a trial has a single server and
+    nothing before it, else `NAME.probe.json`. `kind`: `probe.json`, `probe.ndjson` or `server.log`."""
+    return kind if single else f"{name}.{kind}"
 
 
 def server_files(record: Record, kind: str) -> dict[str, str]:
     """The files of this kind of a trial's servers, by the server's name."""
     # A load worker tells of itself.
     probed = [box for box in boxes(record) if box.get("role") != "load worker"]
-    return {box["name"]: box_file(box["name"], kind, len(probed)) for box in servers(record)}
+    # Others may have been meant to join, and never did.
+    single = len(probed) == 1 and (record.get("replicas") or 1) == 1 and (record.get("front") or "none") == "none"
+    return {box["name"]: box_file(box["name"], kind, single) for box in servers(record)}

@@ -32,6 +32,10 @@ class Seen:
     """What its log says of a connection it could not take."""
     ended: str = ""
     """How it ended before it was asked to; empty when it did not."""
+    joined: bool = False
+    """Whether it was started when the load was on already: then what it used is counted from its start."""
+    removed: bool = False
+    """Whether it was stopped on purpose while the load was on."""
 
     @classmethod
     def of(cls, service: Service) -> "Seen":
@@ -49,6 +53,10 @@ class Findings:
     shape_mismatch: str | None = None
     other_echoes: int | None = 0
     """Requests the server echoed for readiness, verification and shape; None once that is not certain."""
+    direct_connections: int | None = 0
+    """Connections that readiness, verification and shape made straight to single servers; None as above."""
+    check_connections: int | None = 0
+    """Those made through the front besides the load's; None as above."""
     workers_expected: int | None = None
     load: dict[str, Any] | None = None
     packets_dropped: int | None = None
@@ -73,7 +81,9 @@ def exit_report(log: str) -> dict[str, Any] | None:
 
 def box_of(seen: Seen, window_s: float | None) -> Box:
     """A measured service as the verdict and the record have it, over a window of that length."""
-    probe, grown = seen.probe, at(seen.probe, "difference")
+    probe = seen.probe
+    # A control group and a network namespace of its own begin at zero, so what they have counted is what grew.
+    grown = at(probe, "closed") if seen.joined else at(probe, "difference")
     return Box(
         name=seen.name,
         role=seen.role,

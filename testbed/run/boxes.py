@@ -3,10 +3,11 @@
 import contextlib
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 from testbed.files import write_atomically, write_json
 from testbed.judge import holding, shape
-from testbed.plan.cells import Cell
+from testbed.plan.cells import Cell, Trial
 from testbed.results.boxes import box_file
 from testbed.results.directory import ResultsDirectory
 from testbed.results.record import Seen, exit_report
@@ -33,14 +34,17 @@ class BoxEnded(TrialFailed):
 
 
 class Boxes:
-    """The services of a trial that a probe looks into, by name."""
+    """The services of a trial that a probe looks into, by name: those that start with it, and those that may join."""
 
-    def __init__(self, stack: Stack, trial_id: str) -> None:
+    def __init__(self, stack: Stack, trial: Trial) -> None:
         measured = system.measured(stack)
-        self.seen = {service.name: Seen.of(service) for service in measured}
-        self._trial_id = trial_id
-        self._outputs = system.output_names(trial_id, measured)
+        self._services = {service.name: service for service in measured}
+        self._trial_id = trial.trial_id
+        self._single = system.is_alone(trial, measured)
+        self._outputs = system.output_names(trial, measured)
         self._running: dict[str, RunningBox] = {}
+        self.seen = {service.name: Seen.of(service) for service in measured if not service.joins_later}
+        """What is found out about each that was started."""
 
     def take(self, engine: Engine, run_id: str) -> list[str]:
         """Find their containers; what those are called that are not there."""
@@ -49,62 +53,101 @@ class Boxes:
                 self._running[name] = engine.server(run_id, name)
         return [self._called(name) for name in self.seen if name not in self._running]
 
+    def join(self, name: str, engine: Engine, run_id: str) -> None:
+        """A service that was started while the load is on. ContainerGone where it is not there."""
+        running = engine.server(run_id, name)
+        self.seen[name] = Seen.of(self._services[name])
+        self.seen[name].joined = True
+        self._running[name] = running
+
     def pids(self) -> list[int]:
         """The first process of each, on the engine's machine."""
-        return [server.pid for server in self._running.values()]
+        return [box.pid for box in self._running.values()]
+
+    def running(self, name: str) -> RunningBox:
+        """The container of a service that was started. KeyError for another."""
+        return self._running[name]
 
     def fail_if_ended(self, when: str) -> None:
-        """BoxEnded where one of them does not run any more."""
-        for name, server in self._running.items():
-            if (ended := server.exit()) is not None:
+        """BoxEnded where one of them does not run any more, which was not told to end."""
+        for name in self._in_service():
+            if (ended := self._running[name].exit()) is not None:
                 raise BoxEnded(name, f"{self._called(name)} ended {when}: {ended}")
+
+    def note_ended(self, when: str) -> None:
+        """The same; but while other servers live, one that has ended is noted, and they go on."""
+        for name in self._in_service():
+            if (ended := self._running[name].exit()) is None:
+                continue
+            others = [one for one in self._in_service() if one != name and self.seen[one].role == "server"]
+            said = f"{self._called(name)} ended {when}: {ended}"
+            if self.seen[name].role != "server" or not others:
+                raise BoxEnded(name, said)
+            self.seen[name].ended = said
+
+    def _in_service(self) -> list[str]:
+        return [name for name in self._running if not self.seen[name].removed and not self.seen[name].ended]
 
     def _called(self, name: str) -> str:
         role = self.seen[name].role
-        return role if len(self.seen) == 1 else f"{role} {name}"
+        return role if self._single else f"{role} {name}"
 
-    def shape_mismatch(self, cell: Cell, connections: int) -> str:
-        """How the servers, which hold these connections together, differ from their model; empty when they do not."""
-        counts = [self._running[seen.name].tasks() for seen in self.seen.values() if seen.role == "server"]
-        # Whichever of them holds a connection, there are so many more processes and threads than without one.
-        idle = shape.expected(cell.model, 0, cell.workers, cell.threads)
-        processes = sum(found for found, _ in counts) - idle.processes * (len(counts) - 1)
-        threads = sum(found for _, found in counts) - idle.threads * (len(counts) - 1)
-        return shape.check(cell.model, connections, cell.workers, cell.threads, processes, threads)
+    @property
+    def servers(self) -> list[str]:
+        """The servers' names, in the order in which they started."""
+        return [seen.name for seen in self.seen.values() if seen.role == "server"]
+
+    def shape_mismatch(self, name: str, cell: Cell, connections: int) -> str:
+        """How this server, which holds so many connections, differs from its model; empty when it does not."""
+        processes, threads = self._running[name].tasks()
+        mismatch = shape.check(cell.model, connections, cell.workers, cell.threads, processes, threads)
+        return f"{name}: {mismatch}" if mismatch and len(self.servers) > 1 else mismatch
 
     def tell_window(self, directory: ResultsDirectory, window: Mapping[str, float]) -> None:
-        """Tell every probe when the window opens and closes."""
+        """Tell every probe when the window opens and closes, also those that may come yet."""
         for output in self._outputs.values():
             write_json(directory.load / f"{output}.window.json", window)
 
     def wait_for_probes(self, directory: ResultsDirectory) -> None:
         """Until each has written its summary, but for those whose box has ended; PROBE_TIMEOUT_S at most."""
         deadline = time.monotonic() + PROBE_TIMEOUT_S
-        waiting = dict(self._outputs)
+        waiting = set(self.seen)
         while waiting and time.monotonic() < deadline:
-            for name, output in self._outputs.items():
-                if name in waiting and self._is_told(directory, name, output):
-                    del waiting[name]
+            waiting -= {name for name in waiting if self._is_told(directory, name)}
             if waiting:
                 time.sleep(INTERVAL_S)
 
-    def _is_told(self, directory: ResultsDirectory, name: str, output: str) -> bool:
-        return (directory.load / f"{output}.probe.json").exists() or self._running[name].exit() is not None
+    def _is_told(self, directory: ResultsDirectory, name: str) -> bool:
+        return self.summary(directory, name).exists() or self._running[name].exit() is not None
+
+    def summary(self, directory: ResultsDirectory, name: str) -> Path:
+        """Where the probe beside a box writes its summary, whole, once it is done."""
+        return directory.load / f"{self._outputs[name]}.probe.json"
 
     def take_probes(self, directory: ResultsDirectory) -> bool:
         """Take what the probes have written to the trial's directory. Whether each of them has."""
-        for name, output in self._outputs.items():
+        for name, seen in self.seen.items():
             place = self._file(name, "probe.json")
-            self.seen[name].probe = directory.take_json(self._trial_id, f"{output}.probe.json", place)
+            seen.probe = directory.take_json(self._trial_id, f"{self._outputs[name]}.probe.json", place)
         return all(seen.probe is not None for seen in self.seen.values())
+
+    def remove(self, name: str, directory: ResultsDirectory) -> None:
+        """Stop one that is not needed any more."""
+        if self._running[name].exit() is None:
+            self.seen[name].removed = True
+        self._stop(name, directory)
 
     def stop(self, directory: ResultsDirectory) -> None:
         """Stop those that run, keep their logs, and note what these say."""
-        for name, server in self._running.items():
-            log = server.stop()
-            write_atomically(directory.trial(self._trial_id) / self._file(name, "server.log"), log)
-            self.seen[name].report = exit_report(log)
-            self.seen[name].said = holding.said(log)
+        for name in list(self._running):
+            if not self.seen[name].removed:
+                self._stop(name, directory)
+
+    def _stop(self, name: str, directory: ResultsDirectory) -> None:
+        log = self._running[name].stop()
+        write_atomically(directory.trial(self._trial_id) / self._file(name, "server.log"), log)
+        self.seen[name].report = exit_report(log)
+        self.seen[name].said = holding.said(log)
 
     def _file(self, name: str, kind: str) -> str:
-        return box_file(name, kind, len(self.seen))
+        return box_file(name, kind, self._single)

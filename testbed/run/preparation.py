@@ -36,7 +36,8 @@ def cpu_sets(sweep: Sweep, engine: Engine) -> CpuSets:
     if not sweep.isolate:
         return UNPINNED
     there = cpus.read() if engine.is_here else cpus.elsewhere(engine.cpus)
-    return cpus.partition(there, max(sweep.limits.cpus), sweep.load.workers)
+    # Servers and what stands before them share a set, in which each has room for its limit.
+    return cpus.partition(there, max(cell.cpus_of_all for cell in cells.cells(sweep)), sweep.load.workers)
 
 
 def shared_by_all(sweep: Sweep, engine: Engine, run_id: str) -> Run:

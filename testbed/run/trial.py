@@ -10,29 +10,27 @@ from typing import Any
 from servers.models import SERVERS
 from testbed.errors import EngineGone, UserError
 from testbed.files import write_atomically, write_json
-from testbed.judge import shape
+from testbed.parts import trial as parts
 from testbed.plan import calibration
 from testbed.plan.calibration import Work
 from testbed.plan.cells import Trial
 from testbed.results.directory import ResultsDirectory, row_of
 from testbed.results.record import Findings, record
 from testbed.run.boxes import BoxEnded, Boxes, TrialFailed
+from testbed.run.checks import Checks
 from testbed.run.speeds import Speeds
 from testbed.stack import compose, system
 from testbed.stack.compose import compose_text
 from testbed.stack.conntrack import Tracking
 from testbed.stack.docker import Engine
 from testbed.stack.locust_api import Load, LoadError, Status
-from testbed.stack.system import LOAD_STORE, Run, target
+from testbed.stack.system import LOAD_STORE, Run
 
-READY_TIMEOUT_S = 30.0
-# How often a server that starts is asked for an echo. Python under a small CPU limit takes 0.1 to 2 s to start.
-READY_INTERVAL_S = 0.05
+# How long Locust may take to tell the window of a run that it has accepted, and how often it is asked.
+BEGIN_TIMEOUT_S = 30.0
+BEGIN_INTERVAL_S = 0.05
 # How often server and workers are looked after while load runs; each look costs the machine a few milliseconds.
 WATCH_INTERVAL_S = 0.5
-# Connections held while the server's processes and threads are counted.
-SHAPE_CONNECTIONS = 3
-SHAPE_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -76,8 +74,8 @@ class _TrialRun:
         self.cell = trial.cell
         self.setting = setting
         self.load = setting.load
-        self.stack = system.trial_stack(setting.run, SERVERS, trial)
-        self.boxes = Boxes(self.stack, trial.trial_id)
+        self.stack = parts.stack(setting.run, SERVERS, trial)
+        self.boxes = Boxes(self.stack, trial)
         self.found = Findings(
             boxes=list(self.boxes.seen.values()),
             workers_expected=setting.run.workers,
@@ -105,8 +103,7 @@ class _TrialRun:
         with self._what_fails_is_its_reason():
             self._wait_for_room()
             self._start()
-            self._wait_until_ready()
-            self._verify()
+            self._check()
             self._drive()
         self._collect()
         return self._judge()
@@ -158,7 +155,7 @@ class _TrialRun:
     def _start(self) -> None:
         self._phase("start")
         setting = self.setting
-        services = [service.name for service in system.of_trial(self.stack)]
+        services = [service.name for service in system.of_trial(self.stack) if not service.joins_later]
         try:
             setting.engine.up(self.directory / "compose.yaml", self.stack.project, services)
         except UserError:
@@ -170,49 +167,12 @@ class _TrialRun:
         if setting.engine.is_here:
             self._tracking = Tracking(self.boxes.pids())
 
-    def _echoed(self, count: int | None) -> None:
-        """The server has echoed so many requests outside of the load's counts; None when that is not certain."""
-        before = self.found.other_echoes
-        self.found.other_echoes = None if before is None or count is None else before + count
-
-    def _wait_until_ready(self) -> None:
-        """Ask for a real echo over the load's network until one comes back: nothing runs inside the server's limits."""
+    def _check(self) -> None:
+        checks = Checks(self.load, self.boxes, self.cell, self.found)
         self._phase("ready")
-        deadline = time.monotonic() + READY_TIMEOUT_S
-        while True:
-            echo = self.load.echo(target(self.cell))
-            self._echoed(echo.echoes)
-            if not echo.error:
-                return
-            self.boxes.fail_if_ended("before it was ready")
-            if time.monotonic() > deadline:
-                raise TrialFailed(f"server did not answer within {READY_TIMEOUT_S:g} s: {echo.error}")
-            time.sleep(READY_INTERVAL_S)
-
-    def _verify(self) -> None:
-        """Before any load: does it echo as the protocol says, and is it the model it is called?"""
+        checks.wait_until_ready()
         self._phase("verify")
-        model, workers, threads = self.cell.model, self.cell.workers, self.cell.threads
-        slots, called = shape.serving_slots(model, workers, threads), target(self.cell)
-        verified = self.load.verify(called, parallel=shape.checked_at_once(model, workers, threads))
-        self.found.verification = verified.checks
-        self._echoed(verified.echoes)
-        held = self.load.hold(called, min(slots or SHAPE_CONNECTIONS, SHAPE_CONNECTIONS))
-        try:
-            self._echoed(held.echoes)
-            self.found.shape_mismatch = self._shape_mismatch(held.held)
-        finally:
-            self._echoed(self.load.release())
-
-    def _shape_mismatch(self, connections: int) -> str:
-        """Empty as soon as the server looks like its model: a thread or child that is being made needs a moment."""
-        deadline = time.monotonic() + SHAPE_TIMEOUT_S
-        while True:
-            self.boxes.fail_if_ended("during the verification")
-            mismatch = self.boxes.shape_mismatch(self.cell, connections)
-            if not mismatch or time.monotonic() > deadline:
-                return mismatch
-            time.sleep(READY_INTERVAL_S)
+        checks.verify()
 
     def _drive(self) -> None:
         self._phase("warm-up")
@@ -229,16 +189,16 @@ class _TrialRun:
         if users != cell.users:
             raise TrialFailed(f"only {users} of {cell.users} users had started when the window opened")
         self._watch_until(now + closes_in_s, "during the window")
-        self.boxes.fail_if_ended("during the window")
+        self.boxes.note_ended("during the window")
 
     def _window_edges(self) -> tuple[float, float]:
         """In how many seconds the window opens and closes."""
-        deadline = time.monotonic() + READY_TIMEOUT_S
+        deadline = time.monotonic() + BEGIN_TIMEOUT_S
         while time.monotonic() < deadline:
             status = self.load.status()
             if status.window_opens_in_s is not None and status.window_closes_in_s is not None:
                 return status.window_opens_in_s, status.window_closes_in_s
-            time.sleep(READY_INTERVAL_S)
+            time.sleep(BEGIN_INTERVAL_S)
         raise TrialFailed("Locust accepted the run but did not begin it")
 
     def _look_at_tracking(self) -> None:
@@ -255,7 +215,7 @@ class _TrialRun:
         while (left := moment - time.monotonic()) > 0:
             # Close to the edge a look could make the next step late.
             if left > WATCH_INTERVAL_S / 2:
-                self.boxes.fail_if_ended(when)
+                self.boxes.note_ended(when)
                 self._checked_status()
                 self._look_at_tracking()
             time.sleep(max(0.0, min(WATCH_INTERVAL_S, moment - time.monotonic())))

@@ -50,6 +50,7 @@ def _service(service: Service, stores: Mapping[str, str]) -> dict[str, Any]:
         "stop_signal": service.stop_signal,
         "scale": service.copies,
         "healthcheck": {} if service.checked_inside else {"disable": True},
+        "depends_on": list(service.after),
         "pid": service.sees_processes_of and f"service:{service.sees_processes_of}",
     }
     return {
@@ -78,4 +79,6 @@ def _network(service: Service) -> dict[str, Any]:
         return {"network_mode": f"service:{service.in_network_of}"}
     if service.network is None:
         return {"network_mode": "none"}
+    if service.aliases:
+        return {"networks": {service.network: {"aliases": list(service.aliases)}}}
     return {} if service.network == DEFAULT_NETWORK else {"networks": [service.network]}

@@ -68,18 +68,21 @@ def reply_timeout_s(cell: Cell) -> float:
 
 @dataclass(frozen=True)
 class Echo:
-    """One try for an echo. `error` is empty when it came back."""
+    """One try for an echo. `error` is empty when it came back; `reached`: a connection was made at all."""
 
     error: str
     echoes: int
+    reached: bool
 
 
 @dataclass(frozen=True)
 class Verified:
-    """Checks of the protocol, each {"name", "status", "reason"}, and the requests the server echoed for them."""
+    """Checks of the protocol, each {"name", "status", "reason"}, the requests the server echoed for them, and the
+    connections they were made on."""
 
     checks: list[dict[str, str]]
     echoes: int
+    connections: int
 
 
 @dataclass(frozen=True)
@@ -119,14 +122,14 @@ class Load:
     def echo(self, target: str) -> Echo:
         """One real echo from the load's network to the server."""
         answer = self._call("GET", "/threadmill/echo", REQUEST_TIMEOUT_S, params={"target": target})
-        return Echo("" if answer["ok"] else str(answer["error"]), answer["replies"])
+        return Echo("" if answer["ok"] else str(answer["error"]), answer["replies"], bool(answer["connections"]))
 
     def verify(self, target: str, parallel: int) -> Verified:
         """Check that the server speaks the protocol, on `parallel` connections at once besides one alone."""
         parameters = {"target": target, "parallel": parallel}
         answer = self._call("POST", "/threadmill/verify", VERIFY_TIMEOUT_S, params=parameters)
         # A line answered with !error is no request served, neither here nor in the server's own count.
-        return Verified(answer["checks"], answer["replies"] - answer["errors"])
+        return Verified(answer["checks"], answer["replies"] - answer["errors"], answer["connections"])
 
     def hold(self, target: str, connections: int) -> Held:
         """Open connections, get an echo on each that is served, and keep them open until `release`."""

@@ -15,7 +15,7 @@ RUN_LABEL = "threadmill.run"
 TRIAL_LABEL = "threadmill.trial"
 
 # What a service is there for. `holder` does nothing but keep a network namespace for others.
-Role = Literal["load master", "load worker", "holder", "server", "probe"]
+Role = Literal["load master", "load worker", "holder", "server", "front", "probe"]
 
 DEFAULT_NETWORK = "default"
 
@@ -68,6 +68,8 @@ class Service:
     limits: Limits = Limits()
     network: str | None = DEFAULT_NETWORK
     """The network it is in, under its own name. None: in none but, where it is given, `in_network_of`."""
+    aliases: tuple[str, ...] = ()
+    """Further names under which that network finds it. Several services may have one in common."""
     in_network_of: str | None = None
     """The service whose network namespace it shares."""
     sees_processes_of: str | None = None
@@ -84,6 +86,10 @@ class Service:
     labels: Mapping[str, str] = field(default_factory=dict)
     stop_signal: str | None = None
     """None: the image's own."""
+    after: tuple[str, ...] = ()
+    """Services that have to run before it starts, such as those whose names it looks up."""
+    joins_later: bool = False
+    """Whether it is left for later when the others start."""
     checked_inside: bool = True
     """Whether the image's own health check may run in it."""
 
@@ -96,7 +102,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Stack:
-    """All that runs at the same time, in the order in which it starts. ValueError where a service shares what is not
+    """All that runs at the same time, in the order in which it starts. ValueError where a service names what is not
     there."""
 
     project: str
@@ -111,6 +117,10 @@ class Stack:
             for other in (service.in_network_of, service.sees_processes_of):
                 if other is not None and self.service(other).copies is not None:
                     raise ValueError(f"{service.name}: cannot share with {other}, of which there are copies")
+            for other in service.after:
+                self.service(other)
+            if service.aliases and service.network is None:
+                raise ValueError(f"{service.name}: an alias is a name in a network, and it is in none")
             if service.network is not None and service.network not in {network.name for network in self.networks}:
                 raise ValueError(f"{service.name}: no network {service.network}")
 

@@ -1,7 +1,7 @@
 """What a run and its trials consist of: load generator, servers, and a probe beside each measured one. Pure."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from testbed.names import image_name
@@ -129,40 +129,55 @@ def _own_network(shares: bool) -> str | None:
     return None if shares else DEFAULT_NETWORK
 
 
-def server_limits(run: Run, cell: Cell) -> Limits:
-    """How the cell's limits are enforced; that of CPUs by a quota within the server's processors, by fewer processors,
-    or by both."""
-    memory_bytes, tasks, server = cell.memory_bytes, needs.tasks_limit(cell), run.cpu_sets.server
+def server_limits(run: Run, cell: Cell, place: int = 0) -> Limits:
+    """How the cell's limits are enforced on the replica at this place, from 0; that of CPUs by a quota within the
+    servers' processors, by processors of its own, or by both."""
+    cpus, memory_bytes, tasks = cell.cpus_of_each, cell.memory_bytes, needs.tasks_limit(cell)
     if cell.limit == "quota":
-        return Limits(cell.cpus, server, memory_bytes, tasks)
-    processors = parse_cpu_list(server or f"0-{math.ceil(cell.cpus) - 1}")[: math.ceil(cell.cpus)]
-    return Limits(cell.cpus if cell.limit == "both" else None, format_cpu_list(processors), memory_bytes, tasks)
+        return Limits(cpus, run.cpu_sets.server, memory_bytes, tasks)
+    each = math.ceil(cpus)
+    every = parse_cpu_list(run.cpu_sets.server or f"0-{each * cell.replicas - 1}")
+    processors = every[place * each : (place + 1) * each] or every[:each]
+    return Limits(cpus if cell.limit == "both" else None, format_cpu_list(processors), memory_bytes, tasks)
 
 
-def server(run: Run, trial: Trial) -> Service:
-    """The server under test with its limits, and nothing else inside its container."""
+def server_names(cell: Cell) -> tuple[str, ...]:
+    """The services of the servers: after the model where there is but one and nothing before it, else numbered."""
+    return (cell.model,) if cell.is_single else tuple(f"{cell.model}-{n + 1}" for n in range(cell.replicas))
+
+
+def servers(run: Run, trial: Trial) -> tuple[Service, ...]:
+    """The servers under test with their limits, and nothing else inside their containers.
+
+    All are alike. With `front: dns` the model's name is that of all of them, and has all their addresses.
+    """
     cell = trial.cell
     shares = cell.network == "shared"
-    return Service(
-        name=cell.model,
-        role="server",
-        image=run.image(cell.model),
-        user=run.user,
-        environment={
-            "WORKERS": str(cell.workers or 1),
-            "THREADS": str(cell.threads or 1),
-            **needs.environment(cell),
-        },
-        limits=server_limits(run, cell),
-        network=_own_network(shares),
-        in_network_of=HOLDER if shares else None,
-        labels=_labels(run, trial),
-        # Readiness is a real echo from outside: a check inside would spend the limit that is being measured.
-        checked_inside=False,
+    return tuple(
+        Service(
+            name=name,
+            role="server",
+            image=run.image(cell.model),
+            user=run.user,
+            environment={
+                "WORKERS": str(cell.workers or 1),
+                "THREADS": str(cell.threads or 1),
+                **needs.environment(cell),
+            },
+            limits=server_limits(run, cell, place),
+            network=_own_network(shares),
+            aliases=(cell.model,) if cell.front == "dns" else (),
+            in_network_of=HOLDER if shares else None,
+            labels=labels(run, trial),
+            # Readiness is a real echo from outside: a check inside would spend the limit that is being measured.
+            checked_inside=False,
+        )
+        for place, name in enumerate(server_names(cell))
     )
 
 
-def _labels(run: Run, trial: Trial) -> dict[str, str]:
+def labels(run: Run, trial: Trial) -> dict[str, str]:
+    """Of what is made for one trial and goes with it."""
     return {RUN_LABEL: run.run_id, TRIAL_LABEL: trial.trial_id}
 
 
@@ -179,7 +194,8 @@ def probe(run: Run, trial: Trial, box: Service, output: str) -> Service:
         network=None,
         sees_processes_of=box.name,
         mounts=(Mount(LOAD_STORE, _RESULTS),),
-        labels=_labels(run, trial),
+        labels=labels(run, trial),
+        joins_later=box.joins_later,
     )
 
 
@@ -188,14 +204,9 @@ def load_stack(run: Run, models: Sequence[str]) -> Stack:
     return _stack(run, load_services(run, models))
 
 
-def trial_stack(run: Run, models: Sequence[str], trial: Trial) -> Stack:
-    """The load generator, the trial's server, and the probe beside it."""
-    return stack_of(run, models, trial, (server(run, trial),))
-
-
 def stack_of(run: Run, models: Sequence[str], trial: Trial, boxes: Sequence[Service]) -> Stack:
     """The load generator, these services of a trial, and a probe beside each."""
-    outputs = output_names(trial.trial_id, boxes)
+    outputs = output_names(trial, boxes)
     probes = [probe(run, trial, box, outputs[box.name]) for box in boxes]
     return _stack(run, (*load_services(run, models), *boxes, *probes))
 
@@ -204,11 +215,16 @@ def _stack(run: Run, services: tuple[Service, ...]) -> Stack:
     return Stack(run.project, services, (Network(DEFAULT_NETWORK, {RUN_LABEL: run.run_id}),))
 
 
-def output_names(trial_id: str, boxes: Iterable[Service]) -> dict[str, str]:
+def is_alone(trial: Trial, boxes: Sequence[Service]) -> bool:
+    """Whether nothing but one server is measured, under the name of its model."""
+    return trial.cell.is_single and len(boxes) == 1
+
+
+def output_names(trial: Trial, boxes: Sequence[Service]) -> dict[str, str]:
     """What the files of each box's probe are called, before `.probe.json` and so on, by the box's name: after the
-    trial alone where there is only one."""
-    named = [box.name for box in boxes]
-    return {name: trial_id if len(named) == 1 else f"{trial_id}.{name}" for name in named}
+    trial alone where nothing else is measured."""
+    alone = is_alone(trial, boxes)
+    return {box.name: trial.trial_id if alone else f"{trial.trial_id}.{box.name}" for box in boxes}
 
 
 def of_trial(stack: Stack) -> tuple[Service, ...]:

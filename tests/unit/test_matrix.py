@@ -11,6 +11,7 @@ from servers.models import SERVERS
 from testbed.errors import UserError
 from testbed.files import write_json
 from testbed.judge import shape
+from testbed.parts import trial as parts
 from testbed.plan.cells import Trial, trials
 from testbed.plan.schema import Sweep
 from testbed.plan.steps import Answer, program
@@ -73,7 +74,7 @@ def test_a_row_is_planned_as_one_trial_of_its_values(row: Row) -> None:
 def test_a_rows_project_has_its_limit_its_network_and_its_server(row: Row) -> None:
     (trial,) = trials(sweep_of(row))
     run = Run(RUN.run_id, RUN.project, RUN.user, RUN.workers, RUN.cpu_sets, shared=row.network == "shared")
-    project = compose.project(system.trial_stack(run, [row.server], trial), {"load": "../../load"})
+    project = compose.project(parts.stack(run, [row.server], trial), {"load": "../../load"})
     assert yaml.safe_load(compose_text(project)) == project
     server = project["services"][row.server]
     assert ("cpus" in server) == (row.limit != "cpuset")

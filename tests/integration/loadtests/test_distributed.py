@@ -307,10 +307,10 @@ def test_pages_of_other_sites_cannot_drive_the_load(stack):
 
 def test_the_echo_route_makes_one_real_round_trip(stack, counting):
     counting.lines.clear()
-    assert stack.get("/threadmill/echo", target="counting") == {"ok": True, "error": "", "replies": 1}
+    assert stack.get("/threadmill/echo", target="counting") == {"ok": True, "error": "", "replies": 1, "connections": 1}
     assert len(counting.lines) == 1
     answer = stack.get("/threadmill/echo", target="down")
-    assert answer == {"ok": False, "error": "down is not up: docker compose up down", "replies": 0}
+    assert answer == {"ok": False, "error": "down is not up: docker compose up down", "replies": 0, "connections": 0}
     assert stack.get("/threadmill/echo", target="example.org")["ok"] is False
 
 
@@ -321,7 +321,12 @@ def test_the_echo_route_says_when_a_server_is_up_but_does_not_echo(stack, counti
     wait_until(lambda: stack.status()["requests"] > 0, "the one client to be served")
     answer = stack.get("/threadmill/echo", target="spst")
     stack.stop()
-    assert answer == {"ok": False, "error": "spst is up but does not echo: no reply within 1 s", "replies": 0}
+    assert answer == {
+        "ok": False,
+        "error": "spst is up but does not echo: no reply within 1 s",
+        "replies": 0,
+        "connections": 1,
+    }
 
 
 def by_hand_files(stack):

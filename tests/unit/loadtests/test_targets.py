@@ -1,6 +1,6 @@
 import pytest
 
-from loadtests.targets import first_choice, read_one_at_a_time, read_targets
+from loadtests.targets import address_of, first_choice, read_one_at_a_time, read_targets
 
 
 def test_models_are_found_by_their_names_on_the_load_containers_network():
@@ -46,3 +46,11 @@ def test_the_page_offers_what_serves_several_clients_before_what_serves_one(up, 
 
 def test_where_nothing_is_told_of_them_the_page_offers_the_first_that_is_up():
     assert first_choice(["alone", "many"], {"alone": True, "many": True}, ()) == "alone"
+
+
+def test_a_replica_of_a_target_is_a_host_of_that_name() -> None:
+    targets = {"spmt": ("10.0.0.7", 9000), "thread-pool": ("thread-pool", 8081)}
+    assert address_of("spmt", targets) == ("10.0.0.7", 9000)
+    assert address_of("spmt-12", targets) == ("spmt-12", 8081)
+    assert address_of("thread-pool-1", targets) == ("thread-pool-1", 8081)
+    assert [address_of(name, targets) for name in ("spst-1", "spmt-", "spmt-a", "spmt1", "-1", "")] == [None] * 6

@@ -52,7 +52,7 @@ def refusal(trial: Trial, sweep: Sweep, calibration: dict[str, float] | None) ->
         return str(error)
     if few := options.too_few_users(wanted, trial.cell.users, sweep.load.workers):
         return few
-    config = read_config(system.server(run, trial).environment, cpus=trial.cell.cpus)
+    config = read_config(system.servers(run, trial)[0].environment, cpus=trial.cell.cpus)
     return _line_refusal(wanted, config.max_line)
 
 

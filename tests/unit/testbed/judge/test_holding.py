@@ -43,7 +43,7 @@ def test_a_server_may_have_the_connections_and_tasks_that_its_trial_asks_for() -
 
 def test_the_server_of_a_trial_carries_them() -> None:
     trial = cells.Trial("001", 1, cell(users=8, idle_holders=10_000))
-    server = system.server(RUN, trial)
+    server = system.servers(RUN, trial)[0]
     assert int(server.environment["MAX_CONNECTIONS"]) > 10_008
     assert (server.limits.tasks or 0) > 10_008
 
@@ -147,7 +147,7 @@ def test_what_holders_had_echoed_is_counted_and_what_they_never_heard_of_may_hav
     }
     holding = cell(idle_holders=5)
     for served, passes in ((20, False), (21, True), (23, True), (24, False)):
-        seen = Seen.of(system.server(RUN, cells.Trial("001", 1, holding)))
+        seen = Seen.of(system.servers(RUN, cells.Trial("001", 1, holding))[0])
         seen.report = {"served": served, "replaced": 0}
         found = Findings(load=load_found, boxes=[seen], other_echoes=5)
         gates = {gate.name: gate for gate in judge(evidence(holding, found, SETS, 2)).gates}

@@ -79,7 +79,7 @@ def test_a_trial_records_the_shares_and_whether_they_disturbed_it(
     stolen: tuple[int, ...], disturbed: bool, shares: tuple[float, float]
 ) -> None:
     trial = cells.Trial("001-b1-spst-2cpu", 1, CELL)
-    seen = Seen.of(system.server(system.Run("a", "a", "1:1", 1, SETS), trial))
+    seen = Seen.of(system.servers(system.Run("a", "a", "1:1", 1, SETS), trial)[0])
     seen.probe = probe(*stolen)
     written = record(trial, Findings(boxes=[seen], speed_drift=0.9137), SETS, 4)
     assert written["disturbed"] is disturbed

@@ -82,6 +82,16 @@ DOCUMENTS = st.fixed_dictionaries(
             think=axis(st.sampled_from([0, 0, 0, 0, "1us", "60s"])),
         ),
         "network": axis(st.sampled_from(["bridge", "shared"])),
+        "replicas": section(count=axis(st.sampled_from([1, 1, 2, 16])), cpus=axis(st.sampled_from(["split", "each"]))),
+        "front": st.one_of(
+            axis(st.sampled_from(["none", "dns", "haproxy", "nginx"])),
+            section(
+                kind=axis(st.sampled_from(["none", "dns", "haproxy", "nginx"])),
+                cpus=axis(st.sampled_from([0.05, 0.25])),
+                balance=axis(st.sampled_from(["roundrobin", "leastconn", "source"])),
+                queue=axis(st.sampled_from(["server", "front"])),
+            ),
+        ),
         "warmup": st.sampled_from(["1s", "10m"]),
         "duration": st.sampled_from(["1s", "60m"]),
         "repeat": st.sampled_from([1, 2]),

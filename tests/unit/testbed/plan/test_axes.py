@@ -15,13 +15,15 @@ from hypothesis import given, settings
 
 from loadtests import options
 from testbed.errors import UserError
+from testbed.parts import trial as parts
 from testbed.plan import cells, keys
 from testbed.plan.axes import AXES, BY_FIELD
 from testbed.plan.calibration import work
 from testbed.plan.cells import Cell
+from testbed.plan.fields import PROXIES
 from testbed.plan.sweepfile import parse
 from testbed.results.columns import COLUMNS, EARLIER, TEXT_COLUMNS
-from testbed.stack import locust_api, system
+from testbed.stack import locust_api
 from tests.unit.testbed.accepted import RUN
 from tests.unit.testbed.plan.test_accepted import CALIBRATION, DOCUMENTS, MACHINE, PATH
 
@@ -100,6 +102,10 @@ def test_an_entry_and_a_field_bring_an_axis_everywhere(tree: Path) -> None:
 # --- the plan ---
 
 
+# Models that serve so many connections at once and no more.
+ONE_BOUND = ("spst", "thread-pool", "prefork", "prefork-reuseport")
+
+
 def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
     """The cells of a sweep file without `exclude`, crossed by nested names and by nothing of the table's."""
     sweep = parse(yaml.safe_dump(document), PATH, MACHINE)
@@ -125,17 +131,30 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         "engine": load.engine,
         "precise": (load.precise,),
         "network": sweep.network,
+        "replicas": sweep.replicas.count,
+        "replica_cpus": sweep.replicas.cpus,
+        "front": sweep.front.kind,
+        "front_cpus": sweep.front.cpus,
+        "balance": sweep.front.balance,
+        "queue": sweep.front.queue,
         "share": (None,),
     }
     found: list[dict[str, Any]] = []
     for combination in itertools.product(*values.values()):
         cell = dict(zip(values, combination, strict=True))
+        if cell["replicas"] == 1:
+            cell["replica_cpus"] = "split"
+        if cell["front"] in ("none", "dns"):
+            cell |= {"front_cpus": 0.0, "balance": "none", "queue": "none"}
+        elif cell["front"] == "nginx" or cell["model"] not in ONE_BOUND:
+            cell["queue"] = "server"
         if not cells.has_threads(cell["model"]):
             cell["threads"] = 0
         if not cells.has_workers(cell["model"]):
             cell["workers"] = 0
         elif not cell["workers"]:
-            cell["workers"] = max(2, int(-(-cell["cpus"] // 1)))
+            each = cell["cpus"] / (cell["replicas"] if cell["replica_cpus"] == "split" else 1)
+            cell["workers"] = max(2, int(-(-each // 1)))
         if cell not in found:
             found.append(cell)
     return found
@@ -151,7 +170,8 @@ def test_the_cells_of_a_sweep_are_the_product_of_its_values_by_name(document: di
     expected = _reference(document)
     assert [vars(cell) for cell in cells.cells(sweep)] == expected
     # A rule of all that one cell has takes out the cells that have it, and no other.
-    first = {axis: expected[0][axis.field] for axis in AXES if axis.in_exclude}
+    unsaid = () if expected[0]["front"] in PROXIES else ("front_cpus", "balance", "queue")
+    first = {axis: expected[0][axis.field] for axis in AXES if axis.in_exclude and axis.field not in unsaid}
     named = {axis: value for axis, value in first.items() if value or (value == 0 and not axis.of_model)}
     rule = {axis.in_exclude: axis.as_written(value) for axis, value in named.items()}
     without = parse(yaml.safe_dump({**document, "exclude": [rule]}), PATH, MACHINE)
@@ -184,8 +204,18 @@ OTHER = {
     "engine": "plain",
     "precise": True,
     "network": "shared",
+    "replicas": 3,
+    "replica_cpus": "each",
+    "front": "dns",
+    "front_cpus": 0.25,
+    "balance": "leastconn",
+    "queue": "front",
 }
 USUAL = {axis.field: axis.usual for axis in AXES if axis.crossed}
+# Where an axis means something only beside another.
+BESIDE = {"replica_cpus": {"replicas": 2, "front": "dns"}} | {
+    field: {"front": "haproxy", "model": "thread-pool"} for field in ("front_cpus", "balance", "queue")
+}
 
 
 def _asked_of(cell: Cell) -> tuple[Any, Any]:
@@ -193,13 +223,14 @@ def _asked_of(cell: Cell) -> tuple[Any, Any]:
     trial = cells.Trial("a", 1, cell)
     form = locust_api.form(trial, work(cell, CALIBRATION), 1.0, 2.0)
     del form["reply_timeout_s"]
-    return form, system.server(RUN, trial)
+    return form, parts.boxes(RUN, trial)
 
 
 @pytest.mark.parametrize("field", USUAL)
 def test_every_axis_of_a_cell_arrives_at_the_load_or_at_the_stack(field: str) -> None:
     assert USUAL[field] != OTHER[field]
-    assert _asked_of(Cell(**USUAL)) != _asked_of(Cell(**USUAL | {field: OTHER[field]}))
+    usual = USUAL | BESIDE.get(field, {})
+    assert _asked_of(Cell(**usual)) != _asked_of(Cell(**usual | {field: OTHER[field]}))
 
 
 def test_the_load_generator_has_the_fields_and_choices_of_the_axes() -> None:
@@ -229,7 +260,17 @@ def test_every_axis_is_a_column_with_its_meaning_in_one_place_of_the_table() -> 
     assert names[first : first + len(AXES)] == [axis.field for axis in AXES] == [field.name for field in fields(Cell)]
     assert {"search_id", "trial_id", "verdict", "reasons"} | {"model", "limit", "network"} <= TEXT_COLUMNS
     assert not {"cpus", "workers", "rate_rps", "precise", "share"} & TEXT_COLUMNS
-    assert EARLIER == {"engine": "plain", "precise": False, "network": "bridge"}
+    assert EARLIER == {
+        "engine": "plain",
+        "precise": False,
+        "network": "bridge",
+        "replicas": 1,
+        "replica_cpus": "split",
+        "front": "none",
+        "front_cpus": 0.0,
+        "balance": "none",
+        "queue": "none",
+    }
 
 
 def test_every_key_of_a_sweep_file_is_described() -> None:

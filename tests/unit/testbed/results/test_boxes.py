@@ -13,7 +13,7 @@ from testbed.stack.system import Run
 from tests.unit.testbed.stack.golden_cases import SETS, run_of, trial_of
 
 TRIAL: Trial = trial_of("models: prefork\nlimits: {cpus: 0.5, memory: 64MiB}")
-SERVER = system.server(Run(**run_of({})), TRIAL)
+SERVER = system.servers(Run(**run_of({})), TRIAL)[0]
 GROWN = {
     "cpu_used_us": 1_234_567,
     "periods": 100,
@@ -116,7 +116,10 @@ def test_files_are_called_by_their_box_where_there_are_several() -> None:
         "prefork-1": "prefork-1.probe.ndjson",
         "prefork-2": "prefork-2.probe.ndjson",
     }
-    assert box_file("a", "server.log", 2) == "a.server.log"
+    assert box_file("a", "server.log", single=False) == "a.server.log"
+    # One that is called by its number stays so, though no other was there.
+    for several in ({"replicas": 2, "front": "dns"}, {"replicas": 1, "front": "dns"}):
+        assert server_files({**ONE, **several}, "probe.json") == {"prefork": "prefork.probe.json"}
     # A load worker has no probe, and does not make it two.
     load_worker = {"name": "w1", "role": "load worker"}
     assert server_files({**ONE, "boxes": [*ONE["boxes"], load_worker]}, "probe.json") == {"prefork": "probe.json"}

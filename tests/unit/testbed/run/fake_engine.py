@@ -158,9 +158,9 @@ class FakeEngine:
                 return self._status()
             case "echo":
                 self.echoes += 1
-                return {"ok": True, "replies": 1}
+                return {"ok": True, "replies": 1, "connections": 1}
             case "verify":
-                return {"checks": [], "replies": 0, "errors": 0}
+                return {"checks": [], "replies": 0, "errors": 0, "connections": 0}
             case "hold":
                 self.echoes += 1
                 return {"held": 1, "replies": 1}

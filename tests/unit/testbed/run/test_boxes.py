@@ -18,7 +18,7 @@ from tests.unit.testbed.stack.golden_cases import MODELS, run_of, trial_of
 
 RUN = Run(**run_of({}))
 TRIAL: Trial = trial_of("models: spmt")
-SERVER = system.server(RUN, TRIAL)
+SERVER = system.servers(RUN, TRIAL)[0]
 ID = TRIAL.trial_id
 
 
@@ -54,7 +54,7 @@ class Docker:
 
 def measured(*names: str) -> Boxes:
     services = [replace(SERVER, name=name) for name in names]
-    return Boxes(system.stack_of(RUN, MODELS, TRIAL, services), ID)
+    return Boxes(system.stack_of(RUN, MODELS, TRIAL, services), TRIAL)
 
 
 def taken(engine: Docker, *names: str) -> Boxes:
@@ -97,14 +97,58 @@ def test_the_one_that_ended_is_named_where_there_are_several(two: Docker) -> Non
         alone.fail_if_ended("during the window")
 
 
-def test_connections_that_are_held_make_so_many_threads_in_whichever_server() -> None:
-    def mismatch(*threads: int) -> str:
+def test_while_others_live_one_that_has_ended_is_noted_and_they_go_on(two: Docker) -> None:
+    found = taken(two, "spmt-1", "spmt-2")
+    two.containers["spmt_2"].ended = Exit(137, oom_killed=False)
+    found.note_ended("during the window")
+    assert found.seen["spmt-2"].ended == "server spmt-2 ended during the window: exit code 137, SIGKILL"
+    assert found.seen["spmt-1"].ended == ""
+    found.note_ended("during the window")
+    two.containers["spmt_1"].ended = Exit(0, oom_killed=False)
+    with pytest.raises(BoxEnded, match=r"^server spmt-1 ended") as error:
+        found.note_ended("during the window")
+    assert error.value.name == "spmt-1"
+
+
+def test_one_that_joins_is_taken_from_its_start_and_one_that_is_removed_is_not_missed(
+    two: Docker, directory: ResultsDirectory
+) -> None:
+    services = [replace(SERVER, name="spmt-1"), replace(SERVER, name="spmt-2", joins_later=True)]
+    stack = system.stack_of(RUN, MODELS, TRIAL, services)
+    assert [probe.joins_later for probe in stack.of_role("probe")] == [False, True]
+    found = Boxes(stack, TRIAL)
+    assert found.take(two, RUN.run_id) == []  # type: ignore[arg-type]
+    assert list(found.seen) == found.servers == ["spmt-1"]
+    found.join("spmt-2", two, RUN.run_id)  # type: ignore[arg-type]
+    assert [(seen.name, seen.joined) for seen in found.seen.values()] == [("spmt-1", False), ("spmt-2", True)]
+    found.remove("spmt-2", directory)
+    two.containers["spmt_2"].ended = Exit(0, oom_killed=False)
+    found.fail_if_ended("during the window")
+    assert (found.seen["spmt-2"].removed, found.seen["spmt-2"].report) == (True, {"served": 12})
+    two.containers["spmt_2"].stopped = False
+    found.stop(directory)
+    assert (two.containers["spmt_1"].stopped, two.containers["spmt_2"].stopped) == (True, False)
+
+
+def test_one_that_was_dead_when_it_was_to_be_removed_was_not_removed(two: Docker, directory: ResultsDirectory) -> None:
+    found = taken(two, "spmt-1", "spmt-2")
+    two.containers["spmt_2"].ended = Exit(137, oom_killed=False)
+    found.remove("spmt-2", directory)
+    assert not found.seen["spmt-2"].removed
+    found.note_ended("during the window")
+    assert found.seen["spmt-2"].ended
+
+
+def test_the_server_that_holds_connections_is_looked_at_and_named_where_there_are_several() -> None:
+    def mismatch(name: str, *threads: int) -> str:
         containers = {f"spmt_{n}": Container(n, (1, count)) for n, count in enumerate(threads)}
         names = [name.replace("_", "-") for name in containers]
-        return taken(Docker(**containers), *names).shape_mismatch(TRIAL.cell, 3)
+        return taken(Docker(**containers), *names).shape_mismatch(name, TRIAL.cell, 3)
 
-    assert mismatch(4) == mismatch(3, 2) == mismatch(1, 1, 4) == ""
-    assert mismatch(3, 3) == "spmt with 3 open connections has 1 process with 4 threads, found 1 process with 5 threads"
+    wrong = "spmt with 3 open connections has 1 process with 4 threads, found 1 process with 5 threads"
+    assert mismatch("spmt-0", 4) == mismatch("spmt-1", 1, 4) == ""
+    assert mismatch("spmt-0", 5) == wrong
+    assert mismatch("spmt-1", 4, 5) == f"spmt-1: {wrong}"
 
 
 def test_every_probe_is_told_the_window_and_asked_for_what_it_saw(two: Docker, directory: ResultsDirectory) -> None:

@@ -1,7 +1,6 @@
 """A trial with two servers, from its start to its record, beside a load generator and an engine that only play them."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +9,18 @@ import yaml
 
 from testbed.plan import sweepfile
 from testbed.results.directory import ResultsDirectory
-from testbed.run import trial as running
 from testbed.run.speeds import Speeds
 from testbed.run.trial import Setting, run_trial
-from testbed.stack import system
 from testbed.stack.docker import Exit
 from testbed.stack.locust_api import Echo, Held, Status, Verified
 from testbed.stack.system import Run
 from tests.unit.testbed.made_runs import MACHINE
 from tests.unit.testbed.stack.golden_cases import run_of, trial_of
 
-TRIAL = trial_of("models: spmt\nlimits: {cpus: 0.5}\nload: {users: 4}")
+TRIAL = trial_of("models: spmt\nlimits: {cpus: 0.5}\nload: {users: 4}\nreplicas: {count: 2}\nfront: dns")
 ID = TRIAL.trial_id
 NAMES = ("spmt-1", "spmt-2")
-SERVED = {"spmt-1": 60, "spmt-2": 45}
+SERVED = {"spmt-1": 60, "spmt-2": 51}
 
 
 class Container:
@@ -34,7 +31,7 @@ class Container:
         return self.engine.ended.get(self.name)
 
     def tasks(self) -> tuple[int, int]:
-        return 1, 4 if self.name == "spmt-1" else 1
+        return 1, 4
 
     def stop(self) -> str:
         self.engine.stopped.append(self.name)
@@ -70,12 +67,14 @@ class Load:
     def __init__(self, directory: ResultsDirectory) -> None:
         self.directory = directory
         self.probed = list(NAMES)
+        self.echoed: list[str] = []
 
     def echo(self, target: str) -> Echo:
-        return Echo("", 1)
+        self.echoed.append(target)
+        return Echo("", 1, reached=True)
 
     def verify(self, target: str, parallel: int) -> Verified:
-        return Verified([{"name": "echo", "status": "pass", "reason": ""}], 1)
+        return Verified([{"name": "echo", "status": "pass", "reason": ""}], 1, 1)
 
     def hold(self, target: str, connections: int) -> Held:
         return Held(3, 3)
@@ -100,11 +99,6 @@ class Load:
 
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ResultsDirectory:
-    def two(run: Run, models: Any, trial: Any) -> Any:
-        server = system.server(run, trial)
-        return system.stack_of(run, models, trial, [replace(server, name=name) for name in NAMES])
-
-    monkeypatch.setattr(running.system, "trial_stack", two)
     monkeypatch.setattr("testbed.run.boxes.PROBE_TIMEOUT_S", 0.0)
     made = ResultsDirectory(tmp_path / "results")
     made.load.mkdir(parents=True)
@@ -124,15 +118,18 @@ def measured(directory: ResultsDirectory, engine: Docker, load: Load) -> dict[st
 
 def test_both_are_started_with_their_probes_measured_and_stopped(directory: ResultsDirectory) -> None:
     engine = Docker()
-    record = measured(directory, engine, Load(directory))
+    load = Load(directory)
+    record = measured(directory, engine, load)
+    # Each by itself, and then by the name that both have.
+    assert load.echoed == [*NAMES, "spmt"]
     assert engine.started == [*NAMES, "probe-spmt-1", "probe-spmt-2"]
     assert (engine.stopped, engine.removed) == (list(NAMES), [ID])
     gates = {gate["name"]: gate for gate in record["gates"]}
-    # 100 of the load, and 5 of readiness and verification.
-    assert (gates["conservation"]["status"], gates["conservation"]["found"]) == ("pass", "105 served")
+    # 100 of the load, 3 of readiness, and of verification and shape 4 in each.
+    assert (gates["conservation"]["status"], gates["conservation"]["found"]) == ("pass", "111 served")
     assert gates["model_shape"]["status"] == "pass"
-    assert (record["server_served"], record["cpu_used_s"]) == (105, 2.0)
-    assert [box["served"] for box in record["boxes"]] == [60, 45]
+    assert (record["server_served"], record["cpu_used_s"]) == (111, 2.0)
+    assert [box["served"] for box in record["boxes"]] == [60, 51]
     assert list(record["exit_reports"]) == list(NAMES)
     assert list(directory.load.iterdir()) == []
 
@@ -143,7 +140,7 @@ def test_without_what_one_probe_saw_the_cpu_time_is_not_known(directory: Results
     record = measured(directory, Docker(), load)
     assert record["cpu_used_s"] is None
     assert [box["cpu_used_s"] for box in record["boxes"]] == [1.0, None]
-    assert record["server_served"] == 105
+    assert record["server_served"] == 111
 
 
 def test_one_that_ends_makes_the_trial_invalid_by_its_name(directory: ResultsDirectory) -> None:

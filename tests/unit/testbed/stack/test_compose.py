@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from testbed.parts import trial as parts
 from testbed.plan import cells
 from testbed.plan.sweepfile import Machine, parse
 from testbed.stack import compose, system
@@ -22,7 +23,7 @@ MODELS = ["spst", "event-loop"]
 
 
 def rendered(run: Run, trial: cells.Trial | None) -> dict[str, Any]:
-    stack = system.load_stack(run, MODELS) if trial is None else system.trial_stack(run, MODELS, trial)
+    stack = system.load_stack(run, MODELS) if trial is None else parts.stack(run, MODELS, trial)
     return compose.project(stack, {"load": "../../load"})
 
 

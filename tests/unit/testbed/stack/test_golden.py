@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
+from testbed.parts import trial as parts
 from testbed.stack import compose, system
 from testbed.stack.compose import compose_text
 from testbed.stack.system import PROBE_PREFIX, Run
@@ -20,7 +21,7 @@ def test_the_compose_file_is_the_one_of_before(name: str) -> None:
     sweep, about = CASES[name]
     run = Run(**run_of(about))
     if sweep:
-        made = compose.project(system.trial_stack(run, MODELS, trial_of(sweep)), {"load": "../../load"})
+        made = compose.project(parts.stack(run, MODELS, trial_of(sweep)), {"load": "../../load"})
     else:
         made = compose.project(system.load_stack(run, MODELS), {"load": "./load"})
     found = yaml.safe_load(compose_text(made))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from testbed.parts import trial as parts
 from testbed.stack import compose, system
 from testbed.stack.compose import compose_text
 from testbed.stack.services import Limits, Network, Service, Stack
@@ -13,7 +14,7 @@ from tests.unit.testbed.stack.golden_cases import MODELS, run_of, trial_of
 
 RUN = Run(**run_of({}))
 TRIAL = trial_of("models: spst")
-SERVER = system.server(RUN, TRIAL)
+SERVER = system.servers(RUN, TRIAL)[0]
 TWO = (replace(SERVER, name="spst-1"), replace(SERVER, name="spst-2"))
 STACK = system.stack_of(RUN, MODELS, TRIAL, TWO)
 
@@ -33,9 +34,10 @@ def test_each_of_two_servers_has_a_probe_that_sees_its_processes_and_writes_unde
 
 
 def test_the_files_of_one_server_alone_are_called_by_the_trial() -> None:
-    (probe,) = system.trial_stack(RUN, MODELS, TRIAL).of_role("probe")
+    (probe,) = parts.stack(RUN, MODELS, TRIAL).of_role("probe")
     assert probe.command[-1] == TRIAL.trial_id
-    assert system.output_names("001", TWO[:1]) == {"spst-1": "001"}
+    several = replace(TRIAL, cell=replace(TRIAL.cell, front="dns"))
+    assert system.output_names(several, TWO[:1]) == {"spst-1": f"{TRIAL.trial_id}.spst-1"}
 
 
 def test_two_servers_render_as_two_services() -> None:

@@ -1,0 +1,18 @@
+"""What one trial consists of: its servers, and what stands in front of them. Pure."""
+
+from collections.abc import Sequence
+
+from testbed.plan.cells import Trial
+from testbed.stack import system
+from testbed.stack.services import Service, Stack
+from testbed.stack.system import Run
+
+
+def boxes(run: Run, trial: Trial) -> tuple[Service, ...]:
+    """Every container of the trial that is measured, in the order in which they start."""
+    return system.servers(run, trial)
+
+
+def stack(run: Run, models: Sequence[str], trial: Trial) -> Stack:
+    """The load generator, the trial's containers, and a probe beside each of them."""
+    return system.stack_of(run, models, trial, boxes(run, trial))

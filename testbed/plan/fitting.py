@@ -1,0 +1,95 @@
+"""What a trial's containers need together, held against the machine and against each other. Pure.
+
+Each value of a sweep file may be right by itself and a combination of them still be none that can run.
+"""
+
+from collections.abc import Callable
+
+from testbed.plan import cells
+from testbed.plan.cells import Cell
+from testbed.plan.fields import MIN_CPUS, Machine
+from testbed.plan.schema import Sweep
+from testbed.units import format_bytes
+
+# What a front of its own may use of memory. It is no axis: none came near it.
+FRONT_MEMORY_BYTES = 256 * 2**20
+
+
+def misfit(sweep: Sweep, machine: Machine) -> tuple[str, str]:
+    """The key of the first combination that cannot run, and what is found and allowed; both empty when all can."""
+    for cell in cells.cells(sweep):
+        for key, check in _CHECKS:
+            if said := check(cell, machine):
+                return key, said
+    return "", ""
+
+
+def _combination(cell: Cell) -> str:
+    return f"{cell.replicas} replicas with front {cell.front}"
+
+
+def _spread(cell: Cell, _: Machine) -> str:
+    if cell.replicas == 1 or cell.front != "none":
+        return ""
+    return (
+        f"found {_combination(cell)}, allowed: front dns, haproxy or nginx beside several (without one nothing "
+        "spreads the load), or leave the combination out by exclude"
+    )
+
+
+def _network(cell: Cell, _: Machine) -> str:
+    if cell.network == "bridge" or cell.is_single:
+        return ""
+    return (
+        f"found shared and {_combination(cell)}, allowed: bridge (in one network namespace only one can listen on the "
+        "port), or leave the combination out by exclude"
+    )
+
+
+def _least(cell: Cell, _: Machine) -> str:
+    if cell.cpus_of_each >= MIN_CPUS:
+        return ""
+    return (
+        f"found {cell.cpus:g} split into {cell.replicas}, {cell.cpus_of_each:.3g} for each, allowed: at least "
+        f"{MIN_CPUS} for each"
+    )
+
+
+def _whole_processors(cell: Cell, _: Machine) -> str:
+    if cell.limit != "cpuset" or cell.cpus_of_each == int(cell.cpus_of_each):
+        return ""
+    return (
+        f"found cpuset and {cell.cpus_of_each:.3g} for each of {cell.replicas} replicas, allowed: whole cpus with "
+        "limit cpuset (a processor cannot be divided)"
+    )
+
+
+def _cpus(cell: Cell, machine: Machine) -> str:
+    if cell.cpus_of_all <= machine.cpus + 1e-9:
+        return ""
+    front = f" and {cell.front_cpus:g} for the front" if cell.front_cpus else ""
+    return (
+        f"found {cell.cpus_of_each:g} for each of {cell.replicas}{front}, {cell.cpus_of_all:g} in all, allowed: at "
+        f"most the {machine.cpus} CPUs of this machine"
+    )
+
+
+def _memory(cell: Cell, machine: Machine) -> str:
+    front = FRONT_MEMORY_BYTES if cell.is_proxied else 0
+    needed = cell.memory_bytes * cell.replicas + front
+    if needed <= machine.memory_bytes:
+        return ""
+    return (
+        f"found {format_bytes(cell.memory_bytes)} for each of {cell.replicas}, {format_bytes(needed)} in all, allowed: "
+        f"at most the {format_bytes(machine.memory_bytes)} of this machine"
+    )
+
+
+_CHECKS: tuple[tuple[str, Callable[[Cell, Machine], str]], ...] = (
+    ("replicas.count", _spread),
+    ("network", _network),
+    ("replicas.count", _least),
+    ("limits.limit", _whole_processors),
+    ("replicas.count", _cpus),
+    ("replicas.count", _memory),
+)

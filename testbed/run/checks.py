@@ -1,0 +1,108 @@
+"""What stands between a trial's start and its load: every server is there, echoes right, and is what it is called."""
+
+import time
+
+from testbed.judge import shape
+from testbed.plan.cells import Cell
+from testbed.results.record import Findings
+from testbed.run.boxes import Boxes, TrialFailed
+from testbed.stack.locust_api import Load
+from testbed.stack.system import target
+
+READY_TIMEOUT_S = 30.0
+# How often a server that starts is asked for an echo. Python under a small CPU limit takes 0.1 to 2 s to start.
+READY_INTERVAL_S = 0.05
+# Connections held while a server's processes and threads are counted.
+SHAPE_CONNECTIONS = 3
+SHAPE_TIMEOUT_S = 2.0
+
+
+class Checks:
+    """Of one trial. What is found, and how many requests and connections it took, goes to `found`."""
+
+    def __init__(self, load: Load, boxes: Boxes, cell: Cell, found: Findings) -> None:
+        self._load = load
+        self._boxes = boxes
+        self._cell = cell
+        self._found = found
+        # What the load generator calls each server by itself.
+        self._called = {name: target(cell) if cell.is_single else name for name in boxes.servers}
+
+    def wait_until_ready(self) -> None:
+        """Ask every server for a real echo over the load's network until one comes back: nothing runs inside their
+        limits. Then take the way that the load will take. TrialFailed, BoxEnded where none comes."""
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        for called in self._called.values():
+            self._wait_for_echo(called, deadline)
+        if not self._cell.is_single:
+            self._wait_for_echo(target(self._cell), deadline)
+
+    def _wait_for_echo(self, called: str, deadline: float) -> None:
+        while True:
+            echo = self._load.echo(called)
+            self._echoed(echo.echoes)
+            if called in self._called.values():
+                # One that was reached and did not echo has taken the connection, or left it in its queue.
+                self._connected(None if echo.reached and echo.error else int(echo.reached))
+            else:
+                self._found.check_connections = _added(self._found.check_connections, int(echo.reached))
+            if not echo.error:
+                return
+            self._boxes.fail_if_ended("before it was ready")
+            if time.monotonic() > deadline:
+                who = "server" if self._cell.is_single else called
+                raise TrialFailed(f"{who} did not answer within {READY_TIMEOUT_S:g} s: {echo.error}")
+            time.sleep(READY_INTERVAL_S)
+
+    def verify(self) -> None:
+        """Does each server echo as the protocol says, and is it the model it is called?"""
+        checks: list[dict[str, str]] = []
+        mismatches: list[str] = []
+        for name in self._called:
+            checks += self._verified(name)
+            mismatches.append(self._mismatch(name))
+        self._found.verification = checks
+        self._found.shape_mismatch = next(filter(None, mismatches), "")
+
+    def _verified(self, name: str) -> list[dict[str, str]]:
+        model, workers, threads = self._cell.model, self._cell.workers, self._cell.threads
+        verified = self._load.verify(self._called[name], parallel=shape.checked_at_once(model, workers, threads))
+        self._echoed(verified.echoes)
+        self._connected(verified.connections)
+        if len(self._called) == 1:
+            return verified.checks
+        return [{**check, "name": f"{name}: {check['name']}"} for check in verified.checks]
+
+    def _mismatch(self, name: str) -> str:
+        """How it differs from its model while it holds connections; empty when it does not."""
+        slots = shape.serving_slots(self._cell.model, self._cell.workers, self._cell.threads)
+        held = self._load.hold(self._called[name], min(slots or SHAPE_CONNECTIONS, SHAPE_CONNECTIONS))
+        try:
+            self._echoed(held.echoes)
+            self._connected(held.held)
+            return self._settled_mismatch(name, held.held)
+        finally:
+            self._echoed(self._load.release())
+
+    def _settled_mismatch(self, name: str, connections: int) -> str:
+        """Empty as soon as the server looks like its model: a thread or child that is being made needs a moment."""
+        deadline = time.monotonic() + SHAPE_TIMEOUT_S
+        while True:
+            self._boxes.fail_if_ended("during the verification")
+            mismatch = self._boxes.shape_mismatch(name, self._cell, connections)
+            if not mismatch or time.monotonic() > deadline:
+                return mismatch
+            time.sleep(READY_INTERVAL_S)
+
+    def _echoed(self, count: int | None) -> None:
+        """The servers have echoed so many requests outside of the load's counts; None when that is not certain."""
+        self._found.other_echoes = _added(self._found.other_echoes, count)
+
+    def _connected(self, count: int | None) -> None:
+        """So many connections were made straight to a single server."""
+        self._found.direct_connections = _added(self._found.direct_connections, count)
+
+
+def _added(known: int | None, more: int | None) -> int | None:
+    """Their sum; None where one of them is not certain."""
+    return None if known is None or more is None else known + more

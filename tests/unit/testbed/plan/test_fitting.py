@@ -1,0 +1,81 @@
+"""Combinations of values that are right by themselves and cannot run together: each gets one line, at its place."""
+
+from pathlib import Path
+
+import pytest
+
+from testbed.errors import UserError
+from testbed.plan import cells, fitting, sweepfile
+from testbed.plan.fields import Machine
+
+MACHINE = Machine(cpus=2, memory_bytes=2**30)
+
+
+def refused(text: str) -> str:
+    with pytest.raises(UserError) as error:
+        sweepfile.parse(f"name: t\nmodels: spmt\n{text}\n", Path("t.yaml"), MACHINE)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "replicas: {count: 3}",
+            "t.yaml:3: replicas.count: found 3 replicas with front none, allowed: front dns, haproxy or nginx",
+        ),
+        ("replicas: {count: [1, 2]}\nfront: [none, dns]", "t.yaml:3: replicas.count: found 2 replicas with front none"),
+        ("network: shared\nfront: haproxy", "t.yaml:3: network: found shared and 1 replicas with front haproxy"),
+        (
+            "replicas:\n  count: 4\nfront: dns\nlimits: {cpus: 0.1}",
+            "t.yaml:4: replicas.count: found 0.1 split into 4, 0.025 for each, allowed: at least 0.05 for each",
+        ),
+        (
+            "replicas: {count: 4}\nfront: dns\nlimits: {cpus: 2, limit: cpuset}",
+            "t.yaml:5: limits.limit: found cpuset and 0.5 for each of 4 replicas, allowed: whole cpus",
+        ),
+        (
+            "replicas: {count: 4, cpus: each}\nfront: dns",
+            "t.yaml:3: replicas.count: found 1 for each of 4, 4 in all, allowed: at most the 2 CPUs of this machine",
+        ),
+        (
+            "replicas: {count: 2}\nfront: {kind: nginx, cpus: 0.25}\nlimits: {cpus: 2}",
+            "t.yaml:3: replicas.count: found 1 for each of 2 and 0.25 for the front, 2.25 in all, allowed: at most",
+        ),
+        (
+            "replicas: {count: 3}\nfront: dns\nlimits: {memory: 512MiB}",
+            "t.yaml:3: replicas.count: found 512MiB for each of 3, 1.5GiB in all, allowed: at most the 1GiB",
+        ),
+        ("front: {kind: nginx, queue: front}", "t.yaml:3: front: found"),
+        ("front: apache", "t.yaml:3: front: found 'apache', allowed: 'none', 'dns', 'haproxy' or 'nginx'"),
+        ("front: {haproxy: {cpus: 0.1}}", "t.yaml:3: front.haproxy: unknown key, allowed: kind, cpus, balance, queue"),
+    ],
+)
+def test_what_cannot_run_together_is_refused_in_a_line(text: str, said: str) -> None:
+    assert refused(text).splitlines()[0].startswith(said), refused(text)
+
+
+def test_a_combination_that_is_left_out_is_not_asked_for() -> None:
+    text = "name: t\nreplicas: {count: [1, 2]}\nfront: [none, dns]\nexclude: [{replicas: 2, front: none}]\n"
+    sweep = sweepfile.parse(text, Path("t.yaml"), MACHINE)
+    assert fitting.misfit(sweep, MACHINE) == ("", "")
+    assert {(cell.replicas, cell.front) for cell in cells.cells(sweep)} == {(1, "none"), (1, "dns"), (2, "dns")}
+
+
+def test_what_means_nothing_in_a_combination_makes_no_two_of_it() -> None:
+    text = (
+        "name: t\nmodels: [spmt, thread-pool]\nlimits: {cpus: 0.5}\nreplicas: {count: [1, 2], cpus: [split, each]}\n"
+        "front: {kind: [dns, haproxy, nginx], cpus: 0.25, balance: [roundrobin, leastconn], queue: [server, front]}\n"
+    )
+    found = cells.cells(sweepfile.parse(text, Path("t.yaml"), MACHINE))
+    of_dns = [cell for cell in found if cell.front == "dns" and cell.model == "spmt"]
+    assert [(c.replicas, c.replica_cpus, c.front_cpus, c.balance, c.queue) for c in of_dns] == [
+        (1, "split", 0.0, "none", "none"),
+        (2, "split", 0.0, "none", "none"),
+        (2, "each", 0.0, "none", "none"),
+    ]
+    # Only HAProxy has a queue, and only what serves so many at once and no more lets connections wait there.
+    assert {(c.model, c.front) for c in found if c.queue == "front"} == {("thread-pool", "haproxy")}
+    assert {c.cpus_of_each for c in found if c.replica_cpus == "each"} == {0.5}
+    assert {c.cpus_of_each for c in found if c.replica_cpus == "split" and c.replicas == 2} == {0.25}
+    assert {c.cpus_of_all for c in found if c.front == "nginx"} == {0.75, 1.25}
