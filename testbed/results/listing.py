@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from testbed import lock
 from testbed.errors import UserError
 from testbed.plan import cells, redo
 from testbed.plan.schema import Sweep
 from testbed.results import reading
 from testbed.results.reading import StoredRun
+from testbed.stack import lock
 
 # Of one run; more would hide the others.
 MOST_PROBLEMS = 3

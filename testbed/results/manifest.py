@@ -12,9 +12,9 @@ from typing import Any
 import psutil
 
 from testbed.names import COMPANIONS, image_name
-from testbed.nested import at
 from testbed.plan.schema import Sweep
 from testbed.results.directory import SCHEMA_VERSION
+from testbed.results.nested import at
 from testbed.stack.docker import Engine
 from testbed.stack.system import Run
 
