@@ -273,6 +273,8 @@ class Control:
         return {
             "state": runner.state,
             "trial_id": run.trial_id if run else "",
+            "target": run.options.target if run else "",
+            "by_hand": bool(run and run.by_hand),
             # A worker that joins during a run takes no part in it.
             "workers": len(alive & run.workers if run and not run.over.is_set() else alive),
             "workers_expected": len(run.workers if run else alive),

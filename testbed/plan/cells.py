@@ -124,6 +124,8 @@ class Trial:
     """Its place among the search's trials, from 1; None for one at a share of what was found."""
     seed: int = 1
     """Of its random arrivals."""
+    redo_of: str | None = None
+    """The disturbed trial that this one measures again."""
 
 
 def _excluded(cell: Cell, rule: Exclude) -> bool:

@@ -12,8 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from testbed import names
-from testbed.errors import UserError
-from testbed.failures import attempt, describe
+from testbed.errors import UserError, attempt, describe
 from testbed.interrupt import undisturbed
 from testbed.plan.fields import Cpus, Machine, MemoryBytes
 from testbed.stack import images
