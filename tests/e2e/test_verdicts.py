@@ -1,19 +1,18 @@
 """Every verdict and gate on real Docker: a rigged server or generator is found out, by exactly the gate it deceives."""
 
-import csv
 import io
 import json
 import secrets
 import tarfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.e2e.stack import CLIENT, containers_of, terminal, wait_for_container
+from tests.e2e.judged import Record, failed, others, records, run, values
+from tests.e2e.stack import CLIENT, wait_for_container
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.timeout(180)]
 
@@ -51,45 +50,6 @@ def rigged(rig: Callable[..., str]) -> Callable[..., str]:
     return lambda *fault: rig("threadmill/spmt", RIGGED, "python3", f"/{RIGGED.name}", *fault)
 
 
-Record = dict[str, Any]
-
-
-def records(tmp_path: Path, meddle: Callable[[str], None] | None = None, **fields: Any) -> list[Record]:
-    """Those of the trials of a sweep with these fields; `meddle(name)` is called when the first window opens."""
-    name = f"test-{secrets.token_hex(4)}"
-    base: dict[str, Any] = {
-        "name": name,
-        "models": ["spmt"],
-        "limits": {"cpus": 0.5, "memory": "64MiB"},
-        "workload": {"sleep": "2ms", "spin": "300us"},
-        "load": {"users": 4},
-        "warmup": "1s",
-        "duration": "3s",
-        "order": {"shuffle": False},
-    }
-    path = tmp_path / "sweep.yaml"
-    path.write_text(yaml.safe_dump(base | fields))
-    with terminal("sweep", path, "--results", tmp_path / "results") as shown:
-        if meddle is not None:
-            shown.wait_for("cpu window")
-            meddle(name)
-        code = shown.end()
-    (results,) = (tmp_path / "results").iterdir()
-    found: list[Record] = [json.loads(record.read_text()) for record in results.glob("trials/*/trial.json")]
-    assert code == (1 if "invalid" in {record["verdict"] for record in found} else 0), shown.output
-    with (results / "trials.csv").open() as file:
-        verdicts = {row["trial_id"]: row["verdict"] for row in csv.DictReader(file)}
-    assert verdicts == {record["trial_id"]: record["verdict"] for record in found}
-    assert containers_of(name) == []
-    return found
-
-
-def run(tmp_path: Path, **fields: Any) -> Record:
-    """The record of the only trial of a sweep with these fields."""
-    (found,) = records(tmp_path, **fields)
-    return found
-
-
 Fields = Callable[[], dict[str, Any]]
 Once = Callable[[str, Fields], list[Record]]
 _measured: dict[str, list[Record]] = {}
@@ -105,25 +65,6 @@ def once(request: pytest.FixtureRequest, tmp_path: Path) -> Once:
         return _measured[name]
 
     return measured
-
-
-def values(cells: Iterable[dict[str, Any]], *names: str) -> dict[str, list[Any]]:
-    """What a sweep file lists for each of these axes to have these cells among all combinations."""
-    cells = list(cells)
-    return {name: list(dict.fromkeys(cell[name] for cell in cells)) for name in names}
-
-
-def others(cells: Iterable[dict[str, Any]], key: str) -> list[dict[str, Any]]:
-    """What it leaves out to have these alone, which all differ in `key`."""
-    cells = list(cells)
-    every = values(cells, *cells[0])
-    left_out = ((cell, name, [one for one in every[name] if one != cell[name]]) for cell in cells for name in every)
-    return [{key: cell[key], name: found} for cell, name, found in left_out if found and name != key]
-
-
-def failed(record: Record, *, but: tuple[str, ...] = ("isolation",)) -> set[str]:
-    """The gates that failed, without those that this machine, or the rig by its nature, fails too."""
-    return {gate["name"] for gate in record["gates"] if gate["status"] == "fail"} - {*but, "disturbed"}
 
 
 def test_an_honest_trial_fails_no_gate_and_knows_every_one(tmp_path: Path) -> None:
