@@ -141,7 +141,7 @@ def test_beside_the_web_page_it_tells_the_generators_rate(compose: Compose, tmp_
 
 def test_beside_a_sweep_it_follows_from_trial_to_trial(tmp_path: Path) -> None:
     name = f"test-{secrets.token_hex(4)}"
-    path = write_sweep(tmp_path, name, models=["spmt", "mpst"])
+    path = write_sweep(tmp_path, name, models=["spmt", "mpst"], duration="2s")
     with terminal("sweep", path, "--results", tmp_path / "results") as sweep:
         sweep.wait_for("trials")
         command = [sys.executable, str(PROJECT / "orchestrate.py"), "watch", "--json", "--interval", "0.2"]
