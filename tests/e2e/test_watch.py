@@ -149,6 +149,7 @@ def test_beside_a_sweep_it_follows_from_trial_to_trial(tmp_path: Path) -> None:
         while sweep.process.poll() is None:
             done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=PROJECT)
             found += [json.loads(line) for line in done.stdout.splitlines()]
+            assert "several servers run" not in done.stderr, done.stderr
         assert sweep.end() == 0, sweep.output
     mine = [look for look in found if (look["run_id"] or "").startswith(name)]
     assert {look["model"] for look in mine} == {"spmt", "mpst"}
