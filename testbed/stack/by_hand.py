@@ -32,7 +32,17 @@ class ServerLimits:
 
 def check_limits(cpus: float, memory: str, machine: Machine) -> ServerLimits:
     """The limits, bounded as in a sweep file. UserError names the flag, what was found and what is allowed."""
-    return ServerLimits(_checked("--cpus", Cpus, cpus, machine), _checked("--memory", MemoryBytes, memory, machine))
+    return ServerLimits(check_cpus(cpus, machine), check_memory(memory, machine))
+
+
+def check_cpus(cpus: float, machine: Machine) -> float:
+    """CPUs of a server. UserError as of `check_limits`."""
+    return float(_checked("--cpus", Cpus, cpus, machine))
+
+
+def check_memory(memory: str, machine: Machine) -> int:
+    """Bytes of a server's memory. UserError as of `check_limits`."""
+    return int(_checked("--memory", MemoryBytes, memory, machine))
 
 
 def _checked(flag: str, kind: Any, value: object, machine: Machine) -> Any:
@@ -96,6 +106,14 @@ def up(models: list[str], limits: ServerLimits, workers: int, packet_log: bool, 
         say(f"{model}: {address}, {limits.cpus:g} CPUs, {format_bytes(limits.memory_bytes)}")
     say(f"Locust: http://{_compose('port', 'locust', str(WEB_PORT)).strip()}")
     say("to remove it: .venv/bin/python orchestrate.py down")
+
+
+def containers(model: str) -> list[tuple[str, str]]:
+    """Id and service of each container that runs of this model: the one of its name, or the numbered ones."""
+    lines = _compose("ps", "--status", "running", "--format", "{{.ID}} {{.Service}}").splitlines()
+    pairs = (line.split() for line in lines)
+    mine = [(container_id, service) for container_id, service in pairs if re.fullmatch(rf"{model}(-\d+)?", service)]
+    return sorted(mine, key=lambda one: (len(one[1]), one[1]))
 
 
 def _remove_new(services: list[str], running: list[str]) -> None:

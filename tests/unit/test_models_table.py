@@ -71,7 +71,9 @@ def test_a_models_probe_looks_at_it_and_tells_its_name(name: str) -> None:
 
 def test_compose_has_no_server_that_is_no_model() -> None:
     built = {name for name, one in SERVICES.items() if one.get("image", "").startswith("threadmill/")}
-    assert built - set(SERVERS) - {f"probe-{name}" for name in SERVERS} == {"locust", "worker", "client", "probe"}
+    assert built - set(SERVERS) - {f"probe-{name}" for name in SERVERS} == {
+        *("locust", "worker", "client", "probe", "haproxy", "nginx")
+    }
 
 
 @pytest.mark.parametrize("service", ["locust", "worker"])
