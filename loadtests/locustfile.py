@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,10 @@ __all__ = ["EchoUser"]
 DEFAULT_USERS = 8
 
 tuning.apply()
+
+# Locust handles it only once it runs, a worker once its master is there. Until then it would end everything but the
+# first process of a container, which the kernel spares where it has no handler: `docker stop` would wait ten seconds.
+signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
 
 try:
     TARGETS = targets.read_targets(os.environ)

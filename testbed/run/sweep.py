@@ -93,7 +93,7 @@ class _Campaign:
         2. Remove what a sweep that was killed has left on the engine.
         3. Prepare: build the images that are missing, make the results directory, calibrate, write the manifest.
            Or, to go on: look whether the machine is the same, and read which trials are finished.
-        4. Start the load generator.
+        4. Start the load generator, unless nothing is missing.
         5. Measure every trial of the plan that is missing, one after another (trial.py), and keep its record.
         6. Undo, the last first, each whatever became of the one before and undisturbed by a Ctrl-C: drop the trial that
            was cut off; save the load generator's logs; remove all containers and networks of the run; close the
@@ -107,10 +107,11 @@ class _Campaign:
             remove_leftovers(self.engine, self._say)
             with interruptible(), Ending(self.engine, self._say) as ending:
                 prepare(ending)
-                ending.later(self.stack.keep_logs)
-                self.stack.start()
-                ending.later(self._settle_trial_under_way)
-                self._measure_what_is_missing()
+                if not self.course.is_complete:
+                    ending.later(self.stack.keep_logs)
+                    self.stack.start()
+                    ending.later(self._settle_trial_under_way)
+                    self._measure_what_is_missing()
         ending.raise_refusal()
         code = exits.BROKEN
         with ending.keeping_failures():

@@ -57,9 +57,9 @@ class LoadStack:
     def mend(self) -> None:
         """After a failed trial a worker may be missing: start the generator afresh rather than measure with less.
 
-        Breakdown when that fails.
+        One whose container has ended is not waited for. Breakdown when that fails.
         """
-        if _wait_for(self._complete, MEND_TIMEOUT_S):
+        if _wait_for(self._settled, MEND_TIMEOUT_S) and self._complete():
             return
         self._say("Locust is not complete any more: starting it afresh")
         for error in attempt(self.keep_logs):
