@@ -1,9 +1,9 @@
 """`python -m probe`: watch the server whose PID namespace this container shares.
 
 With --name: write DIR/NAME.probe.ndjson and DIR/NAME.probe.json once the window that DIR/NAME.window.json names has
-closed. Without: a line of JSON a second on stdout until stopped; with --push and --model, each line is POSTed to that
-URL too. With --watch the lines have the tree of processes and threads; with --until-eof they end when standard input
-does.
+closed; with --live whoever reads along finds each line at once. Without: a line of JSON a second on stdout until
+stopped; with --push and --model, each line is POSTed to that URL too. With --watch the lines have the tree of processes
+and threads; with --until-eof they end when standard input does.
 """
 
 # Started beside a server on a busy machine: argparse alone would take a third of the start, and is for nothing here.
@@ -30,9 +30,9 @@ SERVER_PORT = 8081
 BY_HAND_INTERVAL_S = 1.0
 PUSH_TIMEOUT_S = 0.5
 FLAGS = ("--output", "--name", "--interval", "--detail-interval", "--port", "--push", "--model")
-SWITCHES = ("--watch", "--until-eof")
+SWITCHES = ("--watch", "--until-eof", "--live")
 USAGE = (
-    "usage: python -m probe [--output DIR --name NAME | --push URL --model NAME | --watch [--until-eof]] "
+    "usage: python -m probe [--output DIR --name NAME [--live] | --push URL --model NAME | --watch [--until-eof]] "
     "[--interval S] [--detail-interval S] [--port PORT]"
 )
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
@@ -53,6 +53,7 @@ class Arguments:
     model: str | None = None
     watch: bool = False
     until_eof: bool = False
+    live: bool = False
 
 
 def parse(words: Sequence[str]) -> Arguments:
@@ -74,12 +75,14 @@ def parse(words: Sequence[str]) -> Arguments:
     push, model = given.get("--push"), given.get("--model")
     if (push is None) != (model is None):
         raise BadArgument("--push and --model: one without the other; give both to tell a URL each line")
-    watch, until_eof = (switch in words for switch in SWITCHES)
+    watch, until_eof, live = (switch in words for switch in SWITCHES)
     ways = [flag for flag, on in (("--push", push), ("--name", name), ("--watch", watch)) if on]
     if len(ways) > 1:
         raise BadArgument(f"{' and '.join(ways)}: both given; allowed: one of them")
     if until_eof and not watch:
         raise BadArgument("--until-eof: given without --watch")
+    if live and not name:
+        raise BadArgument("--live: given without --name")
     for flag, value in (("--name", name), ("--model", model)):
         if value is not None and not re.fullmatch(_NAME, value):
             raise BadArgument(
@@ -98,6 +101,7 @@ def parse(words: Sequence[str]) -> Arguments:
         model=model,
         watch=watch,
         until_eof=until_eof,
+        live=live,
     )
 
 
@@ -169,7 +173,7 @@ def show(arguments: Arguments) -> None:
 def measure(directory: Path, name: str, arguments: Arguments) -> None:
     """Write the two files of one window. OSError if they cannot be written, BadWindow if the window file is wrong."""
     window_file = directory / f"{name}.window.json"
-    series = Series(directory / f"{name}.probe.ndjson")
+    series = Series(directory / f"{name}.probe.ndjson", arguments.live)
     try:
         server = WatchedServer(arguments.port, raise_open_files_limit())
         start_cpu_s = time.process_time()

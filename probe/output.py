@@ -13,14 +13,15 @@ def _compact(content: Any) -> str:
 class Series:
     """One JSON object a line. The file has its name once it is closed; until then it is a hidden one beside it."""
 
-    def __init__(self, path: Path) -> None:
-        """OSError if the directory cannot be written to."""
+    def __init__(self, path: Path, live: bool = False) -> None:
+        """`live`: whoever reads the hidden file finds each line at once, whole. OSError if the directory cannot be
+        written to."""
         self._path = path
         self._partial = path.with_name(f".{path.name}.partial")
-        self._file: TextIO = self._partial.open("w", encoding="ascii")
+        self._file: TextIO = self._partial.open("w", encoding="ascii", buffering=1 if live else -1)
 
     def add(self, line: dict[str, Any]) -> None:
-        # Buffered: the disk is only reached every few seconds, never for each sample.
+        # Else buffered: the disk is only reached every few seconds, never for each sample.
         self._file.write(_compact(line) + "\n")
 
     def close(self) -> None:

@@ -2,7 +2,8 @@
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from testbed.files import write_atomically, write_json
@@ -33,6 +34,11 @@ class BoxEnded(TrialFailed):
         self.name = name
 
 
+def _not_there(name: str) -> RunningBox:
+    """Nothing is started yet."""
+    raise ContainerGone(name)
+
+
 class Boxes:
     """The services of a trial that a probe looks into, by name: those that start with it, and those that may join."""
 
@@ -43,19 +49,21 @@ class Boxes:
         self._single = system.is_alone(trial, measured)
         self._outputs = system.output_names(trial, measured)
         self._running: dict[str, RunningBox] = {}
+        self._find: Callable[[str], RunningBox] = _not_there
         self.seen = {service.name: Seen.of(service) for service in measured if not service.joins_later}
         """What is found out about each that was started."""
 
     def take(self, engine: Engine, run_id: str) -> list[str]:
         """Find their containers; what those are called that are not there."""
+        self._find = lambda name: engine.server(run_id, name)
         for name in self.seen:
             with contextlib.suppress(ContainerGone):
-                self._running[name] = engine.server(run_id, name)
+                self._running[name] = self._find(name)
         return [self._called(name) for name in self.seen if name not in self._running]
 
-    def join(self, name: str, engine: Engine, run_id: str) -> None:
+    def join(self, name: str) -> None:
         """A service that was started while the load is on. ContainerGone where it is not there."""
-        running = engine.server(run_id, name)
+        running = self._find(name)
         self.seen[name] = Seen.of(self._services[name])
         self.seen[name].joined = True
         self._running[name] = running
@@ -131,8 +139,19 @@ class Boxes:
             seen.probe = directory.take_json(self._trial_id, f"{self._outputs[name]}.probe.json", place)
         return all(seen.probe is not None for seen in self.seen.values())
 
+    def limited(self, name: str, cpus: float | None, memory_bytes: int | None) -> None:
+        """Its limits were set anew. What is judged by a limit is judged by the greatest that was in force."""
+        limits = self.seen[name].limits
+        self.seen[name].limits = replace(
+            limits,
+            cpus=limits.cpus if cpus is None else max(cpus, limits.cpus or cpus),
+            memory_bytes=limits.memory_bytes if memory_bytes is None else max(memory_bytes, limits.memory_bytes or 0),
+        )
+
     def remove(self, name: str, directory: ResultsDirectory) -> None:
-        """Stop one that is not needed any more."""
+        """Stop one that is not needed any more; its probe first, which else would end with it and tell nothing."""
+        with contextlib.suppress(ContainerGone):
+            self._find(f"{system.PROBE_PREFIX}{name}").stop()
         if self._running[name].exit() is None:
             self.seen[name].removed = True
         self._stop(name, directory)

@@ -37,21 +37,29 @@ class Checks:
         if not self._cell.is_single:
             self._wait_for_echo(target(self._cell), deadline)
 
+    def echo_of(self, name: str) -> str:
+        """Ask one server, by its own name, for an echo; empty when it came back, else why not."""
+        echo = self._load.echo(name)
+        self._echoed(echo.echoes)
+        # One that was reached and did not echo has taken the connection, or left it in its queue.
+        self._connected(None if echo.reached and echo.error else int(echo.reached))
+        return echo.error
+
+    def _echo_on_the_way_of_the_load(self, called: str) -> str:
+        echo = self._load.echo(called)
+        self._echoed(echo.echoes)
+        self._found.check_connections = _added(self._found.check_connections, int(echo.reached))
+        return echo.error
+
     def _wait_for_echo(self, called: str, deadline: float) -> None:
+        ask = self.echo_of if called in self._called.values() else self._echo_on_the_way_of_the_load
         while True:
-            echo = self._load.echo(called)
-            self._echoed(echo.echoes)
-            if called in self._called.values():
-                # One that was reached and did not echo has taken the connection, or left it in its queue.
-                self._connected(None if echo.reached and echo.error else int(echo.reached))
-            else:
-                self._found.check_connections = _added(self._found.check_connections, int(echo.reached))
-            if not echo.error:
+            if not (error := ask(called)):
                 return
             self._boxes.fail_if_ended("before it was ready")
             if time.monotonic() > deadline:
                 who = "server" if self._cell.is_single else called
-                raise TrialFailed(f"{who} did not answer within {READY_TIMEOUT_S:g} s: {echo.error}")
+                raise TrialFailed(f"{who} did not answer within {READY_TIMEOUT_S:g} s: {error}")
             time.sleep(READY_INTERVAL_S)
 
     def verify(self) -> None:

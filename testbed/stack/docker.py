@@ -81,6 +81,16 @@ class RunningBox:
         """The process id of its first process on the engine's machine, as of the last look at it."""
         return int(self.container.attrs["State"]["Pid"])
 
+    @property
+    def id(self) -> str:
+        return str(self.container.id)
+
+    @property
+    def address(self) -> str:
+        """Its address in the network it is in, as of the last look at it; empty where it is in none."""
+        networks = self.container.attrs["NetworkSettings"]["Networks"]
+        return next((str(one["IPAddress"]) for one in networks.values()), "")
+
     @speaking()
     def exit(self) -> Exit | None:
         """How it ended, or None while it runs."""

@@ -70,6 +70,7 @@ def test_every_line_is_json(tmp_path: Path) -> None:
     ("words", "message"),
     [
         (["--until-eof"], "--until-eof: given without --watch"),
+        (["--live"], "--live: given without --name"),
         (["--watch", "--push", "http://a/", "--model", "spst"], "--push and --watch: both given"),
     ],
 )

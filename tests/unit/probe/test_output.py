@@ -22,6 +22,15 @@ def test_a_series_has_its_name_only_once_it_is_closed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_who_reads_along_with_a_live_series_finds_each_line_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "t.probe.ndjson"
+    for live in (True, False):
+        series = Series(path, live)
+        series.add({"unix": 1.0})
+        assert (tmp_path / ".t.probe.ndjson.partial").read_text() == ('{"unix":1.0}\n' if live else "")
+        series.abandon()
+
+
 def test_a_series_that_is_abandoned_leaves_nothing(tmp_path: Path) -> None:
     series = Series(tmp_path / "t.probe.ndjson")
     series.add({"unix": 1.0})

@@ -119,9 +119,11 @@ def test_one_that_joins_is_taken_from_its_start_and_one_that_is_removed_is_not_m
     found = Boxes(stack, TRIAL)
     assert found.take(two, RUN.run_id) == []  # type: ignore[arg-type]
     assert list(found.seen) == found.servers == ["spmt-1"]
-    found.join("spmt-2", two, RUN.run_id)  # type: ignore[arg-type]
+    found.join("spmt-2")
     assert [(seen.name, seen.joined) for seen in found.seen.values()] == [("spmt-1", False), ("spmt-2", True)]
+    two.containers["probe_spmt_2"] = beside = Container(13)
     found.remove("spmt-2", directory)
+    assert beside.stopped
     two.containers["spmt_2"].ended = Exit(0, oom_killed=False)
     found.fail_if_ended("during the window")
     assert (found.seen["spmt-2"].removed, found.seen["spmt-2"].report) == (True, {"served": 12})

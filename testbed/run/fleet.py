@@ -1,0 +1,182 @@
+"""The replicas of a trial that come and go while the load is on."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from testbed.errors import UserError
+from testbed.results.directory import ResultsDirectory
+from testbed.run.boxes import Boxes
+from testbed.run.checks import Checks
+from testbed.stack import system
+from testbed.stack.docker import ContainerGone, Engine
+from testbed.stack.system import SERVER_PORT
+
+# A replica that does not echo for so long after its start has failed to come.
+JOIN_TIMEOUT_S = 15.0
+# Connections that are still open so long after a replica was told to drain are cut.
+DRAIN_TIMEOUT_S = 10.0
+
+
+class Balancer(Protocol):
+    """What stands before the replicas and can be told of them. An OSError where it does not answer."""
+
+    def set_address(self, server: str, address: str, port: int) -> None:
+        """Where a server is."""
+
+    def enable(self, server: str) -> None:
+        """It is given connections from now on."""
+
+    def drain(self, server: str) -> None:
+        """It keeps those it has, and is given no more."""
+
+    def sessions(self, server: str) -> int:
+        """How many it has."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What has happened to one replica: `name` and a line. `done`: whether it is what was asked for."""
+
+    name: str
+    said: str
+    done: bool = True
+
+
+class Fleet:
+    """Those in service, those on their way into it, and those on their way out.
+
+    Nothing here waits: `grow` and `shrink` begin what `look`, called again and again, brings to its end. A replica
+    serves once it has echoed, and goes once its connections have gone.
+    """
+
+    def __init__(
+        self,
+        boxes: Boxes,
+        checks: Checks,
+        engine: Engine,
+        project: str,
+        compose_file: Path,
+        directory: ResultsDirectory,
+        names: Sequence[str],
+        balancer: Balancer | None,
+    ) -> None:
+        """`names`: of all replicas there can be, in the order in which they join. Without a balancer clients find a
+        replica by its name alone: then one serves as soon as it runs, and a connection to one that goes is cut."""
+        self._boxes, self._checks, self._engine = boxes, checks, engine
+        self._project, self._compose_file = project, compose_file
+        self._directory, self._balancer = directory, balancer
+        self._names = list(names)
+        self.serving: list[str] = list(boxes.servers)
+        self.joining: dict[str, float] = {}
+        """Since when, by time.monotonic()."""
+        self.leaving: dict[str, float] = {}
+
+    @property
+    def meant(self) -> int:
+        """How many are to serve once those that join have joined."""
+        return len(self.serving) + len(self.joining)
+
+    def lost(self) -> list[str]:
+        """Take out those that have died; their names."""
+        dead = [name for name in (*self.serving, *self.joining, *self.leaving) if self._boxes.seen[name].ended]
+        for name in dead:
+            self._forget(name)
+        return dead
+
+    def _forget(self, name: str) -> None:
+        self.serving = [one for one in self.serving if one != name]
+        self.joining.pop(name, None)
+        self.leaving.pop(name, None)
+
+    def grow(self, count: int) -> list[Change]:
+        """Start so many more. A name is used once: what a container has counted is that container's."""
+        fresh = [name for name in self._names if name not in self._boxes.seen][:count]
+        if not fresh:
+            return [Change("", "no replica is left that has not been used", done=False)]
+        services = [one for name in fresh for one in (name, f"{system.PROBE_PREFIX}{name}")]
+        try:
+            self._engine.up(self._compose_file, self._project, services)
+        except UserError as error:
+            found = [Change(name, f"{name} could not be started: {error}", done=False) for name in fresh]
+            return [change for change in found if not self._joined(change.name)]
+        return [
+            Change(name, f"{name} is gone right after its start", done=False)
+            for name in fresh
+            if not self._joined(name)
+        ]
+
+    def _joined(self, name: str) -> bool:
+        try:
+            self._boxes.join(name)
+        except ContainerGone:
+            return False
+        self.joining[name] = time.monotonic()
+        return True
+
+    def shrink(self, count: int) -> list[Change]:
+        """Begin to take so many out, those that joined last first."""
+        changes: list[Change] = []
+        for name in reversed(self.serving[-count:] if count else []):
+            self.serving.remove(name)
+            self.leaving[name] = time.monotonic()
+            try:
+                if self._balancer is not None:
+                    self._balancer.drain(name)
+            except OSError as error:
+                changes.append(Change(name, f"the front could not be told to drain {name}: {error}", done=False))
+        return changes
+
+    def look(self) -> list[Change]:
+        """Bring further what has begun; what has come to an end."""
+        return [*self._look_at_joining(), *self._look_at_leaving()]
+
+    def _look_at_joining(self) -> list[Change]:
+        changes: list[Change] = []
+        for name, since in list(self.joining.items()):
+            error = self._checks.echo_of(name)
+            took_s = time.monotonic() - since
+            if error and took_s < JOIN_TIMEOUT_S:
+                continue
+            del self.joining[name]
+            if error:
+                changes.append(Change(name, f"{name} did not echo within {JOIN_TIMEOUT_S:g} s: {error}", done=False))
+                self._boxes.remove(name, self._directory)
+                continue
+            changes.append(self._enabled(name, took_s))
+        return changes
+
+    def _enabled(self, name: str, took_s: float) -> Change:
+        try:
+            if self._balancer is not None:
+                self._balancer.set_address(name, self._boxes.running(name).address, SERVER_PORT)
+                self._balancer.enable(name)
+        except OSError as error:
+            self._boxes.remove(name, self._directory)
+            return Change(name, f"the front could not be told of {name}: {error}", done=False)
+        self.serving.append(name)
+        return Change(name, f"{name} serves, {took_s:.1f} s after its start")
+
+    def _look_at_leaving(self) -> list[Change]:
+        changes: list[Change] = []
+        for name, since in list(self.leaving.items()):
+            left, took_s = self._sessions(name), time.monotonic() - since
+            if left and took_s < DRAIN_TIMEOUT_S:
+                continue
+            del self.leaving[name]
+            self._boxes.remove(name, self._directory)
+            cut = f", {left} connections were cut" if left else ""
+            changes.append(Change(name, f"{name} is stopped, {took_s:.1f} s after it was told to drain{cut}"))
+        return changes
+
+    def _sessions(self, name: str) -> int:
+        """How many connections it has; without anybody who knows, 0: it goes at once."""
+        if self._balancer is None:
+            return 0
+        try:
+            return self._balancer.sessions(name)
+        except OSError:
+            # Until it answers again, or for too long.
+            return 1
