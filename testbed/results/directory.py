@@ -132,7 +132,7 @@ def known_of(source: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
 def csv_text(rows: list[dict[str, Any]], columns: Iterable[str] = COLUMNS) -> str:
     """A header, then one tidy row each; None becomes an empty field."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(columns), extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer, names = csv.writer(text, lineterminator="\n"), list(columns)
+    writer.writerow(names)
+    writer.writerows(map(row.get, names) for row in rows)
     return text.getvalue()

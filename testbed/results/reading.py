@@ -215,7 +215,7 @@ def planned(path: Path, facts: Manifest) -> Sweep:
 
 def _sweep(path: Path) -> tuple[dict[str, Any], list[str]]:
     try:
-        value = yaml.safe_load((path / "sweep.yaml").read_text(encoding="utf-8"))
+        value = yaml.load((path / "sweep.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         value = None
     if isinstance(value, dict):

@@ -106,13 +106,13 @@ loads = st.builds(
     spread=st.sampled_from(["constant", "exponential", "bimodal"]),
     think_s=st.sampled_from([0.0, 0.01, 0.5]),
     gap_s=st.sampled_from([0.0, 0.00005, 0.0002]),
-    window_s=st.sampled_from([1.0, 3.0, 10.0]),
+    window_s=st.sampled_from([1.0, 2.0, 4.0]),
     seed=st.integers(0, 2**32),
 )
 
 
 # Services are short against the window: a request longer than it is in no sample, and its user's absence unexplained.
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(loads)
 def test_no_honest_closed_loop_is_called_a_violation(load: Load) -> None:
     gate = littles_law(simulate(load), T)
