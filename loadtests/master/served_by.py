@@ -10,7 +10,6 @@ from loadtests.master.containers import Container, Containers
 from loadtests.master.figures import Shown
 from loadtests.master.samples import Line, Samples, Told
 
-
 NUMBERED_PROBES = 8
 """docker-compose.yml has one for each of so many containers of a model."""
 

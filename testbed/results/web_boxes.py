@@ -58,7 +58,7 @@ def _common(values: Iterable[Any]) -> Any:
 
 
 def found(load: Record, lines: Sequence[Record]) -> WebBoxes:
-    """Out of the run's result and the probes' lines. A result of before several could be told apart is of one server."""
+    """Out of the run's result and the probes' lines. A result that does not say who served is of one server."""
     told = load.get("served_by") or {"model": load["options"]["target"], "front": None, "servers": [""]}
     model, front = told["model"], told["front"]
     by_name: dict[str, list[Record]] = {}

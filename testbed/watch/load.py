@@ -34,9 +34,10 @@ class Load:
     def is_running(self) -> bool:
         return self.state in ("spawning", "running")
 
-    def is_of(self, model: str) -> bool:
-        """Whether the run is on this model. A run from the page is called web-<time>-<target>, a trial has its own."""
-        return not self.trial_id.startswith("web-") or self.trial_id.split("-", 2)[-1] == model
+    def is_of(self, *names: str) -> bool:
+        """Whether the run is on a target of one of these names. A run from the page is called web-<time>-<target>, a
+        trial has its own."""
+        return not self.trial_id.startswith("web-") or self.trial_id.split("-", 2)[-1] in names
 
 
 class Rates:

@@ -89,7 +89,11 @@ def lines_of(name: str, model: str = "spmt", **values: Any) -> list[dict[str, An
 
 
 def test_a_run_through_a_front_is_of_the_model_behind_it_and_of_every_container() -> None:
-    told = [*lines_of("a-spmt-1"), *lines_of("a-spmt-2", cpu_used_us_since_last=100_000), *lines_of("haproxy", "haproxy")]
+    told = [
+        *lines_of("a-spmt-1"),
+        *lines_of("a-spmt-2", cpu_used_us_since_last=100_000),
+        *lines_of("haproxy", "haproxy"),
+    ]
     record = web_runs.record("web-1", behind("haproxy", ["a-spmt-1", "a-spmt-2"]), told, 2)
     assert (record["model"], record["replicas"], record["replica_cpus"], record["front"]) == (
         *("spmt", 2, "each", "haproxy"),
