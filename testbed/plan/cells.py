@@ -58,6 +58,7 @@ class Cell:
     front_cpus: float
     balance: str
     queue: str
+    dns: str
     share: float | None = None
     """Of a search: the part of the rate it found that this trial is at. Repeats have the share in common, not the rate.
     """
@@ -122,6 +123,11 @@ def cells(sweep: Sweep) -> list[Cell]:
     return [cell for cell in every if not any(_excluded(cell, rule) for rule in sweep.exclude)]
 
 
+def proxies(sweep: Sweep) -> list[str]:
+    """The fronts of the sweep that are containers of their own, by name."""
+    return sorted({cell.front for cell in cells(sweep) if cell.is_proxied})
+
+
 def has_workers(model: str) -> bool:
     """Whether the model, or what a variant is of, has a pool of processes."""
     return _pool(model) == WORKERS
@@ -140,7 +146,7 @@ def _pool(model: str) -> str:
 
 def _settled(cell: Cell) -> Cell:
     """The cell without the values that mean nothing in it, so that they do not make two cells of one."""
-    return _with_pools(_with_front(cell))
+    return _with_pools(with_front(cell))
 
 
 def _with_pools(cell: Cell) -> Cell:
@@ -152,12 +158,14 @@ def _with_pools(cell: Cell) -> Cell:
     return cell
 
 
-def _with_front(cell: Cell) -> Cell:
-    """With what its front has of its own."""
-    shared_out = cell.replica_cpus if cell.replicas > 1 else "split"
-    if cell.is_proxied:
-        return replace(cell, replica_cpus=shared_out)
-    return replace(cell, replica_cpus=shared_out, front_cpus=0.0, balance="none", queue="none")
+def with_front(cell: Cell) -> Cell:
+    """With what its front has, and without what only others have."""
+    cell = replace(
+        cell,
+        replica_cpus=cell.replica_cpus if cell.replicas > 1 else "split",
+        dns=(cell.dns or "each") if cell.front == "dns" else "once",
+    )
+    return cell if cell.is_proxied else replace(cell, front_cpus=0.0, balance="none", queue="none")
 
 
 def serving_slots(cell: Cell) -> int | None:

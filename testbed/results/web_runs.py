@@ -20,7 +20,7 @@ from testbed.judge.verdict import judge
 from testbed.names import image_name
 from testbed.plan.axes import AXES
 from testbed.plan.axis import Axis, Form
-from testbed.plan.cells import Cell, has_threads, has_workers
+from testbed.plan.cells import Cell, has_threads, has_workers, with_front
 from testbed.results import reading, web_boxes
 from testbed.results.directory import SCHEMA_VERSION, csv_text
 from testbed.results.record import Findings, Seen, evidence, metrics
@@ -178,7 +178,7 @@ def _cell(load: Record, boxes: WebBoxes, machine_cpus: int) -> Cell:
     }
     chosen = {axis.field: _chosen(axis, axis.form, options) for axis in AXES if axis.form}
     usual: Record = {axis.field: axis.usual for axis in AXES}
-    return Cell(**usual | chosen | counted)
+    return with_front(Cell(**usual | chosen | counted))
 
 
 def _chosen(axis: Axis, form: Form, options: Record) -> Any:

@@ -19,7 +19,7 @@ from servers.models import SERVERS
 from testbed import apt, exits
 from testbed.errors import UserError
 from testbed.interrupt import interruptible
-from testbed.names import COMPANIONS
+from testbed.names import COMPANIONS, FRONTS
 from testbed.programs import CommandFailed, Commands, Interrupted
 from testbed.stack import images, machine
 
@@ -151,7 +151,7 @@ def main() -> int:
         "--images",
         nargs="*",
         metavar="MODEL",
-        help="also these models' images (none named: all), and load and probe",
+        help="also these models' images (none named: all, fronts too), and load and probe",
     )
     arguments = parser.parse_args()
     started = time.monotonic()
@@ -166,7 +166,7 @@ def main() -> int:
             else:
                 say("[setup] looking at what is here ...")
                 machine.refuse(machine.check_engine())
-                names = (*(arguments.images or SERVERS), *COMPANIONS)
+                names = (*(arguments.images or (*SERVERS, *FRONTS)), *COMPANIONS)
                 steps = [base_for(names), compose_plugin, virtual_environment]
                 steps += [browser] if arguments.browser else []
                 run(steps, say, last=None if arguments.images is None else build(names), needs=2)
