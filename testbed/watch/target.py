@@ -73,19 +73,15 @@ def choose(targets: Sequence[Target], wanted: str | None) -> Group | None:
     found = [target for target in targets if is_called(target, wanted)]
     if by_name := [target for target in found if wanted == target.name]:
         return _group(by_name)
-    if not found:
-        return None
-    meant = [_group(found)]
-    if servers := [target for target in found if target.role == "server"]:
-        meant = [_group([*same, *_before(same, targets)]) for same in _together(servers)]
-    elif len(found) == 1:
-        meant = [_group([*found, *_behind(found[0], targets)])]
-    if len(meant) > 1 or (not servers and len(found) > 1):
-        same_model = len({target.model for target in found}) == 1
+    meant = [[*same, *_before(same, targets)] for same in _together(found)]
+    # By the name of a front; or only fronts run.
+    meant = meant or [[front, *_behind(front, targets)] for front in found]
+    if len(meant) > 1:
+        same_model = len({target.model for target in found if target.role == found[0].role}) == 1
         names = ", ".join(sorted(str(target) for target in found))
         say = f"watch {found[0].name if same_model else found[0].model}"
         raise UserError(f"several servers run: {names}; say which, such as `{say}`")
-    return meant[0]
+    return _group(meant[0]) if meant else None
 
 
 def one_of(group: Group) -> Target:
@@ -102,10 +98,10 @@ def _group(targets: Sequence[Target]) -> Group:
     return Group(fronts, tuple(target for target in ordered if target.role == "server"))
 
 
-def _together(servers: Sequence[Target]) -> list[list[Target]]:
-    """Those of one model in one project, and in a sweep in one trial. What no project has started stands alone."""
+def _together(targets: Sequence[Target]) -> list[list[Target]]:
+    """The servers of one model in one project, and in a sweep in one trial. What no project started stands alone."""
     found: dict[tuple[str | None, ...], list[Target]] = {}
-    for one in servers:
+    for one in (target for target in targets if target.role == "server"):
         alone = one.container_id if one.project is None else None
         found.setdefault((one.project, one.trial_id, one.model, alone), []).append(one)
     return list(found.values())
