@@ -111,20 +111,25 @@ class SeveralView:
         return found if height is None else _fitted(found, height)
 
     def _table(self, looks: Sequence[Look], width: int) -> Iterator[Text]:
-        left = min(_MOST_NAME_WIDTH, max(len(look.target.name) for look in looks))
+        left = min(_MOST_NAME_WIDTH, max(len(_name(look)) for look in looks))
         columns = _that_fit(width - left)
         head = Text(" " * left)
         for column in columns:
             head.append(" " * _GAP + f"{column.name:>{column.width}}", "dim")
         yield head
         for look in looks:
-            row = Text(look.target.name, "cyan" if look.target.role == "front" else "")
+            row = Text(_name(look), "cyan" if look.target.role == "front" else "")
             row.truncate(left, overflow="crop" if self._plain else "ellipsis", pad=True)
             for column in columns:
                 cell = column.cell(look, self._plain)
                 cell.truncate(column.width)
                 row.append(" " * (_GAP + column.width - len(cell))).append_text(cell)
             yield row
+
+
+def _name(look: Look) -> str:
+    """Of its container, without that of the project, which all have in common."""
+    return look.target.name.removeprefix(f"{look.target.project}-")
 
 
 def _that_fit(room: int) -> list[_Column]:

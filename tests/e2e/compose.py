@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -10,40 +9,31 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from servers.models import SERVERS
-from testbed.names import FRONTS
-
 PROJECT = Path(__file__).parents[2]
+
+
+# Free ones of the kernel's choice.
+ANY_PORTS = dict.fromkeys(("SERVER_PORT", "FRONT_PORT", "FRONT_PAGE_PORT", "WEB_PORT"), "")
 
 
 class Compose:
     """`docker compose` with this project's file, under a name and on ports that are nobody else's."""
 
-    def __init__(self, name: str, file: Path) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self._file = file
-        self._command = ["docker", "compose", "--project-name", name, "--project-directory", str(PROJECT)]
-        self._command += ["--file", str(file), "--progress", "quiet"]
+        self.environment = {**ANY_PORTS, "COMPOSE_PROJECT_NAME": name, "COMPOSE_PROGRESS": "quiet"}
 
     def __call__(self, *arguments: str, **environment: str) -> str:
-        done = subprocess.run(
-            [*self._command, *arguments],
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return self._run(["docker", "compose", *arguments], environment)
 
-    def typed(self, line: str) -> str:
+    def typed(self, line: str, **environment: str) -> str:
         """A line as a person types it into a shell in the project's directory."""
-        environment = {"COMPOSE_PROJECT_NAME": self.name, "COMPOSE_FILE": str(self._file), "COMPOSE_PROGRESS": "quiet"}
+        return self._run(["sh", "-ec", line], environment)
+
+    def _run(self, command: list[str], environment: dict[str, str]) -> str:
         done = subprocess.run(
-            ["sh", "-ec", line],
-            env={**os.environ, **environment},
+            command,
+            env={**os.environ, **self.environment, **environment},
             cwd=PROJECT,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -78,16 +68,9 @@ def left_of(project: str, volumes: bool = True) -> list[str]:
 
 
 @contextmanager
-def own_compose(directory: Path) -> Iterator[Compose]:
+def own_compose() -> Iterator[Compose]:
     """The compose file on free ports of the kernel's choice; everything it made is removed at the end of the block."""
-    text = (PROJECT / "docker-compose.yml").read_text()
-    text, of_models = re.subn(r'"127\.0\.0\.1:\$\{SERVER_PORT-\d+\}:', '"127.0.0.1:${SERVER_PORT-}:', text)
-    assert of_models == len(SERVERS)
-    text, of_others = re.subn(r'"127\.0\.0\.1:\d+:(\d+)"', r'"127.0.0.1::\1"', text)
-    assert of_others == 1 + 2 * len(FRONTS)
-    file = directory / "docker-compose.yml"
-    file.write_text(text)
-    compose = Compose(f"threadmill-test-{secrets.token_hex(4)}", file)
+    compose = Compose(f"threadmill-test-{secrets.token_hex(4)}")
     try:
         yield compose
     finally:

@@ -93,7 +93,7 @@ def test_each_of_several_containers_has_a_probe_by_its_number() -> None:
 def test_a_front_has_a_port_of_its_own_and_is_behind_no_other_model_than_the_load_is_told(front: str) -> None:
     service, port = SERVICES[front], FRONTS[front]
     assert port not in {WEB_PORT, *(TABLE[name].port for name in SERVERS)}
-    assert service["ports"][0] == f"127.0.0.1:{port}:8081"
+    assert service["ports"][0] == f"127.0.0.1:${{FRONT_PORT-{port}}}:8081"
     assert service["depends_on"] == ["${BACKEND:-spmt}"]
     assert SERVICES[f"probe-{front}"]["pid"] == f"service:{front}"
     told = SERVICES["locust"]["environment"]["FRONTS"]

@@ -64,6 +64,13 @@ def test_it_fits_the_terminal_and_says_what_did_not(width: int, height: int | No
     assert height is None or shown[-1] == f"+ {len(text(looks(30), width)) - height + 1} lines"
 
 
+def test_names_are_without_that_of_the_project() -> None:
+    mine = [Look(target(name=f"threadmill-spmt-{n}", project="threadmill"), line(), LOAD, 1.0) for n in (1, 2)]
+    shown = text(mine)
+    assert [row.split()[0] for row in shown if row.startswith("spmt-")] == ["spmt-1", "spmt-2"]
+    assert shown[-1] == "processes and threads of one: watch threadmill-spmt-2"
+
+
 def test_where_there_is_little_room_the_most_telling_columns_stay() -> None:
     (head,) = (row for row in text(looks(), LEAST_WIDTH) if "CPU" in row and "CONN" in row)
     assert "UP" not in head and "MEMORY" not in head
