@@ -209,7 +209,6 @@ def _now(engine: Beside, before: Group, options: Options) -> Group:
     same = [
         one for one in targets if (one.project, one.trial_id) == (before.every[0].project, before.every[0].trial_id)
     ]
-    same = [one for one in same if one.role == "front" or one.model in before.models]
     try:
         return choose(same, before.models[0]) or before
     except UserError:  # of nobody's project: those stand alone

@@ -9,7 +9,7 @@ import pytest
 
 from testbed.errors import UserError
 from testbed.stack.docker import ContainerGone
-from testbed.watch.looks import _LastLooks
+from testbed.watch.looks import Options, _LastLooks, _now
 from testbed.watch.target import Group, Target
 from testbed.watch.together import Together
 from tests.unit.testbed.watch.made import line, target
@@ -116,3 +116,37 @@ def test_a_round_is_over_when_each_has_been_looked_at_and_those_that_left_are_fo
     alone = last.add(TWO, line(), None, group, [TWO])
     assert alone.is_round
     assert [look.target.name for look in alone.every] == ["p-spmt-2"]
+
+
+FRONT = target(name="p-haproxy-1", model="haproxy", role="front", project="p", behind=("spmt",))
+ELSEWHERE = target(name="q-spmt-1", project="q")
+ALONE = target(name="mine")
+
+
+class Docker:
+    """What runs, as a test says it."""
+
+    def __init__(self, *running: Target) -> None:
+        self._running = list(running)
+
+    def targets(self) -> list[Target]:
+        return self._running
+
+
+def names_now(before: Group, wanted: str | None, *running: Target) -> list[str]:
+    options = Options(wanted, 1.0, once=False, as_json=False, packets=False)
+    return [one.name for one in _now(Docker(*running), before, options).every]  # type: ignore[arg-type]
+
+
+def test_those_that_come_join_and_those_elsewhere_do_not() -> None:
+    before = Group((FRONT,), (ONE,))
+    running = [FRONT, ONE, TWO, ELSEWHERE, ALONE]
+    for wanted in (None, "spmt", "haproxy"):
+        assert names_now(before, wanted, *running) == ["p-haproxy-1", "p-spmt-1", "p-spmt-2"]
+    assert names_now(Group((FRONT,), ()), None, *running) == ["p-haproxy-1", "p-spmt-1", "p-spmt-2"]
+    assert names_now(before, None, TWO) == ["p-spmt-2"]
+
+
+def test_one_that_was_named_stays_alone() -> None:
+    assert names_now(Group((), (ONE,)), "p-spmt-1", FRONT, ONE, TWO) == ["p-spmt-1"]
+    assert names_now(Group((), (ALONE,)), None, ALONE, target(name="other")) == ["mine"]
