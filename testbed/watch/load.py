@@ -37,9 +37,10 @@ class Load:
     def is_running(self) -> bool:
         return self.state in ("spawning", "running")
 
-    def is_of(self, model: str) -> bool:
-        """Whether the run is on this model. A trial is on whatever server runs, by whatever name it is reached."""
-        return not self.by_hand or self.target == model
+    def is_of(self, *names: str) -> bool:
+        """Whether the run is on a target of one of these names. A trial is on whatever server runs, by whatever name it
+        is reached."""
+        return not self.by_hand or self.target in names
 
 
 class Rates:
