@@ -8,6 +8,7 @@ from testbed.judge import steal
 from testbed.judge.boxes import Box, most, total
 from testbed.judge.evidence import Evidence
 from testbed.judge.verdict import Verdict, judge
+from testbed.parts.counts import FrontCounts
 from testbed.plan.cells import Cell, Trial
 from testbed.results.directory import SCHEMA_VERSION
 from testbed.results.nested import at
@@ -57,6 +58,12 @@ class Findings:
     """Connections that readiness, verification and shape made straight to single servers; None as above."""
     check_connections: int | None = 0
     """Those made through the front besides the load's; None as above."""
+    front: FrontCounts | None = None
+    """What the front has counted when the load had ended; None without a front of its own, and where it did not say."""
+    actions: list[dict[str, Any]] = field(default_factory=list)
+    """What was changed while the load was on, in its order."""
+    provision: list[dict[str, Any]] = field(default_factory=list)
+    """What there was to serve, from each moment at which that changed."""
     workers_expected: int | None = None
     load: dict[str, Any] | None = None
     packets_dropped: int | None = None
@@ -294,6 +301,9 @@ def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         "verification": found.verification,
         "cpu_sets": asdict(cpu_sets),
         "boxes": [_shown(box) for box in known.boxes],
+        "front_counts": None if found.front is None else asdict(found.front),
+        "actions": found.actions,
+        "provision": found.provision,
         **_reports(found),
         "phases_began_s": {name: round(seconds, 3) for name, seconds in found.phases_s.items()},
         "total_s": round(found.total_s, 3),
