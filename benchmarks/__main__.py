@@ -31,6 +31,7 @@ BENCHMARKS = (
     "servers_echo",
     "held_connections",
     "network_path",
+    "front_endurance",
     "trial_overhead",
     "counting_cost",
     "probe_cost",
