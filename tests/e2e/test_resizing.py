@@ -107,11 +107,15 @@ def test_by_hand_it_is_one_command_that_says_what_was_and_what_is(
         monkeypatch.setenv("COMPOSE_PROJECT_NAME", compose.name)
         with pytest.raises(UserError, match=r"^prefork: found none that runs, allowed: "):
             commanded(console, "scale", "prefork", "--cpus", "0.5")
-        compose("up", "--detach", "--wait", "prefork", SERVER_CPUS="0.5", SERVER_MEMORY="128m")
+        limits = {"SERVER_CPUS": "0.5", "SERVER_MEMORY": "128m"}
+        compose("up", "--detach", "--wait", "prefork", "spmt", "--scale", "spmt=2", **limits)
         assert commanded(console, "scale", "prefork", "--cpus", "0.75", "--memory", "256MiB") == 0
-        limits = compose.container("prefork")["HostConfig"]
-        assert (limits["NanoCpus"], limits["Memory"], limits["MemorySwap"]) == (750_000_000, 256 * MIB, 256 * MIB)
+        found = compose.container("prefork")["HostConfig"]
+        assert (found["NanoCpus"], found["Memory"], found["MemorySwap"]) == (750_000_000, 256 * MIB, 256 * MIB)
+        assert commanded(console, "scale", "spmt", "--cpus", "0.25") == 0
     assert text.getvalue().splitlines() == [
         "prefork: was 0.5 CPUs, 128MiB; is 0.75 CPUs, 256MiB",
         "prefork keeps the processes of its pool: their number was decided at its start",
+        "spmt-1: was 0.5 CPUs, 128MiB; is 0.25 CPUs, 128MiB",
+        "spmt-2: was 0.5 CPUs, 128MiB; is 0.25 CPUs, 128MiB",
     ]
