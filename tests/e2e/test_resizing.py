@@ -4,13 +4,12 @@ import io
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from testbed.errors import UserError
-from testbed.stack import by_hand, resizing
+from testbed.stack import resizing
 from testbed.stack.resizing import InForce
 from tests.commanded import commanded
 from tests.e2e.compose import docker, own_compose
@@ -97,13 +96,10 @@ def test_what_is_not_there_is_one_line() -> None:
     assert "\n" not in str(error.value)
 
 
-def test_by_hand_it_is_one_command_that_says_what_was_and_what_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_by_hand_it_is_one_command_that_says_what_was_and_what_is(monkeypatch: pytest.MonkeyPatch) -> None:
     text = io.StringIO()
     console = Console(file=text, width=200, no_color=True)
-    with own_compose(tmp_path) as compose:
-        monkeypatch.setattr(by_hand, "PROJECT", tmp_path)
+    with own_compose() as compose:
         monkeypatch.setenv("COMPOSE_PROJECT_NAME", compose.name)
         with pytest.raises(UserError, match=r"^prefork: found none that runs, allowed: "):
             commanded(console, "scale", "prefork", "--cpus", "0.5")
