@@ -7,7 +7,7 @@ from testbed.watch.several import SeveralView
 from testbed.watch.view import LEAST_HEIGHT, LEAST_WIDTH, Look
 from tests.unit.testbed.watch.made import line, target
 
-LOAD = Load("running", "web-20260101T000000Z-haproxy", 20, 1234.4, 0.0)
+LOAD = Load("running", "web-20260101T000000Z-haproxy", "haproxy", True, 20, 1234.4, 0.0)
 FRONT = target(name="threadmill-haproxy-1", model="haproxy", role="front", cpus=0.25)
 
 
