@@ -23,12 +23,13 @@ from benchmarks.common import Cell, Table, as_json, from_json, print_table
 from benchmarks.generating import BYTES, two_cores, wait_for_room
 from benchmarks.native import compiled
 from benchmarks.probe_cost import HARDENED, connect, container, docker
+from benchmarks.subjects import LOOP
 from testbed.names import image_name
 from testbed.parts.asking import Address
 from testbed.parts.front import FRONTS
 from testbed.stack.system import LOAD_KERNEL, SERVER_PORT
 
-MODEL = "event-loop"
+MODEL = LOOP
 SERVERS = 2
 # Ports of one address towards another, and as many connections can be tracked between the two.
 _PORTS = 64_512

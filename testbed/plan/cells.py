@@ -5,6 +5,7 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Any
 
 from servers.models import find
@@ -124,12 +125,17 @@ class Trial:
     """Its place among the search's trials, from 1; None for one at a share of what was found."""
     seed: int = 1
     """Of its random arrivals."""
+    redo_of: str | None = None
+    """The disturbed trial that this one measures again."""
+
+
+# The fields of a cell by what a rule of `exclude` calls them.
+_EXCLUDED = {axis.in_exclude: axis.field for axis in AXES if axis.in_exclude}
 
 
 def _excluded(cell: Cell, rule: Exclude) -> bool:
-    values = {axis.in_exclude: getattr(cell, axis.field) for axis in AXES if axis.in_exclude}
-    given = {name: wanted for name, wanted in rule if wanted is not None}
-    return bool(given) and all(values[name] in wanted for name, wanted in given.items())
+    given = [(_EXCLUDED[name], wanted) for name, wanted in rule if wanted is not None]
+    return bool(given) and all(getattr(cell, field) in wanted for field, wanted in given)
 
 
 def cells(sweep: Sweep) -> list[Cell]:
@@ -155,6 +161,7 @@ def has_threads(model: str) -> bool:
     return _pool(model) == THREADS
 
 
+@cache
 def _pool(model: str) -> str:
     """Of what the model's pool is; empty for one without, and for one that is not known here."""
     traits = find(model)
@@ -197,20 +204,21 @@ def trials(sweep: Sweep) -> list[Trial]:
     Comparing within a block cancels what drifts slowly on a machine; the shuffle keeps order from favouring a model.
     UserError when nothing is left to run.
     """
-    if not cells(sweep):
+    every = cells(sweep)
+    if not every:
         raise UserError("exclude: leaves no trial to run")
     generator = random.Random(sweep.order.seed)
-    return list(_numbered(sweep, generator))
+    return list(_numbered(sweep, every, generator))
 
 
-def _numbered(sweep: Sweep, generator: random.Random) -> Iterator[Trial]:
+def _numbered(sweep: Sweep, every: list[Cell], generator: random.Random) -> Iterator[Trial]:
     number = 0
     for block in range(1, sweep.repeat + 1):
-        order, seed = cells(sweep), arrivals_seed(sweep.order.seed, block)
+        order, seed = [*every], arrivals_seed(sweep.order.seed, block)
         if sweep.order.shuffle:
             generator.shuffle(order)
         if sweep.order.canary:
-            yield Trial(f"{number:03d}-b{block}-canary", block, _canary(cells(sweep)[0]), canary=True, seed=seed)
+            yield Trial(f"{number:03d}-b{block}-canary", block, _canary(every[0]), canary=True, seed=seed)
         for cell in order:
             number += 1
             yield Trial(f"{number:03d}-b{block}-{cell.model}-{cell.cpus:g}cpu", block, cell, seed=seed)

@@ -174,7 +174,7 @@ def dump(sweep: Sweep) -> str:
         else _written("", name, value)
         for name, value in sweep
     }
-    return yaml.safe_dump(document, sort_keys=False)
+    return yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False)
 
 
 _BY_KEY = {axis.key: axis for axis in AXES} | {f"exclude.{axis.in_exclude}": axis for axis in AXES if axis.in_exclude}

@@ -12,10 +12,10 @@ from typing import Any
 import psutil
 
 from testbed.names import COMPANIONS, image_name
-from testbed.nested import at
 from testbed.plan.cells import proxies
 from testbed.plan.schema import Sweep
 from testbed.results.directory import SCHEMA_VERSION
+from testbed.results.nested import at
 from testbed.stack.docker import Engine
 from testbed.stack.system import Run
 

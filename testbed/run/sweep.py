@@ -12,7 +12,6 @@ from rich.console import Console
 from testbed import exits
 from testbed.errors import Breakdown, UserError
 from testbed.interrupt import deferred, interruptible
-from testbed.lock import only_sweep
 from testbed.plan import cells, redo, scaling, sweepfile
 from testbed.plan.cells import Trial
 from testbed.plan.schema import Sweep
@@ -27,6 +26,7 @@ from testbed.run.speeds import Speeds
 from testbed.run.trial import Setting, run_trial
 from testbed.stack.docker import Engine
 from testbed.stack.generator import LoadStack
+from testbed.stack.lock import only_sweep
 from testbed.terminal import plain
 
 

@@ -16,12 +16,12 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from servers.models import SERVERS
-from testbed import apt, exits
+from testbed import exits
 from testbed.errors import UserError
 from testbed.interrupt import interruptible
 from testbed.names import COMPANIONS, FRONTS
-from testbed.programs import CommandFailed, Commands, Interrupted
-from testbed.stack import images, machine
+from testbed.stack import apt, images, machine
+from testbed.stack.programs import CommandFailed, Commands, Interrupted
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 ENVIRONMENT = PROJECT / ".venv"

@@ -6,8 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from servers.models import SERVERS
-from testbed.errors import Breakdown, UserError
-from testbed.failures import attempt, describe
+from testbed.errors import Breakdown, UserError, attempt, describe
 from testbed.files import write_atomically
 from testbed.stack import compose, system
 from testbed.stack.compose import compose_text

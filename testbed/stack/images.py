@@ -17,11 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from servers.models import SERVERS
-from testbed import apt
 from testbed.errors import UserError
 from testbed.names import COMPANIONS, EVERY, FRONTS, image_name
-from testbed.programs import CommandFailed, Commands
-from testbed.stack import fingerprint, machine
+from testbed.stack import apt, fingerprint, machine
+from testbed.stack.programs import CommandFailed, Commands
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 BASE_RECIPE = PROJECT / "images" / "base"

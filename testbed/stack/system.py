@@ -21,6 +21,8 @@ from testbed.stack.services import (
 
 SERVER_PORT = 8081
 WEB_PORT = 8089
+# Where a front tells a person how it is doing.
+FRONT_PAGE_PORT = 8404
 
 # A connection per request leaves its port waiting for a minute: the load containers' own network name space
 # gets all ports and may reuse them.

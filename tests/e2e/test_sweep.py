@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from testbed.lock import PATIENCE_S
 from testbed.names import image_name
+from testbed.stack.lock import PATIENCE_S
 from tests.e2e.stack import CLIENT, containers_of, networks_of, orchestrate, terminal, wait_for_container
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]

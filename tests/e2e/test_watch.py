@@ -24,8 +24,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.ti
 
 
 @pytest.fixture
-def compose(tmp_path: Path) -> Iterator[Compose]:
-    with own_compose(tmp_path) as compose:
+def compose() -> Iterator[Compose]:
+    with own_compose() as compose:
         yield compose
         assert probes_beside(f"{compose.name}-spmt-1") == []
 

@@ -134,7 +134,7 @@ def test_what_the_sweep_file_accepts_load_generator_and_server_do(document: dict
 def test_every_share_of_a_search_has_a_name_of_its_own(shares: list[float]) -> None:
     document = {"name": "a", "models": "spst", "load": {"mode": "relative", "slo": {"p99": "5ms"}, "at": shares}}
     try:
-        sweep = parse(yaml.safe_dump(document), PATH, MACHINE)
+        sweep = parse(yaml.dump(document, Dumper=yaml.CSafeDumper), PATH, MACHINE)
     except UserError:
         return
     steps = [trial.trial_id for trial in every_trial(sweep) if "-at" in trial.trial_id]

@@ -36,7 +36,7 @@ class Killed(BaseException):
 
 def sweep_of(load: dict[str, Any], models: Sequence[str] = ("spst", "spmt")) -> Sweep:
     fields = {"name": "made", "models": list(models), "load": load, "repeat": 2, "order": {"canary": True}}
-    return sweepfile.parse(yaml.safe_dump(fields), Path("made.yaml"), MACHINE)
+    return sweepfile.parse(yaml.dump(fields, Dumper=yaml.CSafeDumper), Path("made.yaml"), MACHINE)
 
 
 class Machine:
