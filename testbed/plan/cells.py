@@ -11,6 +11,7 @@ from typing import Any
 from servers.models import find
 from servers.models.traits import THREADS, WORKERS, Size
 from testbed.errors import UserError
+from testbed.plan import scaling_fit
 from testbed.plan.axes import AXES, BY_FIELD, FIELDS
 from testbed.plan.fields import PROXIES, QUEUEING
 from testbed.plan.schema import Exclude, Sweep
@@ -60,6 +61,7 @@ class Cell:
     balance: str
     queue: str
     dns: str
+    scaling: str
     share: float | None = None
     """Of a search: the part of the rate it found that this trial is at. Repeats have the share in common, not the rate.
     """
@@ -70,9 +72,24 @@ class Cell:
         return self.cpus / self.replicas if self.replica_cpus == "split" else self.cpus
 
     @property
+    def most_replicas(self) -> int:
+        """How many there are at any time at most."""
+        return int(scaling_fit.most(self.scaling, "replicas", self.replicas))
+
+    @property
+    def most_cpus_of_each(self) -> float:
+        """The CPU limit of one replica, the greatest it has at any time."""
+        return scaling_fit.most(self.scaling, "cpus", self.cpus_of_each)
+
+    @property
+    def most_memory_of_each(self) -> int:
+        """Likewise its memory limit in bytes."""
+        return int(scaling_fit.most(self.scaling, "memory", self.memory_bytes))
+
+    @property
     def cpus_of_all(self) -> float:
-        """The CPU limits of the replicas and of what stands before them, together."""
-        return self.cpus_of_each * self.replicas + self.front_cpus
+        """The CPU limits of the replicas and of what stands before them, together, at any time at most."""
+        return self.most_cpus_of_each * self.most_replicas + self.front_cpus
 
     @property
     def is_proxied(self) -> bool:
@@ -108,6 +125,8 @@ class Trial:
     """Its place among the search's trials, from 1; None for one at a share of what was found."""
     seed: int = 1
     """Of its random arrivals."""
+    redo_of: str | None = None
+    """The disturbed trial that this one measures again."""
 
 
 # The fields of a cell by what a rule of `exclude` calls them.
@@ -125,6 +144,11 @@ def cells(sweep: Sweep) -> list[Cell]:
     crossed = (dict(zip(asked, values, strict=True)) for values in itertools.product(*asked.values()))
     every = dict.fromkeys(_settled(Cell(**values)) for values in crossed)
     return [cell for cell in every if not any(_excluded(cell, rule) for rule in sweep.exclude)]
+
+
+def proxies(sweep: Sweep) -> list[str]:
+    """The fronts of the sweep that are containers of their own, by name."""
+    return sorted({cell.front for cell in cells(sweep) if cell.is_proxied})
 
 
 def has_workers(model: str) -> bool:

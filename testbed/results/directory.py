@@ -19,7 +19,8 @@ from testbed.results.columns import COLUMNS, EARLIER
 #   2  the first with verdicts
 #   3  context switches are those of every task: before, of tasks seen alive alone, a part, which is no number.
 #      In its course came where a trial stands in its search, and the stolen time
-#   4  the seed of a trial's arrivals, and evidence by box: each container that was watched
+#   4  the seed of a trial's arrivals, which trial a redo measures again, and evidence by box: each container that was
+#      watched
 SCHEMA_VERSION = 4
 _SWITCHES_SINCE = 3
 

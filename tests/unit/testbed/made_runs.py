@@ -38,7 +38,7 @@ def record(trial: cells.Trial, **values: Any) -> dict[str, Any]:
         "canary": trial.canary,
         "reasons": ["because"],
     }
-    named |= {"search_id": trial.search_id, "step": trial.step}
+    named |= {"search_id": trial.search_id, "step": trial.step, "redo_of": trial.redo_of}
     return {**vars(trial.cell), **MEASURED, **named, **values}
 
 

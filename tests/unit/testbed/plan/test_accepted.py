@@ -93,6 +93,16 @@ DOCUMENTS = st.fixed_dictionaries(
                 queue=axis(st.sampled_from(["server", "front"])),
             ),
         ),
+        "scaling": axis(
+            st.sampled_from(
+                [
+                    *["none"] * 5,
+                    {"change": "cpus", "steps": [{"at": 0, "to": 1.0}, {"at": "59m", "to": 0.05}]},
+                    {"change": "memory", "steps": [{"at": "1500ms", "to": "9GiB"}]},
+                    {"change": "replicas", "on": "latency", "target": "20ms", "max": 2, "every": "500ms"},
+                ]
+            )
+        ),
         "warmup": st.sampled_from(["1s", "10m"]),
         "duration": st.sampled_from(["1s", "60m"]),
         "repeat": st.sampled_from([1, 2]),

@@ -139,6 +139,7 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         "balance": sweep.front.balance,
         "queue": sweep.front.queue,
         "dns": load.dns or ("each",),
+        "scaling": sweep.scaling,
         "share": (None,),
     }
     found: list[dict[str, Any]] = []
@@ -215,11 +216,12 @@ OTHER = {
     "balance": "leastconn",
     "queue": "front",
     "dns": "all",
+    "scaling": '{"change":"replicas","steps":[{"at":"1s","to":2}]}',
 }
 USUAL = {axis.field: axis.usual for axis in AXES if axis.crossed}
 # Where an axis means something only beside another.
 BESIDE = {"replica_cpus": {"replicas": 2, "front": "dns"}} | {
-    field: {"front": "haproxy", "model": "thread-pool"} for field in ("front_cpus", "balance", "queue")
+    field: {"front": "haproxy", "model": "thread-pool"} for field in ("front_cpus", "balance", "queue", "scaling")
 }
 
 
@@ -276,6 +278,7 @@ def test_every_axis_is_a_column_with_its_meaning_in_one_place_of_the_table() -> 
         "balance": "none",
         "queue": "none",
         "dns": "once",
+        "scaling": "none",
     }
 
 

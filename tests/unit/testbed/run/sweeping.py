@@ -9,10 +9,10 @@ import pytest
 import yaml
 from rich.console import Console
 
-from testbed import lock
 from testbed.errors import Breakdown, UserError
 from testbed.plan import sweepfile
 from testbed.run import outcome, sweep
+from testbed.stack import lock
 from tests.unit.testbed.made_runs import MACHINE
 from tests.unit.testbed.run.fake_engine import FakeEngine
 
