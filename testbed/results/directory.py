@@ -20,7 +20,8 @@ from testbed.results.columns import COLUMNS, EARLIER
 #   3  context switches are those of every task: before, of tasks seen alive alone, a part, which is no number.
 #      In its course came where a trial stands in its search, and the stolen time
 #   4  the seed of a trial's arrivals, and evidence by box: each container that was watched
-SCHEMA_VERSION = 4
+#   5  the verdicts front-bound and transient, what a front has counted, and what was changed within the window
+SCHEMA_VERSION = 5
 _SWITCHES_SINCE = 3
 
 # What load and probe write of a trial of a minute stays below this.

@@ -23,7 +23,8 @@ from testbed.plan.axis import Axis, Form
 from testbed.plan.cells import Cell, has_threads, has_workers, with_front
 from testbed.results import reading
 from testbed.results.directory import SCHEMA_VERSION, csv_text
-from testbed.results.record import Findings, Seen, evidence, metrics
+from testbed.results.metrics import metrics
+from testbed.results.record import Findings, Seen, evidence
 from testbed.results.summary import summary
 from testbed.stack import needs
 from testbed.stack.cpus import UNPINNED
@@ -89,7 +90,8 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
     server = Seen(cell.model, "server", limited, probe=probe_summary(load["window"], lines))
     found = Findings(load=load, boxes=[server], other_echoes=None)
     found.workers_expected = load["workers_present"]["expected"]
-    verdict = judge(evidence(cell, found, UNPINNED, machine_cpus))
+    known = evidence(cell, found, UNPINNED, machine_cpus)
+    verdict = judge(known)
     options = load["options"]
     unknown: Record = {name: limits.get(name) for name in ("cpus", "memory_bytes")}
     unknown |= {"limit": "quota" if limits.get("cpus") else None}
@@ -109,7 +111,7 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
         "unsteady": verdict.unsteady,
         "disturbed": verdict.disturbed,
         "reasons": list(verdict.reasons),
-        **metrics(cell, found),
+        **metrics(cell, load, known.boxes),
         "overhead_s": None,
         "gates": [asdict(gate) for gate in verdict.gates],
         "verification": None,
