@@ -3,8 +3,8 @@
 from typing import Any
 
 from testbed.judge.boxes import total
-from testbed.nested import at
 from testbed.parts.counts import FrontCounts
+from testbed.results.nested import at
 
 
 def of_box(front: FrontCounts | None) -> dict[str, Any]:

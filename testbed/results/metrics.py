@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from testbed.judge.boxes import Box, most, total
-from testbed.nested import at
 from testbed.plan.cells import Cell
+from testbed.results.nested import at
 
 
 def metrics(cell: Cell, load: dict[str, Any] | None, boxes: Sequence[Box]) -> dict[str, Any]:
