@@ -72,7 +72,7 @@ def connections(e: Evidence) -> Gate | None:
         return decide("connections", False, found, allowed)
     if lacking := [count for count in counts if isinstance(count, str)]:
         law = "the front's count = the clients', and the servers' = the front's"
-        return unknown("connections", " and ".join(lacking), law)
+        return unknown("connections", " and ".join(dict.fromkeys(lacking)), law)
     return decide("connections", True, found, allowed)
 
 

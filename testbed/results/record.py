@@ -263,7 +263,7 @@ def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         "verification": found.verification,
         "cpu_sets": asdict(cpu_sets),
         "boxes": [_shown(box) for box in known.boxes],
-        "front": None if found.front is None else asdict(found.front),
+        "front_counts": None if found.front is None else asdict(found.front),
         "actions": found.actions,
         "provision": found.provision,
         **_reports(found),
