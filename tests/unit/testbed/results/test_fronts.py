@@ -96,6 +96,7 @@ def test_no_name_in_a_record_hides_what_was_set() -> None:
 
 def test_connections_are_evidence_by_who_has_made_and_who_has_taken_them() -> None:
     known = evidence(TRIAL.cell, found(), SETS, 4)
+    assert (RECORD["check_connections"], RECORD["direct_connections"]) == (0, 9)
     # One more was made by Locust's master, for its one line.
     assert (known.client_connections, known.check_connections, known.direct_connections) == (8, 1, 9)
     assert (known.front_to_replicas, known.front_failed) == ({"spmt-1": 5, "spmt-2": 4}, 0)
