@@ -15,6 +15,7 @@ from testbed.plan.fields import (
     Balance,
     Connection,
     Cpus,
+    Dns,
     Fraction,
     Front,
     Holders,
@@ -34,6 +35,7 @@ from testbed.plan.fields import (
     Users,
     WorkUs,
 )
+from testbed.plan.profile import STEADY, LoadProfile, label
 
 
 def _written_connection(value: str) -> str | dict[str, int]:
@@ -44,6 +46,8 @@ def _connection(value: Any) -> str:
     known = {"persistent": "one for all requests", "per-request": "new for each request"}
     return known.get(str(value), f"new after {value} requests")
 
+
+_ASKS_DNS = {"once": "a worker, once", "each": "each connection", "all": "a worker, for all addresses"}
 
 # In the order of a cell's fields, which is the order in which the plan crosses them: the last changes first.
 AXES: tuple[Axis, ...] = (
@@ -228,15 +232,35 @@ AXES: tuple[Axis, ...] = (
         "rate_rps",
         Rate,
         None,
-        "open loop: requests per second that were to be sent",
+        "open loop: requests per second that were to be sent; of a profile, its mean over the window",
         asks="open loop: requests per second over all workers",
-        default_words="needed with `open`",
+        default_words="needed with `open`, unless `profile` says it",
         by_search=True,
         heading="rate",
         text=number,
         title="requests/s sent",
         told_in="load",
         form=Form("rate", lambda rate: rate or 0, lambda rate: rate or None),
+    ),
+    Axis(
+        "load.profile",
+        "profile",
+        LoadProfile,
+        None,
+        "open loop: the rate as it changes over the window, in the short form of the sweep file; none where it does "
+        "not",
+        asks="open loop: a rate that changes over the window. It begins when the window opens; the warm-up runs at its "
+        "first rate, and its last holds until the window closes",
+        default_words="none",
+        absent=STEADY,
+        several=False,
+        earlier=STEADY,
+        text=label,
+        left=True,
+        title="profile of the rate",
+        words=label,
+        told_in="load",
+        form=Form("load_profile", lambda text: "" if text == STEADY else text, lambda text: text or STEADY),
     ),
     Axis(
         "load.arrivals",
@@ -274,6 +298,24 @@ AXES: tuple[Axis, ...] = (
         title="precise starts",
         words=lambda value: "yes" if value else "no",
         form=Form("precise", lambda precise: str(precise).lower()),
+    ),
+    Axis(
+        "load.dns",
+        "dns",
+        Dns,
+        None,
+        "who asks DNS for the server: once: each load worker, at its start, for one address; each: every connection "
+        "anew; all: each worker, for all addresses, which connections take in turn",
+        asks="who asks DNS, where `front: dns` gives the servers one name. `once`: each load worker, when a trial "
+        "begins, and it takes the first address for all connections. `each`: every connection anew. `all`: each "
+        "worker, when a trial begins, and connections take the addresses in turn",
+        default_words="`each` with `front: dns`; otherwise always `once`",
+        absent="",
+        earlier="once",
+        left=True,
+        title="who asks DNS",
+        words=lambda value: _ASKS_DNS.get(value, str(value)),
+        form=Form("dns", lambda dns: dns or "once"),
     ),
     Axis(
         "network",

@@ -12,6 +12,7 @@ from servers.models.traits import THREADS, WORKERS, Size
 from testbed.errors import UserError
 from testbed.plan.axes import AXES, BY_FIELD, FIELDS
 from testbed.plan.fields import PROXIES, QUEUEING
+from testbed.plan.profile import STEADY, mean_rps
 from testbed.plan.schema import Exclude, Sweep
 
 # What a trial costs beyond warm-up and window: start, readiness, stop, collection. Only for the time a plan announces.
@@ -48,9 +49,11 @@ class Cell:
     idle_holders: int
     mode: str
     rate_rps: float | None
+    profile: str
     arrivals: str
     engine: str
     precise: bool
+    dns: str
     network: str
     replicas: int
     replica_cpus: str
@@ -118,7 +121,7 @@ def cells(sweep: Sweep) -> list[Cell]:
     """Every combination that is not excluded, in the order in which the file lists the values."""
     asked = {axis.field: axis.asked(sweep) for axis in AXES if axis.crossed}
     crossed = (dict(zip(asked, values, strict=True)) for values in itertools.product(*asked.values()))
-    every = dict.fromkeys(_settled(Cell(**values)) for values in crossed)
+    every = dict.fromkeys(_settled(Cell(**values), sweep.duration / 1e6) for values in crossed)
     return [cell for cell in every if not any(_excluded(cell, rule) for rule in sweep.exclude)]
 
 
@@ -138,8 +141,10 @@ def _pool(model: str) -> str:
     return traits.pool if traits else ""
 
 
-def _settled(cell: Cell) -> Cell:
+def _settled(cell: Cell, window_s: float) -> Cell:
     """The cell without the values that mean nothing in it, so that they do not make two cells of one."""
+    if cell.profile != STEADY:
+        cell = replace(cell, rate_rps=mean_rps(cell.profile, window_s))
     return _with_pools(_with_front(cell))
 
 
@@ -155,6 +160,7 @@ def _with_pools(cell: Cell) -> Cell:
 def _with_front(cell: Cell) -> Cell:
     """With what its front has of its own."""
     shared_out = cell.replica_cpus if cell.replicas > 1 else "split"
+    cell = replace(cell, dns=(cell.dns or "each") if cell.front == "dns" else "once")
     if cell.is_proxied:
         return replace(cell, replica_cpus=shared_out)
     return replace(cell, replica_cpus=shared_out, front_cpus=0.0, balance="none", queue="none")

@@ -16,6 +16,7 @@ from testbed.plan.fields import (
     Balance,
     Connection,
     Cpus,
+    Dns,
     Fraction,
     Holders,
     Imaged,
@@ -46,6 +47,7 @@ from testbed.plan.fields import (
     whole,
 )
 from testbed.plan.fields import Front as FrontKind
+from testbed.plan.profile import LoadProfile, misfit
 
 # Requests in flight at most in the open modes, unless a sweep says otherwise.
 DEFAULT_IN_FLIGHT = 64
@@ -173,9 +175,11 @@ class Load(Strict):
     worker_cpus: WorkerCpus | None = setting(None, "a CPU limit for each of them", "no limit")
     idle_holders: Values[Holders]
     rate: Values[Rate] | None
+    profile: LoadProfile | None
     arrivals: Values[Arrivals]
     engine: Values[LoadLoop]
     precise: bool
+    dns: Values[Dns] | None
     slo: Slo | None = setting(None, "what a rate must hold in a search", "needed in a search")
     at: Values[Fraction] | None
 
@@ -188,9 +192,13 @@ class Load(Strict):
 
     @model_validator(mode="after")
     def _what_the_mode_needs(self) -> Self:
+        if self.profile is not None and self.mode != "open":
+            raise not_allowed(f"profile only with mode open, not {self.mode}")
+        if self.profile is not None and self.rate is not None:
+            raise not_allowed("rate or profile, not both: a profile says its rates itself")
         for name, modes in {"rate": ("open",), "slo": ("capacity", "relative"), "at": ("relative",)}.items():
             wanted, is_given = self.mode in modes, getattr(self, name) is not None
-            if wanted and not is_given:
+            if wanted and not is_given and (name != "rate" or self.profile is None):
                 raise not_allowed(f"{name} beside mode {self.mode}, which needs it")
             if is_given and not wanted:
                 raise not_allowed(f"{name} only with mode {' or '.join(modes)}")
@@ -269,6 +277,17 @@ class Sweep(Strict):
                     ("load", "rate", place),
                     f"at least {1e6 / self.duration:g} with a duration of {self.duration / 1e6:g} s, so that a window "
                     "holds a request",
+                )
+        if self.load.profile and (said := misfit(self.load.profile, self.duration)):
+            raise not_allowed_at(("load", "profile"), said)
+        return self
+
+    @model_validator(mode="after")
+    def _who_has_several_addresses(self) -> Self:
+        for place, dns in enumerate(self.load.dns or ()):
+            if dns != "once" and "dns" not in self.front.kind:
+                raise not_allowed_at(
+                    ("load", "dns", place), "once without front dns: there the server's name has one address"
                 )
         return self
 
