@@ -19,7 +19,6 @@ FIELD_ORDER = (
     *("target", "mode", "userCount", "spawnRate", "rate", "loadProfile", "arrivals", "thinkMs"),
     *(
         "connection",
-        "dns",
         "idleHolders",
         "payloadBytes",
         "sleepUs",
@@ -43,7 +42,6 @@ LABELS = {
     "arrivals": "Arrivals (evenly spaced, or at random)",
     "thinkMs": "Think time (ms between reply and next request)",
     "connection": "Connection (persistent, per-request, or requests on each)",
-    "dns": "Who asks DNS (once: a run; each: every connection; all: a run, for all addresses)",
     "idleHolders": "Idle connections held beside the users",
     "payloadBytes": "Payload (bytes, 1 to 65536)",
     "sleepUs": "Sleep per request (us)",

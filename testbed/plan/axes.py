@@ -15,7 +15,6 @@ from testbed.plan.fields import (
     Balance,
     Connection,
     Cpus,
-    Dns,
     Fraction,
     Front,
     Holders,
@@ -46,8 +45,6 @@ def _connection(value: Any) -> str:
     known = {"persistent": "one for all requests", "per-request": "new for each request"}
     return known.get(str(value), f"new after {value} requests")
 
-
-_ASKS_DNS = {"once": "a worker, once", "each": "each connection", "all": "a worker, for all addresses"}
 
 # In the order of a cell's fields, which is the order in which the plan crosses them: the last changes first.
 AXES: tuple[Axis, ...] = (
@@ -298,24 +295,6 @@ AXES: tuple[Axis, ...] = (
         title="precise starts",
         words=lambda value: "yes" if value else "no",
         form=Form("precise", lambda precise: str(precise).lower()),
-    ),
-    Axis(
-        "load.dns",
-        "dns",
-        Dns,
-        None,
-        "who asks DNS for the server: once: each load worker, at its start, for one address; each: every connection "
-        "anew; all: each worker, for all addresses, which connections take in turn",
-        asks="who asks DNS, where `front: dns` gives the servers one name. `once`: each load worker, when a trial "
-        "begins, and it takes the first address for all connections. `each`: every connection anew. `all`: each "
-        "worker, when a trial begins, and connections take the addresses in turn",
-        default_words="`each` with `front: dns`; otherwise always `once`",
-        absent="",
-        earlier="once",
-        left=True,
-        title="who asks DNS",
-        words=lambda value: _ASKS_DNS.get(value, str(value)),
-        form=Form("dns", lambda dns: dns or "once"),
     ),
     Axis(
         "network",

@@ -53,7 +53,6 @@ class Cell:
     arrivals: str
     engine: str
     precise: bool
-    dns: str
     network: str
     replicas: int
     replica_cpus: str
@@ -160,7 +159,6 @@ def _with_pools(cell: Cell) -> Cell:
 def _with_front(cell: Cell) -> Cell:
     """With what its front has of its own."""
     shared_out = cell.replica_cpus if cell.replicas > 1 else "split"
-    cell = replace(cell, dns=(cell.dns or "each") if cell.front == "dns" else "once")
     if cell.is_proxied:
         return replace(cell, replica_cpus=shared_out)
     return replace(cell, replica_cpus=shared_out, front_cpus=0.0, balance="none", queue="none")

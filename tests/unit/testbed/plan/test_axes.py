@@ -131,7 +131,6 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         "arrivals": load.arrivals,
         "engine": load.engine,
         "precise": (load.precise,),
-        "dns": load.dns or ("",),
         "network": sweep.network,
         "replicas": sweep.replicas.count,
         "replica_cpus": sweep.replicas.cpus,
@@ -147,7 +146,6 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         if cell["profile"] == PROFILE:
             # 10 s at 10 requests/s, and 20 until the window closes.
             cell["rate_rps"] = 20 - 100 / (sweep.duration / 1e6)
-        cell["dns"] = (cell["dns"] or "each") if cell["front"] == "dns" else "once"
         if cell["replicas"] == 1:
             cell["replica_cpus"] = "split"
         if cell["front"] in ("none", "dns"):
@@ -177,7 +175,6 @@ def test_the_cells_of_a_sweep_are_the_product_of_its_values_by_name(document: di
     assert [vars(cell) for cell in cells.cells(sweep)] == expected
     # A rule of all that one cell has takes out the cells that have it, and no other.
     unsaid = () if expected[0]["front"] in PROXIES else ("front_cpus", "balance", "queue")
-    unsaid += () if expected[0]["front"] == "dns" else ("dns",)
     first = {axis: expected[0][axis.field] for axis in AXES if axis.in_exclude and axis.field not in unsaid}
     named = {axis: value for axis, value in first.items() if value or (value == 0 and not axis.of_model)}
     rule = {axis.in_exclude: axis.as_written(value) for axis, value in named.items()}
@@ -211,7 +208,6 @@ OTHER = {
     "arrivals": "poisson",
     "engine": "plain",
     "precise": True,
-    "dns": "all",
     "network": "shared",
     "replicas": 3,
     "replica_cpus": "each",
@@ -273,7 +269,6 @@ def test_every_axis_is_a_column_with_its_meaning_in_one_place_of_the_table() -> 
         "engine": "plain",
         "profile": "none",
         "precise": False,
-        "dns": "once",
         "network": "bridge",
         "replicas": 1,
         "replica_cpus": "split",
