@@ -79,7 +79,7 @@ def drive_ours(host: str, port: int, users: int, seconds: float, form: dict[str,
     import gevent
 
     from loadtests import options, tuning
-    from loadtests.client import resolve
+    from loadtests.destination import Destination
     from loadtests.record import results
     from loadtests.worker import generator
     from loadtests.worker.run import RunOnWorker, Window
@@ -96,7 +96,7 @@ def drive_ours(host: str, port: int, users: int, seconds: float, form: dict[str,
 
     environment = environment_of(EchoUser)
     window = Window(begins_at, opens_at, closes_at)
-    EchoUser.run_on_worker = run = RunOnWorker.prepare(wanted, resolve(host, port), window, environment.stats)
+    EchoUser.run_on_worker = run = RunOnWorker.prepare(wanted, Destination(host, port), window, environment.stats)
     runner = environment.create_local_runner()
     runner.start(users, spawn_rate=users)
     gevent.sleep(opens_at - time.perf_counter())

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -81,10 +82,15 @@ class Address:
     sockaddr: tuple[Any, ...]
 
 
+def resolve_all(host: str, port: int) -> list[Address]:
+    """Ask the resolver once; the addresses of its answer, in its order. Raises OSError."""
+    answer = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [Address(family, sockaddr) for family, _type, _protocol, _name, sockaddr in answer]
+
+
 def resolve(host: str, port: int) -> Address:
-    """Ask the resolver once; doing it for each connection costs more than the connection. Raises OSError."""
-    family, _type, _protocol, _name, sockaddr = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    return Address(family, sockaddr)
+    """The first of them. Raises OSError."""
+    return resolve_all(host, port)[0]
 
 
 def most_bytes(line: bytes) -> int:
@@ -117,10 +123,11 @@ class EchoClient:
     there is no bound: whoever waits behind others for a server that takes one client at a time is starved, not failed.
     """
 
-    __slots__ = ("_address", "_reply_timeout_s", "_silence", "_socket", "_wait_readable")
+    __slots__ = ("_choose", "_reply_timeout_s", "_silence", "_socket", "_wait_readable")
 
-    def __init__(self, address: Address, reply_timeout_s: float) -> None:
-        self._address = address
+    def __init__(self, choose: Callable[[], Address], reply_timeout_s: float) -> None:
+        """`choose` says where a connection goes; it may wait, and raise ConnectError."""
+        self._choose = choose
         self._reply_timeout_s = reply_timeout_s
         self._socket: Any = None
         self._wait_readable: Any = None
@@ -130,12 +137,13 @@ class EchoClient:
     def connected(self) -> bool:
         return self._socket is not None
 
-    def connect(self) -> None:
-        """Raises ConnectError."""
+    def connect(self) -> Address:
+        """Where to. Raises ConnectError."""
+        address = self._choose()
         connection = None
         try:
-            connection = socket.socket(self._address.family, socket.SOCK_STREAM)
-            connection.connect(self._address.sockaddr)
+            connection = socket.socket(address.family, socket.SOCK_STREAM)
+            connection.connect(address.sockaddr)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except BaseException as error:
             if connection is not None:
@@ -146,6 +154,7 @@ class EchoClient:
         hub = get_hub()
         self._wait_readable = partial(hub.wait, hub.loop.io(connection.fileno(), _READ))
         self._socket = connection
+        return address
 
     def round_trip(self, line: bytes) -> None:
         """Send a line and read its echo. Any EchoError leaves the connection in no usable state: close it."""

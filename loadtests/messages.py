@@ -31,6 +31,10 @@ class HoldOrder:
     port: int
     wanted: int
     at_once: int
+    dns: str
+    """As the option of that name."""
+    place: int
+    """Of the worker among the others."""
 
     def to_wire(self) -> dict[str, Any]:
         return asdict(self)

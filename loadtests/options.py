@@ -135,6 +135,7 @@ FIELDS: tuple[Field, ...] = (
     _choice("arrivals", ("constant", "poisson"), "open: evenly spaced, or at random"),
     _choice("engine", ("fast", "plain"), "fast: costs a quarter; plain: easy to read"),
     _flag("precise", "open, fast: spin before each start, on a core of its own"),
+    _choice("dns", ("once", "each", "all"), "of several addresses: one; as asked; in turn"),
     _whole("idle_holders", 0, 0, 10_000, "silent connections held beside the users"),
     _whole("sleep_us", 0, 0, 10_000_000, "microseconds the server sleeps per request"),
     _whole("spin_us", 0, 0, MOST_WORK_US, "CPU time per request, holding Python's lock"),
@@ -172,6 +173,7 @@ class Options:
     arrivals: str
     engine: str
     precise: bool
+    dns: str
     idle_holders: int
     sleep_us: int
     spin_us: int

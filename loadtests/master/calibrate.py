@@ -45,7 +45,8 @@ def in_units(wanted: Options, host: str, port: int) -> tuple[Options, int]:
     check(wanted)
     if not (wanted.spin_us or wanted.hash_us):
         return wanted, 0
-    client = EchoClient(_resolved(host, port), TIMEOUT_S)
+    address = _resolved(host, port)
+    client = EchoClient(lambda: address, TIMEOUT_S)
     echoes = 0
 
     def ask(line: bytes) -> float:

@@ -53,7 +53,8 @@ class Holding:
         workers = sorted(client.id for client in self._runner.clients.ready)
         for index, worker in enumerate(workers):
             at_once = max(4, OPENING_AT_ONCE // len(workers))
-            order = HoldOrder(self._hold_id, host, port, share_of(wanted, index, len(workers)), at_once)
+            share = share_of(wanted, index, len(workers))
+            order = HoldOrder(self._hold_id, host, port, share, at_once, options.dns, index)
             self._runner.send_message(HOLD, order.to_wire(), worker)
         return set(workers)
 

@@ -19,6 +19,7 @@ FIELD_ORDER = (
     *("target", "mode", "userCount", "spawnRate", "rate", "loadProfile", "arrivals", "thinkMs"),
     *(
         "connection",
+        "dns",
         "idleHolders",
         "payloadBytes",
         "sleepUs",
@@ -42,6 +43,7 @@ LABELS = {
     "arrivals": "Arrivals (evenly spaced, or at random)",
     "thinkMs": "Think time (ms between reply and next request)",
     "connection": "Connection (persistent, per-request, or requests on each)",
+    "dns": "DNS (of several addresses: one; asked for each connection; all in turn)",
     "idleHolders": "Idle connections held beside the users",
     "payloadBytes": "Payload (bytes, 1 to 65536)",
     "sleepUs": "Sleep per request (us)",

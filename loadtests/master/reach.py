@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import gevent
@@ -27,7 +28,7 @@ def try_echo(target: str, host: str, port: int, timeout_s: float = TIMEOUT_S) ->
     client = None
     try:
         with gevent.Timeout(timeout_s):
-            client = EchoClient(resolve(host, port), timeout_s)
+            client = EchoClient(partial(resolve, host, port), timeout_s)
             client.connect()
             reached = True
             client.round_trip(_LINE)
@@ -49,7 +50,7 @@ def is_listening(host: str, port: int, timeout_s: float) -> bool:
     client = None
     try:
         with gevent.Timeout(timeout_s):
-            client = EchoClient(resolve(host, port), timeout_s)
+            client = EchoClient(partial(resolve, host, port), timeout_s)
             client.connect()
         return True
     except (OSError, EchoError, gevent.Timeout):

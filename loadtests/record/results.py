@@ -6,6 +6,7 @@ import json
 import math
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,7 @@ def merge(
         "slices": _merged_slices(slices, slots if options.open_loop else None),
         "generator": [final["generator"] for final in finals if final["generator"] is not None],
         "idle_holders": _holders(finals),
+        "connections": _connections(finals),
         "replies_to_checks": replies_to_checks,
         "sent": _sum(finals, "sent"),
         "totals": {
@@ -159,6 +161,14 @@ def _merged_slices(slices: Iterable[Mapping[str, Any]], slots: Slots | None) -> 
             }
         )
     return merged
+
+
+def _connections(finals: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """How many were made to each address, over the whole run, those of idle holders among them."""
+    made: Counter[str] = Counter()
+    for final in finals:
+        made.update(final.get("connections", {}))
+    return dict(sorted(made.items()))
 
 
 _HOLDERS = ("wanted", "opened", "held_at_open", "held_at_close", "held_throughout", "dropped", "echoes", "unanswered")

@@ -31,6 +31,7 @@ from loadtests.client import (
     SilenceError,
     is_answered,
 )
+from loadtests.destination import Destination
 
 OPENING_AT_ONCE = 64
 """Connections under way at a time, over all workers: more would overflow the server's backlog, which costs a second
@@ -61,10 +62,11 @@ def longest_opening_s(wanted: int) -> float:
 class _Holder:
     """One holder's connection, if it has one."""
 
-    __slots__ = ("asked", "connecting", "received", "reopenings", "socket", "tries")
+    __slots__ = ("address", "asked", "connecting", "received", "reopenings", "socket", "tries")
 
     def __init__(self) -> None:
         self.socket: Any = None
+        self.address: Address | None = None
         self.connecting = False
         self.asked = False
         """Its line is sent and not answered."""
@@ -76,7 +78,7 @@ class _Holder:
 class Holders:
     """`wanted` connections, opened in the background, `at_once` at a time."""
 
-    def __init__(self, address: Address | None, wanted: int, at_once: int = OPENING_AT_ONCE) -> None:
+    def __init__(self, destination: Destination | None, wanted: int, at_once: int = OPENING_AT_ONCE) -> None:
         self.wanted = wanted
         self.opened = 0
         """How many were held when the opening was over."""
@@ -92,9 +94,9 @@ class Holders:
         """What the first failure of the most telling kind said."""
         self.settled = Event()
         """All are held, or those that are not have been given up."""
-        self._address = address
+        self._destination = destination
         self._at_once = at_once
-        self._fresh = wanted if address is not None else 0
+        self._fresh = wanted if destination is not None else 0
         self._again: deque[tuple[float, _Holder]] = deque()
         self._under_way: dict[int, _Holder] = {}
         self._held: dict[int, _Holder] = {}
@@ -113,6 +115,11 @@ class Holders:
                 self.failures[ConnectError.kind] += wanted
                 self.said = "unknown host"
             self.settled.set()
+
+    @property
+    def connections(self) -> dict[str, int]:
+        """How many were made to each address."""
+        return {} if self._destination is None else self._destination.connections
 
     @property
     def held(self) -> int:
@@ -191,12 +198,16 @@ class Holders:
                 return
 
     def _open_more(self, now: float) -> None:
-        assert self._address is not None
+        assert self._destination is not None
         for holder in self._waiting(now):
             holder.tries += 1
             holder.received, holder.asked = b"", False
             try:
-                holder.socket = _socket(self._address.family, socket.SOCK_STREAM)
+                holder.address = address = self._destination.choose()
+                holder.socket = _socket(address.family, socket.SOCK_STREAM)
+            except ConnectError as error:
+                self._failed(holder, error)
+                return
             except OSError as error:
                 self._failed(holder, ConnectError(error.strerror or str(error)))
                 return
@@ -205,7 +216,7 @@ class Holders:
             self._under_way[holder.socket.fileno()] = holder
             self._poller.register(holder.socket.fileno(), _WRITABLE)
             try:
-                holder.socket.connect(self._address.sockaddr)
+                holder.socket.connect(address.sockaddr)
             except BlockingIOError:
                 pass
             except OSError as error:
@@ -217,6 +228,8 @@ class Holders:
                 if error := holder.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                     raise ConnectError(os.strerror(error))
                 holder.connecting = False
+                if self._destination is not None and holder.address is not None:
+                    self._destination.opened(holder.address)
                 self._poller.modify(descriptor, _READABLE)
                 holder.asked = True
                 holder.socket.send(LINE)

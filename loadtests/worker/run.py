@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from locust.stats import RequestStats
 
-from loadtests.client import Address
+from loadtests.destination import Destination
 from loadtests.options import Options
 from loadtests.record import schedule
 from loadtests.record.recorder import Recorder
@@ -37,7 +37,7 @@ class RunOnWorker:
     """Exactly one of `engine` and, in an open loop, `dispatcher` is there."""
 
     options: Options
-    address: Address | None
+    destination: Destination | None
     """None when the target's name did not resolve: every request then fails as `connect`."""
     recorder: Recorder
     begins_at: float
@@ -52,7 +52,7 @@ class RunOnWorker:
     def prepare(
         cls,
         options: Options,
-        address: Address | None,
+        destination: Destination | None,
         window: Window,
         stats: RequestStats,
         worker: int = 0,
@@ -60,7 +60,7 @@ class RunOnWorker:
     ) -> RunOnWorker:
         """The share of worker number `worker` of so many. `stats`: Locust's own, of this process. Raises OSError."""
         recorder = Recorder(time.perf_counter(), window.opens_at, window.closes_at, open_loop=options.open_loop)
-        run = cls(options, address, recorder, window.begins_at)
+        run = cls(options, destination, recorder, window.begins_at)
         begins_at = window.begins_at
         arrivals = _arrivals(options, window, worker, workers)
         if options.engine == "fast":
@@ -69,7 +69,7 @@ class RunOnWorker:
                 opened or ClosedLoop(begins_at, options.think_ms / 1000),
                 recorder,
                 Feed(stats, REQUEST_TYPE, options.target),
-                address,
+                destination,
                 reply_timeout_s=options.reply_timeout_s,
                 requests_per_connection=options.requests_per_connection,
                 precise=options.precise,

@@ -14,7 +14,7 @@ import gevent
 from locust import User, constant, task
 from locust.exception import StopUser
 
-from loadtests.client import ConnectError, EchoClient, EchoError
+from loadtests.client import Address, ConnectError, EchoClient, EchoError
 from loadtests.record.recorder import Recorder, UserClock
 from loadtests.worker import payload
 from loadtests.worker.dispatcher import Dispatcher
@@ -46,7 +46,7 @@ class EchoUser(User):
             self.connection = run.engine.join(self.lines, len(ring[0]))
             return
         self.clock: UserClock = run.recorder.join(now=perf_counter())
-        self.client = EchoClient(run.address, options.reply_timeout_s) if run.address is not None else None
+        self.client = EchoClient(run.destination.choose, options.reply_timeout_s) if run.destination else None
         self.requests_on_connection = 0
         self.fire = self.environment.events.request.fire
 
@@ -110,7 +110,7 @@ class EchoUser(User):
             if client is None:
                 raise ConnectError("unknown host")
             if not client.connected:
-                client.connect()
+                self._count(client.connect())
                 recorder.connected(perf_counter())
                 self.requests_on_connection = 0
             client.round_trip(line)
@@ -127,6 +127,10 @@ class EchoUser(User):
         if self.requests_on_connection == self.load.options.requests_per_connection:
             client.close()
         return True
+
+    def _count(self, address: Address) -> None:
+        if self.load.destination is not None:
+            self.load.destination.opened(address)
 
     def _report(self, response_time_ms: float | None, size: int, error: EchoError | None) -> None:
         """Tell Locust. A failure has no response time, so that quick failures cannot improve Locust's percentiles."""

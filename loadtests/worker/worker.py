@@ -6,6 +6,7 @@ import gc
 import logging
 import resource
 import time
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from locust.env import Environment
 from locust.runners import WorkerRunner
 
 from loadtests import options
-from loadtests.client import Address, resolve
+from loadtests.destination import Destination
 from loadtests.messages import FINAL, HELD, HOLD, LIVE, RUN, HoldOrder, RunOrder
 from loadtests.worker import generator
 from loadtests.worker.generator import CollectorClock, Reading
@@ -70,7 +71,9 @@ class Worker:
         order = HoldOrder(**msg.data)
         self._holders.close()
         self._holders = holders = Holders(
-            _resolve(order.host, order.port) if order.wanted else None, order.wanted, order.at_once
+            _destination(order.host, order.port, order.dns, order.place) if order.wanted else None,
+            order.wanted,
+            order.at_once,
         )
 
         def tell() -> None:
@@ -88,9 +91,9 @@ class Worker:
         begins_at, opens_at = order.begins_unix + to_monotonic, order.opens_unix + to_monotonic
         closes_at = None if order.closes_unix is None else order.closes_unix + to_monotonic
         index, workers = order.workers.index(self._runner.client_id), len(order.workers)
-        address = _resolve(order.host, order.port)
+        destination = _destination(order.host, order.port, wanted.dns, index)
         window = Window(begins_at, opens_at, closes_at)
-        shared = RunOnWorker.prepare(wanted, address, window, environment.stats, index, workers)
+        shared = RunOnWorker.prepare(wanted, destination, window, environment.stats, index, workers)
         self._run = run = WorkersRun(order.id, shared, self._holders)
         self._holders = Holders(None, 0)
         EchoUser.run_on_worker = shared
@@ -168,7 +171,10 @@ class Worker:
             cost = generator.spent(self._runner.client_id, opening.reading, closing.reading)
             holders |= {"held_at_open": opening.held, "held_at_close": closing.held}
             holders["held_throughout"] = closing.unbroken
-        return {"generator": cost, "idle_holders": holders}
+        made = Counter(found.connections)
+        if run.shared.destination is not None:
+            made.update(run.shared.destination.connections)
+        return {"generator": cost, "idle_holders": holders, "connections": dict(made)}
 
 
 def _raise_file_limit() -> None:
@@ -177,9 +183,9 @@ def _raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _resolve(host: str, port: int) -> Address | None:
+def _destination(host: str, port: int, dns: str, place: int) -> Destination | None:
     try:
-        return resolve(host, port)
+        return Destination(host, port, dns, place)
     except OSError as error:
         logger.error("%s:%d does not resolve: %s", host, port, error)
         return None

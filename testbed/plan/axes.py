@@ -15,6 +15,7 @@ from testbed.plan.fields import (
     Balance,
     Connection,
     Cpus,
+    Dns,
     Fraction,
     Front,
     Holders,
@@ -383,6 +384,24 @@ AXES: tuple[Axis, ...] = (
         left=True,
         title="connections wait in the",
         words=lambda value: "front" if value == "front" else "servers",
+    ),
+    Axis(
+        "load.dns",
+        "dns",
+        Dns,
+        None,
+        "who asks DNS for the server's addresses: once (a load worker, and takes the first), each (every connection), "
+        "all (a load worker, and takes them in turn)",
+        asks="with `front: dns`, who asks for the replicas' addresses. `once`: each load worker when the load begins, "
+        "and goes to the first ever after. `each`: every connection anew, and takes the first of the answer. `all`: "
+        "each load worker when the load begins, and its connections take them in turn",
+        default_words="`each` with `front: dns`; else a name has one address",
+        absent="",
+        earlier="once",
+        left=True,
+        title="DNS is asked",
+        words=lambda value: {"once": "once", "each": "for each connection", "all": "once for all addresses"}[value],
+        form=Form("dns", lambda dns: dns or "once"),
     ),
     Axis(
         "load.at",

@@ -60,6 +60,7 @@ class Cell:
     front_cpus: float
     balance: str
     queue: str
+    dns: str
     share: float | None = None
     """Of a search: the part of the rate it found that this trial is at. Repeats have the share in common, not the rate.
     """
@@ -144,7 +145,7 @@ def _settled(cell: Cell, window_s: float) -> Cell:
     """The cell without the values that mean nothing in it, so that they do not make two cells of one."""
     if cell.profile != STEADY:
         cell = replace(cell, rate_rps=mean_rps(cell.profile, window_s))
-    return _with_pools(_with_front(cell))
+    return _with_pools(with_front(cell))
 
 
 def _with_pools(cell: Cell) -> Cell:
@@ -156,12 +157,14 @@ def _with_pools(cell: Cell) -> Cell:
     return cell
 
 
-def _with_front(cell: Cell) -> Cell:
-    """With what its front has of its own."""
-    shared_out = cell.replica_cpus if cell.replicas > 1 else "split"
-    if cell.is_proxied:
-        return replace(cell, replica_cpus=shared_out)
-    return replace(cell, replica_cpus=shared_out, front_cpus=0.0, balance="none", queue="none")
+def with_front(cell: Cell) -> Cell:
+    """With what its front has, and without what only others have."""
+    cell = replace(
+        cell,
+        replica_cpus=cell.replica_cpus if cell.replicas > 1 else "split",
+        dns=(cell.dns or "each") if cell.front == "dns" else "once",
+    )
+    return cell if cell.is_proxied else replace(cell, front_cpus=0.0, balance="none", queue="none")
 
 
 def serving_slots(cell: Cell) -> int | None:

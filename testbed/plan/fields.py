@@ -207,6 +207,7 @@ ReplicaCpus = Literal["split", "each"]
 Front = Literal["none", "dns", "haproxy", "nginx"]
 Balance = Literal["roundrobin", "leastconn", "source"]
 Queue = Literal["server", "front"]
+Dns = Literal["once", "each", "all"]
 
 # The fronts that are containers of their own: they take connections, and make others to the replicas.
 PROXIES = ("haproxy", "nginx")

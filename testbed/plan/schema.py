@@ -16,6 +16,7 @@ from testbed.plan.fields import (
     Balance,
     Connection,
     Cpus,
+    Dns,
     Fraction,
     Holders,
     Imaged,
@@ -178,6 +179,7 @@ class Load(Strict):
     arrivals: Values[Arrivals]
     engine: Values[LoadLoop]
     precise: bool
+    dns: Values[Dns] | None
     slo: Slo | None = setting(None, "what a rate must hold in a search", "needed in a search")
     at: Values[Fraction] | None
 

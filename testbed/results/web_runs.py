@@ -20,7 +20,7 @@ from testbed.judge.verdict import judge
 from testbed.names import image_name
 from testbed.plan.axes import AXES
 from testbed.plan.axis import Axis, Form
-from testbed.plan.cells import Cell, has_threads, has_workers
+from testbed.plan.cells import Cell, has_threads, has_workers, with_front
 from testbed.plan.profile import STEADY, mean_rps
 from testbed.results import reading
 from testbed.results.directory import SCHEMA_VERSION, csv_text
@@ -145,7 +145,7 @@ def _cell(load: Record, lines: list[Record], limits: Record, machine_cpus: int) 
     usual: Record = {axis.field: axis.usual for axis in AXES}
     if chosen["profile"] != STEADY and (window_s := load["window"]["duration_s"]):
         chosen["rate_rps"] = mean_rps(chosen["profile"], window_s)
-    return Cell(**usual | chosen | counted)
+    return with_front(Cell(**usual | chosen | counted))
 
 
 def _chosen(axis: Axis, form: Form, options: Record) -> Any:

@@ -7,13 +7,15 @@ import errno
 import math
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from gevent.event import Event
 from gevent.monkey import get_original
 
 from loadtests.client import Address, ConnectError, EndOfStreamError, ResetError, is_answered, most_bytes
+from loadtests.destination import Destination
 from loadtests.record.recorder import UserClock
 
 _epoll = get_original("select", "epoll")
@@ -36,6 +38,8 @@ class Poller:
         self.connections: dict[int, UserConnection] = {}
         self.opened = 0
         """Connections made since somebody counted them."""
+        self.looked_up: Callable[[UserConnection, Address | None], None] = UserConnection.go_to
+        """Told where a connection goes that had to ask."""
 
     def close(self) -> None:
         self._epoll.close()
@@ -49,8 +53,10 @@ class UserConnection(UserClock):
 
     __slots__ = (
         "_address",
+        "_asked",
         "_connecting",
         "_descriptor",
+        "_destination",
         "_heard",
         "_lines",
         "_muted",
@@ -66,11 +72,14 @@ class UserConnection(UserClock):
         "replies",
     )
 
-    def __init__(self, poller: Poller, address: Address | None, lines: Iterator[bytes]) -> None:
-        """`address`: None when the target's name did not resolve."""
+    def __init__(self, poller: Poller, destination: Destination | None, lines: Iterator[bytes]) -> None:
+        """`destination`: None when the target's name did not resolve."""
         super().__init__()
         self._poller = poller
-        self._address = address
+        self._destination = destination
+        self._address: Address | None = None
+        self._asked = 0
+        """Counts the look-ups, so that an answer that comes too late is not taken for a later one's."""
         self._lines = lines
         self._socket: Any = None
         # Bound once for a connection: looking them up costs as much as comparing an echo.
@@ -106,7 +115,7 @@ class UserConnection(UserClock):
         """Begin to send the next line, on the connection there is or on a new one. Raises ConnectError, ResetError."""
         line = self.line = next(self._lines)
         if self._socket is None:
-            self._connect(line)
+            self._connect()
             return
         if self._muted:
             self._muted = False
@@ -120,10 +129,25 @@ class UserConnection(UserClock):
         if sent != len(line):
             self._send_later(memoryview(line)[sent:])
 
-    def _connect(self, line: bytes) -> None:
-        address = self._address
+    def _connect(self) -> None:
+        destination = self._destination
+        if destination is None:
+            raise ConnectError("unknown host")
+        if not destination.looks_up:
+            self.go_to(destination.next())
+            return
+        self._asked += 1
+        destination.look_up(partial(self._found, self._asked))
+
+    def _found(self, asked: int, address: Address | None) -> None:
+        if asked == self._asked and self._socket is None:
+            self._poller.looked_up(self, address)
+
+    def go_to(self, address: Address | None) -> None:
+        """Connect, and send the line of the request under way. Raises ConnectError."""
         if address is None:
             raise ConnectError("unknown host")
+        self._address, line = address, self.line
         try:
             # The plain C type: Python's own around it costs as much again as the system call.
             connection = self._socket = _socket.socket(address.family, _KIND)
@@ -141,13 +165,18 @@ class UserConnection(UserClock):
             raise ConnectError(error.strerror or str(error)) from None
         self._connecting = sent < 0
         if sent >= 0:
-            self._poller.opened += 1
+            self._is_open()
         wanted = _READABLE
         if sent < len(line):
             self._unsent = memoryview(line)[max(0, sent) :]
             wanted |= _WRITABLE
         self._poller.connections[self._descriptor] = self
         self._poller.register(self._descriptor, wanted)
+
+    def _is_open(self) -> None:
+        self._poller.opened += 1
+        if self._destination is not None and self._address is not None:
+            self._destination.opened(self._address)
 
     def _send_later(self, rest: memoryview) -> None:
         self._unsent = rest
@@ -196,7 +225,7 @@ class UserConnection(UserClock):
             raise failure(error.strerror or str(error)) from None
         if self._connecting:
             self._connecting = False
-            self._poller.opened += 1
+            self._is_open()
         if sent < len(rest):
             self._unsent = rest[sent:]
         else:
@@ -205,6 +234,7 @@ class UserConnection(UserClock):
 
     def close(self) -> None:
         """Harmless when there is no connection. The first to close, as the plain user is (`loadtests/client.py`)."""
+        self._asked += 1
         connection, self._socket = self._socket, None
         if connection is None:
             return

@@ -20,6 +20,7 @@ from time import perf_counter
 from gevent import get_hub
 
 from loadtests.client import Address, EchoError, SilenceError
+from loadtests.destination import Destination
 from loadtests.record.recorder import Recorder
 from loadtests.worker.fast.connection import Poller, UserConnection
 from loadtests.worker.fast.feed import Feed
@@ -58,7 +59,7 @@ class Loop:
         pacing: Pacing,
         recorder: Recorder,
         feed: Feed,
-        address: Address | None,
+        destination: Destination | None,
         *,
         reply_timeout_s: float,
         requests_per_connection: int | None,
@@ -68,7 +69,7 @@ class Loop:
         self._pacing = pacing
         self._recorder = recorder
         self._feed = feed
-        self._address = address
+        self._destination = destination
         self._reply_timeout_s = reply_timeout_s
         self._early_s = PRECISE_S if precise else SHORT_S
         self._size = 0
@@ -79,6 +80,7 @@ class Loop:
         pacing.fail = self._fail
         pacing.requests_per_connection = requests_per_connection
         self._poller = Poller()
+        self._poller.looked_up = self._looked_up
         self._timer = Timer()
         self._set_for = math.inf
         now = perf_counter()
@@ -94,7 +96,7 @@ class Loop:
     def join(self, lines: Iterator[bytes], size: int) -> UserConnection:
         """One more user, who sends these lines of `size` bytes."""
         self._size = size
-        connection = UserConnection(self._poller, self._address, lines)
+        connection = UserConnection(self._poller, self._destination, lines)
         self._recorder.join(connection, perf_counter())
         return connection
 
@@ -141,8 +143,20 @@ class Loop:
         self._feed.flush(self._size)
         self._poller.close()
         self._timer.close()
+        if self._destination is not None:
+            self._destination.close()
 
     # In the hub
+
+    def _looked_up(self, connection: UserConnection, address: Address | None) -> None:
+        if not self._watchers or connection not in self._users:
+            return
+        try:
+            connection.go_to(address)
+        except EchoError as error:
+            self._fail(connection, perf_counter(), error)
+            self._set_timer()
+        self._flush()
 
     def _run(self) -> None:
         try:

@@ -45,6 +45,7 @@ ANY_MODE = {
     "worker_cpus": st.sampled_from([0.05, 1.0]),
     "idle_holders": axis(st.sampled_from([0, 1, 10_000])),
     "engine": axis(st.sampled_from(["fast", "plain"])),
+    "dns": axis(st.sampled_from(["once", "each", "all"])),
 }
 OPEN = {"arrivals": axis(st.sampled_from(["constant", "poisson"])), "precise": st.booleans()}
 

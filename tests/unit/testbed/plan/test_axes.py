@@ -138,6 +138,7 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         "front_cpus": sweep.front.cpus,
         "balance": sweep.front.balance,
         "queue": sweep.front.queue,
+        "dns": load.dns or ("each",),
         "share": (None,),
     }
     found: list[dict[str, Any]] = []
@@ -145,9 +146,11 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         cell = dict(zip(values, combination, strict=True))
         if cell["profile"] == PROFILE:
             # 10 s at 10 requests/s, and 20 until the window closes.
-            cell["rate_rps"] = 20 - 100 / (sweep.duration / 1e6)
+            cell["rate_rps"] = round(20 - 100 / (sweep.duration / 1e6), 6)
         if cell["replicas"] == 1:
             cell["replica_cpus"] = "split"
+        if cell["front"] != "dns":
+            cell["dns"] = "once"
         if cell["front"] in ("none", "dns"):
             cell |= {"front_cpus": 0.0, "balance": "none", "queue": "none"}
         elif cell["front"] == "nginx" or cell["model"] not in ONE_BOUND:
@@ -215,6 +218,7 @@ OTHER = {
     "front_cpus": 0.25,
     "balance": "leastconn",
     "queue": "front",
+    "dns": "all",
 }
 USUAL = {axis.field: axis.usual for axis in AXES if axis.crossed}
 # Where an axis means something only beside another.
@@ -276,6 +280,7 @@ def test_every_axis_is_a_column_with_its_meaning_in_one_place_of_the_table() -> 
         "front_cpus": 0.0,
         "balance": "none",
         "queue": "none",
+        "dns": "once",
     }
 
 

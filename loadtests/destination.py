@@ -1,0 +1,130 @@
+"""Where the connections of a run go: who asks DNS for a target's name, how often, and which of its addresses is taken.
+
+`once`: each worker asks when the run begins and goes to the first address of the answer ever after, as a program does
+that resolves a name when it starts. `all`: it asks when the run begins and takes the addresses in turn. `each`: every
+connection asks anew and takes the first address of its answer, as a plain client library does; an engine that shuffles
+its answers, as Docker's does, so spreads them at random.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+
+from gevent import get_hub
+from gevent.monkey import get_original
+
+from loadtests.client import Address, ConnectError, resolve_all
+
+THREADS = 4
+"""Look-ups under way at a time. They wait for another process, so a few keep it busy."""
+
+_Thread = get_original("threading", "Thread")
+_Semaphore = get_original("threading", "Semaphore")
+
+Found = Callable[["Address | None"], None]
+"""Told the address that a look-up has found; None where there is none."""
+
+
+class Destination:
+    """A target as the connections of one worker's run see it, and how many it has got at each address."""
+
+    def __init__(self, host: str, port: int, dns: str = "once", place: int = 0) -> None:
+        """`place`: of this worker among the others, who so do not all begin with the same address. OSError where the
+        name does not resolve."""
+        self.host, self.port = host, port
+        self.looks_up = dns == "each"
+        """Whether every connection asks anew: then `look_up` says where it goes, and `next` is for nobody."""
+        addresses = resolve_all(host, port)
+        self._addresses = addresses if dns == "all" else addresses[:1]
+        self._turn = place % len(self._addresses)
+        self._opened: Counter[Address] = Counter()
+        self._look_ups: _LookUps | None = None
+
+    def next(self) -> Address:
+        """Where the next connection goes, at once."""
+        address = self._addresses[self._turn]
+        self._turn = (self._turn + 1) % len(self._addresses)
+        return address
+
+    def choose(self) -> Address:
+        """Where the next connection goes, for whoever has a greenlet to wait in. Raises ConnectError."""
+        if not self.looks_up:
+            return self.next()
+        try:
+            return resolve_all(self.host, self.port)[0]
+        except OSError as error:
+            raise ConnectError(error.strerror or str(error)) from None
+
+    def look_up(self, found: Found) -> None:
+        """The same for whoever must not wait: `found` is called from gevent's loop."""
+        if self._look_ups is None:
+            self._look_ups = _LookUps(self.host, self.port)
+        self._look_ups.ask(found)
+
+    def opened(self, address: Address) -> None:
+        """A connection was made."""
+        self._opened[address] += 1
+
+    @property
+    def connections(self) -> dict[str, int]:
+        """How many were made to each address, as `10.0.0.7:8081`."""
+        return {f"{address.sockaddr[0]}:{address.sockaddr[1]}": count for address, count in self._opened.items()}
+
+    def close(self) -> None:
+        """No look-up is answered any more; harmless when there were none."""
+        if self._look_ups is not None:
+            self._look_ups.close()
+            self._look_ups = None
+
+
+class _LookUps:
+    """Threads of the system's own that ask the resolver, so that gevent's loop never waits for it."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._asked: deque[Found | None] = deque()
+        self._answered: deque[tuple[Found, Address | None]] = deque()
+        self._there_is_one = _Semaphore(0)
+        self._wake: Any = get_hub().loop.async_()
+        self._wake.start(self._tell)
+        for _ in range(THREADS):
+            _Thread(target=self._work, args=(host, port), daemon=True).start()
+
+    def ask(self, found: Found) -> None:
+        self._asked.append(found)
+        self._there_is_one.release()
+
+    def _work(self, host: str, port: int) -> None:
+        # The C function: gevent's would hand the question to threads of its own.
+        look_up = get_original("socket", "getaddrinfo")
+        while True:
+            self._there_is_one.acquire()
+            try:
+                found = self._asked.popleft()
+            except IndexError:
+                continue  # it was taken back
+            if found is None:
+                return
+            address = None
+            try:
+                family, _, _, _, sockaddr = look_up(host, port, type=1)[0]
+                address = Address(family, sockaddr)
+            except OSError:
+                pass
+            self._answered.append((found, address))
+            self._wake.send()
+
+    def _tell(self) -> None:
+        while self._answered:
+            found, address = self._answered.popleft()
+            found(address)
+
+    def close(self) -> None:
+        """Nobody waits for the threads: one may be at a resolver that does not answer."""
+        self._asked.clear()
+        for _ in range(THREADS):
+            self._asked.append(None)
+            self._there_is_one.release()
+        # Not closed: a thread that is late still wakes it, to no effect.
+        self._wake.stop()
