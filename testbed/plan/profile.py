@@ -20,6 +20,8 @@ ALLOWED = (
 )
 _SEGMENT = "{rate, for}, {from, to, for}, {mean, amplitude, period, for} or {csv}"
 _LONGEST_SHOWN = 60
+# So that seconds may be those of a clock.
+_LATEST_S = 1e12
 
 STEADY = "none"
 """In a cell: the rate does not change."""
@@ -99,7 +101,7 @@ def _recorded(path: Path) -> list[Segment]:
         if len(row) != columns or columns > 2:
             raise ValueError(f"a rate, or seconds,rate, on every line, and {path}:{number} has {','.join(row)!r}")
         rates.append(_number(row[-1], path, number, MOST_RATE))
-        seconds.append(_number(row[0], path, number, profiles.MOST_S) if columns == 2 else float(len(seconds)))
+        seconds.append(_number(row[0], path, number, _LATEST_S) if columns == 2 else float(len(seconds)))
         if len(seconds) > 1 and seconds[-1] <= seconds[-2]:
             raise ValueError(f"rising seconds, and {path}:{number} has {row[0]} after {seconds[-2]:g}")
     if columns == 2 and len(rates) == 1:

@@ -199,7 +199,8 @@ class Load(Strict):
         for name, modes in {"rate": ("open",), "slo": ("capacity", "relative"), "at": ("relative",)}.items():
             wanted, is_given = self.mode in modes, getattr(self, name) is not None
             if wanted and not is_given and (name != "rate" or self.profile is None):
-                raise not_allowed(f"{name} beside mode {self.mode}, which needs it")
+                needed = "rate or profile beside mode open, which needs one"
+                raise not_allowed(needed if name == "rate" else f"{name} beside mode {self.mode}, which needs it")
             if is_given and not wanted:
                 raise not_allowed(f"{name} only with mode {' or '.join(modes)}")
         if self.mode == "closed" and self.arrivals != ("constant",):
