@@ -5,8 +5,7 @@
 import sys
 
 from testbed import exits
-from testbed.errors import Breakdown, UserError
-from testbed.failures import describe
+from testbed.errors import Breakdown, UserError, describe
 from testbed.interrupt import interruptible
 
 

@@ -31,10 +31,12 @@ BENCHMARKS = (
     "servers_echo",
     "held_connections",
     "network_path",
+    "front_endurance",
     "trial_overhead",
     "counting_cost",
     "probe_cost",
     "watch_cost",
+    "resize_latency",
     "report_size",
 )
 

@@ -8,14 +8,13 @@ and on a network made for this. Every request crosses two virtual Ethernet pairs
 
 from __future__ import annotations
 
-import argparse
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import Spread, Table, as_json, from_json, print_table, ratios
+from benchmarks.common import Spread, Table, as_json, ratios, run
 from benchmarks.generating import BYTES, PROJECT, checked, driver_words, two_cores
 from benchmarks.native import compiled
 from benchmarks.probe_cost import HARDENED, container, docker
@@ -91,14 +90,5 @@ def measure(rounds: int = 5, users: int = 50, seconds: float = 2.0) -> dict[str,
     return as_json(Table("bridge_cost", command, "one core, bridge, median and range", columns, rows, (note,)))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bridge_cost", description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--users", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=2.0)
-    arguments = parser.parse_args()
-    print_table(from_json(measure(arguments.rounds, arguments.users, arguments.seconds)))
-
-
 if __name__ == "__main__":
-    main()
+    run(measure)

@@ -1,17 +1,20 @@
 """The shape every benchmark's result has: a table whose cells may be medians with their ranges.
 
-A benchmark module has `measure(...) -> dict[str, Any]`, which is `as_json` of its table, and a `main` that prints it:
+A benchmark module has `measure(...) -> dict[str, Any]`, which is `as_json` of its table, and prints it as a program:
 
-    table = Table("probe_cost", "python -m benchmarks.probe_cost", "share of a core", ("server", "share"), rows)
-    print_table(table)
+    if __name__ == "__main__":
+        run(measure)
 """
 
 from __future__ import annotations
 
+import argparse
+import inspect
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -111,3 +114,13 @@ def print_table(table: Table) -> None:
     for note in table.notes:
         print(f"  {note}")
     print(f"  {table.command}", flush=True)
+
+
+def run(measure: Callable[..., Mapping[str, Any]]) -> None:
+    """A benchmark as a program: an option for each number that its `measure` takes, by the same name and default."""
+    name = Path(inspect.getfile(measure)).stem
+    about = (inspect.getdoc(inspect.getmodule(measure)) or "").partition("\n")[0]
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=about)
+    for option, one in inspect.signature(measure).parameters.items():
+        parser.add_argument(f"--{option}", type=type(one.default), default=one.default)
+    print_table(from_json(measure(**vars(parser.parse_args()))))

@@ -9,7 +9,6 @@ costs more, and the counting the same.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -23,7 +22,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.common import Spread, Table, as_json, from_json, print_table, ratios
+from benchmarks.common import Spread, Table, as_json, ratios, run
 from benchmarks.generating import on_core, two_cores, wait_for_room
 from benchmarks.subjects import PROCESS_EACH, THREAD_EACH, WORKERS_WITH_THREADS
 
@@ -121,13 +120,5 @@ def measure(rounds: int = 15, connections: int = 1000) -> dict[str, Any]:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--connections", type=int, default=1000)
-    arguments = parser.parse_args()
-    print_table(from_json(measure(arguments.rounds, arguments.connections)))
-
-
 if __name__ == "__main__":
-    main()
+    run(measure)

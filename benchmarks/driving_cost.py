@@ -9,12 +9,11 @@ least that Python can do (benchmarks/reference/epoll_client.py), `C` the same in
 
 from __future__ import annotations
 
-import argparse
 import resource
 import sys
 from typing import Any
 
-from benchmarks.common import Spread, Table, as_json, from_json, print_table, ratios
+from benchmarks.common import Spread, Table, as_json, ratios, run
 from benchmarks.generating import BYTES, PROJECT, drive, output_of, server, two_cores
 from benchmarks.native import compiled
 
@@ -79,14 +78,5 @@ def measure(rounds: int = 5, users: int = 50, seconds: float = 2.0) -> dict[str,
     return as_json(Table("driving_cost", command, "one core, loopback, median and range", columns, rows, (note,)))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.driving_cost", description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--users", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=2.0)
-    arguments = parser.parse_args()
-    print_table(from_json(measure(arguments.rounds, arguments.users, arguments.seconds)))
-
-
 if __name__ == "__main__":
-    main()
+    run(measure)

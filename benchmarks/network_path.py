@@ -7,11 +7,10 @@ Ratios are of trials of one block, shared over bridge.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.common import Spread, Table, as_json, from_json, print_table, ratios
+from benchmarks.common import Spread, Table, as_json, ratios, run
 from benchmarks.subjects import LOOP, THREAD_EACH
 from benchmarks.sweeping import Row, is_valid, rows
 
@@ -49,11 +48,5 @@ def _by_block(found: list[Row], model: str, path: str, column: str, shape: Calla
     return {row["block"]: shape(row[column]) for row in mine if row[column]}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.network_path", description=__doc__.partition("\n")[0])
-    parser.add_argument("--repeat", type=int, default=5)
-    print_table(from_json(measure(parser.parse_args().repeat)))
-
-
 if __name__ == "__main__":
-    main()
+    run(measure)

@@ -7,7 +7,6 @@ it for one window. The cost is the probe's CPU time (user and system) from just 
 window to just after the one at the other edge.
 """
 
-import argparse
 import json
 import os
 import secrets
@@ -21,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import Spread, Table, as_json, from_json, print_table
+from benchmarks.common import Spread, Table, as_json, run
 from benchmarks.subjects import PROCESS_EACH
 
 ALLOWED_SHARE = 0.02
@@ -128,14 +127,5 @@ def measure(processes: int = 300, seconds: float = 5.0, runs: int = 3) -> dict[s
     return as_json(Table("probe_cost", command, "median and range", columns, tuple(rows), (note,)))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.probe_cost", description=__doc__.partition("\n")[0])
-    parser.add_argument("--processes", type=int, default=300)
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--runs", type=int, default=3)
-    arguments = parser.parse_args()
-    print_table(from_json(measure(arguments.processes, arguments.seconds, arguments.runs)))
-
-
 if __name__ == "__main__":
-    main()
+    run(measure)

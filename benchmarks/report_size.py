@@ -7,13 +7,12 @@ The trials are made up and the same each time; the file is read by a headless Ch
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import Spread, Table, as_json, from_json, print_table
+from benchmarks.common import Spread, Table, as_json, run
 from testbed.report.build import write
 from testbed.stack.machine import find_browser
 from tests.e2e.browsing import chromium
@@ -66,11 +65,5 @@ def measure(repeat: int = 5) -> dict[str, Any]:
     return as_json(Table("report_size", command, "as said in the row", ("figure", "measured", "at most"), rows, notes))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.report_size", description=__doc__.partition("\n")[0])
-    parser.add_argument("--repeat", type=int, default=5)
-    print_table(from_json(measure(parser.parse_args().repeat)))
-
-
 if __name__ == "__main__":
-    main()
+    run(measure)

@@ -10,7 +10,6 @@ server in C (benchmarks/echo_server.c) is about what this machine's network stac
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import signal
@@ -21,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import Cell, Spread, Table, as_json, from_json, print_table, ratios
+from benchmarks.common import Cell, Spread, Table, as_json, ratios, run
 from benchmarks.generating import BYTES, PROJECT, on_core, output_of, two_cores, wait_for_room
 from benchmarks.native import compiled
 from benchmarks.subjects import (
@@ -145,13 +144,5 @@ def table(rates: dict[tuple[str, str], list[float]], command: str) -> Table:
     return Table("servers_echo", command, unit, columns, tuple(rows), notes)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.servers_echo", description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--seconds", type=float, default=0.8)
-    arguments = parser.parse_args()
-    print_table(from_json(measure(arguments.rounds, arguments.seconds)))
-
-
 if __name__ == "__main__":
-    main()
+    run(measure)

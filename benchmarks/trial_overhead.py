@@ -7,10 +7,9 @@ A sweep over all eight models with windows of one second; the overhead is the co
 
 from __future__ import annotations
 
-import argparse
 from typing import Any
 
-from benchmarks.common import Spread, Table, as_json, from_json, print_table
+from benchmarks.common import Spread, Table, as_json, run
 from benchmarks.sweeping import is_valid, rows
 from servers.models import MODELS
 
@@ -36,11 +35,5 @@ def measure(repeat: int = 2) -> dict[str, Any]:
     return as_json(Table("trial_overhead", command, "median and range", columns, tuple(lines)))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.trial_overhead", description=__doc__.partition("\n")[0])
-    parser.add_argument("--repeat", type=int, default=2)
-    print_table(from_json(measure(parser.parse_args().repeat)))
-
-
 if __name__ == "__main__":
-    main()
+    run(measure)

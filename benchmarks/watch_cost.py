@@ -9,7 +9,6 @@ probe's lines is not counted.
 
 from __future__ import annotations
 
-import argparse
 import fcntl
 import os
 import pty
@@ -27,7 +26,7 @@ from typing import Any
 import docker
 import psutil
 
-from benchmarks.common import Spread, Table, as_json, from_json, print_table
+from benchmarks.common import Spread, Table, as_json, run
 from benchmarks.probe_cost import loaded_server
 from benchmarks.subjects import PROCESS_EACH, THREAD_EACH
 from testbed.watch.beside import WATCH_LABEL
@@ -112,13 +111,5 @@ def measure(seconds: float = 10.0, repeat: int = 3) -> dict[str, Any]:
     return as_json(Table("watch_cost", command, "percent of one core, median and range", columns, tuple(rows), (note,)))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.watch_cost", description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--repeat", type=int, default=3)
-    arguments = parser.parse_args()
-    print_table(from_json(measure(arguments.seconds, arguments.repeat)))
-
-
 if __name__ == "__main__":
-    main()
+    run(measure)

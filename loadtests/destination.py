@@ -8,6 +8,7 @@ its answers, as Docker's does, so spreads them at random.
 
 from __future__ import annotations
 
+from _queue import SimpleQueue
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
@@ -20,8 +21,8 @@ from loadtests.client import Address, ConnectError, resolve_all
 THREADS = 4
 """Look-ups under way at a time. They wait for another process, so a few keep it busy."""
 
-_Thread = get_original("threading", "Thread")
-_Semaphore = get_original("threading", "Semaphore")
+# The system's own: what gevent puts in their place is made of greenlets, and would wait in its loop.
+_start_thread = get_original("_thread", "start_new_thread")
 
 Found = Callable[["Address | None"], None]
 """Told the address that a look-up has found; None where there is none."""
@@ -83,29 +84,23 @@ class _LookUps:
     """Threads of the system's own that ask the resolver, so that gevent's loop never waits for it."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._asked: deque[Found | None] = deque()
+        self._asked: SimpleQueue[Found | None] = SimpleQueue()
+        self._is_over = False
         self._answered: deque[tuple[Found, Address | None]] = deque()
-        self._there_is_one = _Semaphore(0)
         self._wake: Any = get_hub().loop.async_()
         self._wake.start(self._tell)
         for _ in range(THREADS):
-            _Thread(target=self._work, args=(host, port), daemon=True).start()
+            _start_thread(self._work, (host, port))
 
     def ask(self, found: Found) -> None:
-        self._asked.append(found)
-        self._there_is_one.release()
+        self._asked.put(found)
 
     def _work(self, host: str, port: int) -> None:
         # The C function: gevent's would hand the question to threads of its own.
         look_up = get_original("socket", "getaddrinfo")
-        while True:
-            self._there_is_one.acquire()
-            try:
-                found = self._asked.popleft()
-            except IndexError:
-                continue  # it was taken back
-            if found is None:
-                return
+        while (found := self._asked.get()) is not None:
+            if self._is_over:
+                continue
             address = None
             try:
                 family, _, _, _, sockaddr = look_up(host, port, type=1)[0]
@@ -122,9 +117,8 @@ class _LookUps:
 
     def close(self) -> None:
         """Nobody waits for the threads: one may be at a resolver that does not answer."""
-        self._asked.clear()
+        self._is_over = True
         for _ in range(THREADS):
-            self._asked.append(None)
-            self._there_is_one.release()
+            self._asked.put(None)
         # Not closed: a thread that is late still wakes it, to no effect.
         self._wake.stop()

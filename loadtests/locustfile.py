@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,13 @@ DEFAULT_USERS = 8
 
 tuning.apply()
 
+# Locust handles it only once it runs, a worker once its master is there. Until then it would end everything but the
+# first process of a container, which the kernel spares where it has no handler: `docker stop` would wait ten seconds.
+signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
+
 try:
     TARGETS = targets.read_targets(os.environ)
+    FRONTS = targets.read_fronts(os.environ, TARGETS)
 except ValueError as error:
     sys.exit(str(error))
 
@@ -42,13 +48,14 @@ _routes: Routes | None = None
 def add_options(parser: LocustArgumentParser, **_: Any) -> None:
     """Locust calls this at every load of its page too, so the default target is the one that is up then."""
     default_target = _routes.default_target if _routes else next(iter(TARGETS), "")
+    offered = _routes.offered if _routes else list(TARGETS)
     for field in options.fields(list(TARGETS), default_target):
         parser.add_argument(
             f"--{field.name.replace('_', '-')}",
             default=field.default,
             # A worker needs no list of targets: the master tells it one.
             type=str if field.name == "target" else _command_line_type(field),
-            choices=(list(TARGETS) if field.name == "target" else list(field.choices)) or None,
+            choices=(offered if field.name == "target" else list(field.choices)) or None,
             help=field.help,
             include_in_web_ui=field.on_form,
         )
@@ -73,7 +80,7 @@ def prepare(environment: Environment, runner: Any, **_: Any) -> None:
     elif isinstance(runner, MasterRunner):
         if not TARGETS:
             sys.exit("TARGETS is not set: name the models to load, as in TARGETS=MODEL,MODEL")
-        control = Control(environment, runner, TARGETS, Path(os.environ.get("RESULTS_DIR", "/results")))
+        control = Control(environment, runner, TARGETS, Path(os.environ.get("RESULTS_DIR", "/results")), FRONTS)
         if environment.web_ui is not None and environment.web_ui.app is not None:
             tab = ServerTab(environment.web_ui, control)
             _routes = Routes(environment.web_ui.app, control, tab, targets.read_one_at_a_time(os.environ))

@@ -136,10 +136,11 @@ def watch(arguments: Arguments) -> None:
 
     tell: list[Callable[[dict[str, Any]], None]] = [lambda line: print(json.dumps(line), flush=True)]
     if arguments.push is not None and arguments.model is not None:
-        from probe.push import BadUrl, Push
+        from probe.push import BadUrl, Push, host_name
 
         try:
-            push = Push(arguments.push, arguments.model, min(PUSH_TIMEOUT_S, arguments.interval_s / 2))
+            timeout_s = min(PUSH_TIMEOUT_S, arguments.interval_s / 2)
+            push = Push(arguments.push, arguments.model, timeout_s, host=host_name())
         except BadUrl as error:
             raise BadArgument(f"--push: {error}") from None
         tell.append(push.add)

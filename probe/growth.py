@@ -11,7 +11,7 @@ from probe.ended import Ended, NotKnown
 
 
 class Counted(Protocol):
-    """What one thread has done since it began; probe.processes.Task."""
+    """What one thread has done since it began; probe.proc.Task."""
 
     @property
     def voluntary_switches(self) -> int | None: ...

@@ -2,15 +2,21 @@
 
 import http.client
 import json
+import re
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 SCHEMA_VERSION = 2
 # Of an answer that refuses a line, so much is told.
 _REASON_BYTES = 200
+
+
+# The file that Docker gives each container, in the root directory of the first process of the one that is watched.
+HOSTNAME_FILE = Path("/proc/1/root/etc/hostname")
 
 
 class BadUrl(ValueError):
@@ -29,6 +35,16 @@ def parse_url(text: str) -> tuple[str, int, str]:
     return host, 80 if port is None else port, parts.path or "/"
 
 
+def host_name(file: Path = HOSTNAME_FILE) -> str | None:
+    """What the watched container calls itself, by which several of one model are told apart; None where it cannot be
+    read."""
+    try:
+        name = file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return name if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) else None
+
+
 def _complain(message: str) -> None:
     print(f"probe: {message}", file=sys.stderr, flush=True)
 
@@ -36,12 +52,23 @@ def _complain(message: str) -> None:
 class Push:
     """Sends the newest line; one that is not sent yet when the next comes is dropped."""
 
-    def __init__(self, url: str, model: str, timeout_s: float, complain: Callable[[str], None] = _complain) -> None:
-        """`timeout_s` is for each step of a POST. BadUrl."""
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        timeout_s: float,
+        complain: Callable[[str], None] = _complain,
+        host: str | None = None,
+    ) -> None:
+        """`timeout_s` is for each step of a POST; `host`: which container it is whose lines these are. BadUrl."""
         self._url = url
         self._host, self._port, self._path = parse_url(url)
         self._timeout_s = timeout_s
-        self._head = {"model": model, "schema_version": SCHEMA_VERSION}
+        self._head = {
+            "model": model,
+            "schema_version": SCHEMA_VERSION,
+            **({} if host is None else {"host": host}),
+        }
         self._complain = complain
         self._failing = False
         self._changed = threading.Condition()

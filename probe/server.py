@@ -9,7 +9,8 @@ from probe import cgroup
 from probe.ended import Memory
 from probe.files import why
 from probe.growth import OF_TASKS, levels
-from probe.processes import Processes, Sample, Task, parse_task
+from probe.proc import Task, parse_task
+from probe.processes import Processes, Sample
 from probe.sockets import Sockets
 
 Reading = dict[str, Any]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from probe.growth import grown, of_process, whole_sum
-from probe.processes import Sample, Stat, Task, parse_switches, parse_wait_ns
+from probe.proc import Stat, Task, parse_switches, parse_wait_ns
+from probe.processes import Sample
 
 # So many processes, and so many threads of all of them together, are told one by one; the others are summed up.
 MOST_PROCESSES = 64

@@ -1,6 +1,18 @@
 """What all tests have in common."""
 
+import os
+from pathlib import Path
+
 import pytest
+
+BYTE_CODE = Path(__file__).parents[1] / ".pytest_cache" / "byte-code"
+
+
+def pytest_configure() -> None:
+    """Where Python is told to keep no byte code, each of the hundreds of programs that tests start would compile all it
+    imports anew: here they keep it, away from the sources."""
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        os.environ["PYTHONPYCACHEPREFIX"] = str(BYTE_CODE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the tar archive $1: a Debian trixie root file system with what python:3.13-slim-trixie has and Threadmill uses:
-# `python3` 3.13 able to make virtual environments, bash, the C++ runtime for Locust's wheels. About 25 s.
+# `python3` 3.13 able to make virtual environments, bash, apt, the C++ runtime for Locust's wheels. About 25 s.
 # Debian's own byte code of the standard library stays in it; documentation, locales and package lists do not.
 # Certificates are Debian's. Nothing of this machine's configuration gets in.
 set -eu

@@ -18,6 +18,7 @@ from loadtests.master.current import CurrentRun
 from loadtests.master.holding import Holding
 from loadtests.master.result_files import ResultFiles
 from loadtests.master.samples import Samples
+from loadtests.master.served_by import ServedBy
 from loadtests.messages import FINAL, LIVE, RUN, RunOrder
 from loadtests.options import Options
 
@@ -46,13 +47,17 @@ class Control:
         runner: MasterRunner,
         targets: dict[str, tuple[str, int]],
         results_directory: Path,
+        fronts: dict[str, str] | None = None,
     ) -> None:
+        """`fronts`: what is behind each target that is a front."""
         self.environment = environment
         self.runner = runner
         self.targets = targets
         self.run: CurrentRun | None = None
         self.samples = Samples(list(targets))
-        self._files = ResultFiles(results_directory, self.samples)
+        self.fronts = fronts or {}
+        self.served_by = ServedBy(targets, self.fronts, self.samples)
+        self._files = ResultFiles(results_directory, self.served_by)
         self._next: Options | None = None
         self._next_replies = 0
         self._live: dict[str, dict[str, Any]] = {}
@@ -163,6 +168,11 @@ class Control:
         self.run = run
         self._started.set()
         gevent.spawn(self._watch, run)
+        if run.by_hand:
+            gevent.spawn(self._note_serving, run)
+
+    def _note_serving(self, run: CurrentRun) -> None:
+        run.serving = self.served_by.now(run.options.target)
 
     # Watching and stopping
 
@@ -273,6 +283,8 @@ class Control:
         return {
             "state": runner.state,
             "trial_id": run.trial_id if run else "",
+            "target": run.options.target if run else "",
+            "by_hand": bool(run and run.by_hand),
             # A worker that joins during a run takes no part in it.
             "workers": len(alive & run.workers if run and not run.over.is_set() else alive),
             "workers_expected": len(run.workers if run else alive),

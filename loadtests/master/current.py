@@ -7,6 +7,7 @@ from typing import Any
 
 from gevent.event import Event
 
+from loadtests.master.served_by import Serving
 from loadtests.messages import RunOrder
 from loadtests.options import Options
 
@@ -29,6 +30,9 @@ class CurrentRun:
     over: Event = field(default_factory=Event)
     replies_to_checks: int = 0
     """Lines the server answered when it was looked at before the start."""
+
+    serving: Serving | None = None
+    """Who served the target at the start, where that was asked."""
 
     @property
     def by_hand(self) -> bool:

@@ -11,16 +11,16 @@ import gevent
 
 from loadtests.master import machine
 from loadtests.master.current import CurrentRun
-from loadtests.master.samples import Samples
+from loadtests.master.served_by import ServedBy
 from loadtests.record import results
 
 logger = logging.getLogger(__name__)
 
 
 class ResultFiles:
-    def __init__(self, directory: Path, samples: Samples) -> None:
+    def __init__(self, directory: Path, served_by: ServedBy) -> None:
         self._directory = directory
-        self._samples = samples
+        self._served_by = served_by
 
     def make_room(self, trial_id: str) -> None:
         """Find out now, not after the run, that results cannot be written: raises OSError. Without an id, by hand."""
@@ -45,6 +45,8 @@ class ResultFiles:
         )
         # Whoever collects it later may do so elsewhere, or after a new kernel.
         content["host"] = machine.facts()
+        if run.serving is not None:
+            content["served_by"] = run.serving.throughout(self._served_by.now(run.options.target)).as_json()
         path = self._path(run.trial_id)
         # fsync blocks: in a thread, so that the master keeps answering.
         pool = gevent.get_hub().threadpool
@@ -56,8 +58,8 @@ class ResultFiles:
         logger.info("%s: %d requests, written to %s", run.trial_id, content["ok"], path)
 
     def _series(self, run: CurrentRun, closes_unix: float) -> str:
-        """What a probe has told of the target in the run, as lines of JSON; empty without one."""
-        found = self._samples.between(run.options.target, run.started_unix, closes_unix)
+        """What probes have told of the run's target and of what is behind it, as lines of JSON; empty without one."""
+        found = self._served_by.lines(run.options.target, run.started_unix, closes_unix)
         return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in found)
 
     def _path(self, trial_id: str) -> Path:

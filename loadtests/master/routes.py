@@ -15,7 +15,7 @@ from loadtests.master.calibrate import NotCalibratedError
 from loadtests.master.control import Control, StartRefusedError
 from loadtests.master.server_tab import ServerTab
 from loadtests.options import MOST_USERS, OptionError
-from loadtests.targets import address_of, first_choice
+from loadtests.targets import address_of, first_choice, offered
 
 _START_TIMEOUT_S = 5.0
 _CONNECTIONS = f"a whole number of connections, at most {verify.MOST_CONNECTIONS}"
@@ -32,6 +32,7 @@ class Routes:
         self._tab = tab
         self._hold: verify.Hold | None = None
         self.default_target = next(iter(control.targets))
+        self.offered = list(control.targets)
         app.before_request(self._guard)
         app.after_request(self._confirm_swarm)
         app.after_request(self._tidy_page)
@@ -163,10 +164,12 @@ class Routes:
     # The page
 
     def _choose_default_target(self) -> None:
-        """The first model that is up, unless a run is under way: then nothing else may touch the servers."""
+        """The first that is up, unless a run is under way: then nothing else may touch the servers."""
         if not self._control.is_idle:
             return
-        self.default_target = first_choice(list(self._control.targets), self._tab.up(), self._one_at_a_time)
+        names, up, fronts = list(self._control.targets), self._tab.up(), self._control.fronts
+        self.default_target = first_choice(names, up, self._one_at_a_time, fronts)
+        self.offered = offered(names, up, fronts)
 
     @staticmethod
     def _tidy_page(response: Response) -> Response:

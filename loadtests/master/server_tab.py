@@ -10,7 +10,7 @@ import gevent
 from flask import Response, jsonify, request
 from locust.web import WebUI
 
-from loadtests.master import reach, samples
+from loadtests.master import figures, reach, samples
 from loadtests.master.control import Control
 from loadtests.master.samples import BadSampleError
 
@@ -27,7 +27,7 @@ class ServerTab:
         self._asked = 0.0
         app = web_ui.app
         assert app is not None
-        structure = [{"key": key, "title": title} for key, title in samples.COLUMNS.items()]
+        structure = [{"key": key, "title": title} for key, title in figures.COLUMNS.items()]
         # Locust's page builds tabs and tables of its own out of these two.
         web_ui.template_args["extended_tabs"] = [{"title": "Server", "key": KEY}]
         web_ui.template_args["extended_tables"] = [{"key": KEY, "structure": structure}]
@@ -40,7 +40,7 @@ class ServerTab:
         if (request.content_length or 0) > samples.MOST_BYTES:
             return jsonify(error=f"a sample has at most {samples.MOST_BYTES} bytes"), 413
         try:
-            self._control.samples.add(request.get_json(force=True, silent=True))
+            self._control.samples.add(request.get_json(force=True, silent=True), sender=request.remote_addr or "")
         except BadSampleError as error:
             return jsonify(error=str(error)), 400
         return jsonify(ok=True)
@@ -67,11 +67,9 @@ class ServerTab:
         run = self._control.run
         if request.path != "/stats/requests" or not response.is_json or run is None:
             return response
-        model = run.options.target
-        store = self._control.samples
-        rows = samples.table(model, store.latest(model), store.recent(model, samples.SHOWN_LINES))
+        rows = figures.table(self._control.served_by.shown(run.options.target))
         if run.options.idle_holders:
-            rows.append(samples.held(self._control.held, run.options.idle_holders))
+            rows.append(figures.held(self._control.held, run.options.idle_holders))
         content: dict[str, Any] = response.get_json()
         content["extended_stats"] = [{"key": KEY, "data": rows}]
         response.set_data(json.dumps(content))

@@ -15,7 +15,8 @@ from locust import User, constant, task
 from locust.exception import StopUser
 
 from loadtests.client import Address, ConnectError, EchoClient, EchoError
-from loadtests.record.recorder import Recorder, UserClock
+from loadtests.record.counts import UserClock
+from loadtests.record.recorder import Recorder
 from loadtests.worker import payload
 from loadtests.worker.dispatcher import Dispatcher
 from loadtests.worker.fast.connection import UserConnection

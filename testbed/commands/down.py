@@ -18,9 +18,9 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: "Console") -> int:
-    from testbed.lock import only_sweep
     from testbed.stack import by_hand, machine
     from testbed.stack.docker import Engine
+    from testbed.stack.lock import only_sweep
     from testbed.terminal import plain
 
     machine.require_docker()

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from testbed.results.listing import Listed
 
 HELP = "list the runs with their verdicts and sizes"
-SCHEMA_VERSION = 1
+# 1 counted both a trial and its redo.
+SCHEMA_VERSION = 2
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -60,10 +61,9 @@ def _show(found: list["Listed"], arguments: argparse.Namespace, console: "Consol
 
 
 def _count(one: "Listed") -> str:
-    # What was measured again comes on top of what was planned.
-    if one.planned is None or one.planned <= one.trials:
-        return str(one.trials)
-    return f"{one.trials} of {one.planned}"
+    """`12`, `4 of 12` where more were planned, `12 (3 redone)` where some were measured twice."""
+    count = str(one.trials) if one.planned is None or one.planned <= one.trials else f"{one.trials} of {one.planned}"
+    return f"{count} ({one.redone} redone)" if one.redone else count
 
 
 def _verdicts(verdicts: dict[str, int]) -> str:

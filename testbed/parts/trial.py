@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from testbed.parts import front
 from testbed.plan.cells import Trial
 from testbed.stack import system
 from testbed.stack.services import Service, Stack
@@ -10,7 +11,8 @@ from testbed.stack.system import Run
 
 def boxes(run: Run, trial: Trial) -> tuple[Service, ...]:
     """Every container of the trial that is measured, in the order in which they start."""
-    return system.servers(run, trial)
+    servers = system.servers(run, trial)
+    return (*servers, front.service(run, trial, servers)) if trial.cell.is_proxied else servers
 
 
 def stack(run: Run, models: Sequence[str], trial: Trial) -> Stack:

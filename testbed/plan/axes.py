@@ -9,6 +9,7 @@ reads the cell. A line in its section in `schema` is for code that reads a sweep
 from typing import Any
 
 from servers.models import MODELS
+from testbed.plan import scaling, scaling_values
 from testbed.plan.axis import Axis, Form, number
 from testbed.plan.fields import (
     Arrivals,
@@ -402,6 +403,21 @@ AXES: tuple[Axis, ...] = (
         title="DNS is asked",
         words=lambda value: {"once": "once", "each": "for each connection", "all": "once for all addresses"}[value],
         form=Form("dns", lambda dns: dns or "once"),
+    ),
+    Axis(
+        "scaling",
+        "scaling",
+        scaling_values.Scales,
+        (scaling.NONE,),
+        "what changes while the load is on, as JSON: limits or replicas, by set steps or by a law; none for nothing",
+        asks="what changes while the load is on, in an open loop: limits or replicas, by steps at set times of the "
+        "window or by the law of Kubernetes' autoscaler; [scaling.md](scaling.md) has every key",
+        written=scaling.written,
+        text=scaling_values.label,
+        earlier=scaling.NONE,
+        left=True,
+        title="scaling",
+        words=scaling_values.label,
     ),
     Axis(
         "load.at",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
@@ -78,22 +79,22 @@ class Axis:
     """Which sentence of the report tells it where it is the same in all trials."""
     form: Form | None = None
 
-    @property
+    @cached_property
     def section(self) -> str:
         """The section of the sweep file; empty for a key outside of all."""
         return self.key.rpartition(".")[0]
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Its key within the section."""
         return self.key.rpartition(".")[2]
 
-    @property
+    @cached_property
     def in_exclude(self) -> str:
         """Its key in a rule of `exclude`; empty where it has none."""
         return (self.excluded_as or self.name) if self.several and self.crossed else ""
 
-    @property
+    @cached_property
     def unit(self) -> str:
         """`us`, `bytes`, or empty for a plain number or word."""
         return next((one.unit for one in get_args(self.kind) if isinstance(one, Reader)), "")

@@ -5,11 +5,13 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Any
 
 from servers.models import find
 from servers.models.traits import THREADS, WORKERS, Size
 from testbed.errors import UserError
+from testbed.plan import scaling_fit
 from testbed.plan.axes import AXES, BY_FIELD, FIELDS
 from testbed.plan.fields import PROXIES, QUEUEING
 from testbed.plan.profile import STEADY, mean_rps
@@ -61,6 +63,7 @@ class Cell:
     balance: str
     queue: str
     dns: str
+    scaling: str
     share: float | None = None
     """Of a search: the part of the rate it found that this trial is at. Repeats have the share in common, not the rate.
     """
@@ -71,9 +74,24 @@ class Cell:
         return self.cpus / self.replicas if self.replica_cpus == "split" else self.cpus
 
     @property
+    def most_replicas(self) -> int:
+        """How many there are at any time at most."""
+        return int(scaling_fit.most(self.scaling, "replicas", self.replicas))
+
+    @property
+    def most_cpus_of_each(self) -> float:
+        """The CPU limit of one replica, the greatest it has at any time."""
+        return scaling_fit.most(self.scaling, "cpus", self.cpus_of_each)
+
+    @property
+    def most_memory_of_each(self) -> int:
+        """Likewise its memory limit in bytes."""
+        return int(scaling_fit.most(self.scaling, "memory", self.memory_bytes))
+
+    @property
     def cpus_of_all(self) -> float:
-        """The CPU limits of the replicas and of what stands before them, together."""
-        return self.cpus_of_each * self.replicas + self.front_cpus
+        """The CPU limits of the replicas and of what stands before them, together, at any time at most."""
+        return self.most_cpus_of_each * self.most_replicas + self.front_cpus
 
     @property
     def is_proxied(self) -> bool:
@@ -109,12 +127,17 @@ class Trial:
     """Its place among the search's trials, from 1; None for one at a share of what was found."""
     seed: int = 1
     """Of its random arrivals."""
+    redo_of: str | None = None
+    """The disturbed trial that this one measures again."""
+
+
+# The fields of a cell by what a rule of `exclude` calls them.
+_EXCLUDED = {axis.in_exclude: axis.field for axis in AXES if axis.in_exclude}
 
 
 def _excluded(cell: Cell, rule: Exclude) -> bool:
-    values = {axis.in_exclude: getattr(cell, axis.field) for axis in AXES if axis.in_exclude}
-    given = {name: wanted for name, wanted in rule if wanted is not None}
-    return bool(given) and all(values[name] in wanted for name, wanted in given.items())
+    given = [(_EXCLUDED[name], wanted) for name, wanted in rule if wanted is not None]
+    return bool(given) and all(getattr(cell, field) in wanted for field, wanted in given)
 
 
 def cells(sweep: Sweep) -> list[Cell]:
@@ -123,6 +146,11 @@ def cells(sweep: Sweep) -> list[Cell]:
     crossed = (dict(zip(asked, values, strict=True)) for values in itertools.product(*asked.values()))
     every = dict.fromkeys(_settled(Cell(**values), sweep.duration / 1e6) for values in crossed)
     return [cell for cell in every if not any(_excluded(cell, rule) for rule in sweep.exclude)]
+
+
+def proxies(sweep: Sweep) -> list[str]:
+    """The fronts of the sweep that are containers of their own, by name."""
+    return sorted({cell.front for cell in cells(sweep) if cell.is_proxied})
 
 
 def has_workers(model: str) -> bool:
@@ -135,6 +163,7 @@ def has_threads(model: str) -> bool:
     return _pool(model) == THREADS
 
 
+@cache
 def _pool(model: str) -> str:
     """Of what the model's pool is; empty for one without, and for one that is not known here."""
     traits = find(model)
@@ -179,20 +208,21 @@ def trials(sweep: Sweep) -> list[Trial]:
     Comparing within a block cancels what drifts slowly on a machine; the shuffle keeps order from favouring a model.
     UserError when nothing is left to run.
     """
-    if not cells(sweep):
+    every = cells(sweep)
+    if not every:
         raise UserError("exclude: leaves no trial to run")
     generator = random.Random(sweep.order.seed)
-    return list(_numbered(sweep, generator))
+    return list(_numbered(sweep, every, generator))
 
 
-def _numbered(sweep: Sweep, generator: random.Random) -> Iterator[Trial]:
+def _numbered(sweep: Sweep, every: list[Cell], generator: random.Random) -> Iterator[Trial]:
     number = 0
     for block in range(1, sweep.repeat + 1):
-        order, seed = cells(sweep), arrivals_seed(sweep.order.seed, block)
+        order, seed = [*every], arrivals_seed(sweep.order.seed, block)
         if sweep.order.shuffle:
             generator.shuffle(order)
         if sweep.order.canary:
-            yield Trial(f"{number:03d}-b{block}-canary", block, _canary(cells(sweep)[0]), canary=True, seed=seed)
+            yield Trial(f"{number:03d}-b{block}-canary", block, _canary(every[0]), canary=True, seed=seed)
         for cell in order:
             number += 1
             yield Trial(f"{number:03d}-b{block}-{cell.model}-{cell.cpus:g}cpu", block, cell, seed=seed)

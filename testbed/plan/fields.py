@@ -83,19 +83,20 @@ def _text(pattern: str, allowed: str) -> Reader:
     return Reader(validate, allowed=allowed)
 
 
-def _machine(info: ValidationInfo) -> Machine:
+def machine_of(info: ValidationInfo) -> Machine:
+    """The machine that a sweep file is read for."""
     context: dict[str, Machine] = info.context or {}
     return context["machine"]
 
 
 def _cpus(value: object, info: ValidationInfo) -> float:
-    machine = _machine(info)
+    machine = machine_of(info)
     allowed = f"a number from {MIN_CPUS} to {machine.cpus} (this machine has {machine.cpus} CPUs)"
     return float(number(value, MIN_CPUS, machine.cpus, allowed))
 
 
 def _memory(value: object, info: ValidationInfo) -> int:
-    machine = _machine(info)
+    machine = machine_of(info)
     high = format_bytes(machine.memory_bytes)
     allowed = f"a size from {format_bytes(MIN_MEMORY_BYTES)} to {high} with its unit, such as 128MiB"
     try:

@@ -5,9 +5,10 @@ Each value of a sweep file may be right by itself and a combination of them stil
 
 from collections.abc import Callable
 
-from testbed.plan import cells
+from testbed.plan import cells, scaling_fit
 from testbed.plan.cells import Cell
 from testbed.plan.fields import MIN_CPUS, Machine
+from testbed.plan.scaling import Change
 from testbed.plan.schema import Sweep
 from testbed.units import format_bytes
 
@@ -69,20 +70,29 @@ def _cpus(cell: Cell, machine: Machine) -> str:
         return ""
     front = f" and {cell.front_cpus:g} for the front" if cell.front_cpus else ""
     return (
-        f"found {cell.cpus_of_each:g} for each of {cell.replicas}{front}, {cell.cpus_of_all:g} in all, allowed: at "
-        f"most the {machine.cpus} CPUs of this machine"
+        f"found {cell.most_cpus_of_each:g} for each of {cell.most_replicas}{front}, {cell.cpus_of_all:g} in all, "
+        f"allowed: at most the {machine.cpus} CPUs of this machine"
     )
 
 
 def _memory(cell: Cell, machine: Machine) -> str:
     front = FRONT_MEMORY_BYTES if cell.is_proxied else 0
-    needed = cell.memory_bytes * cell.replicas + front
+    needed = cell.most_memory_of_each * cell.most_replicas + front
     if needed <= machine.memory_bytes:
         return ""
     return (
-        f"found {format_bytes(cell.memory_bytes)} for each of {cell.replicas}, {format_bytes(needed)} in all, allowed: "
-        f"at most the {format_bytes(machine.memory_bytes)} of this machine"
+        f"found {format_bytes(cell.most_memory_of_each)} for each of {cell.most_replicas}, {format_bytes(needed)} in "
+        f"all, allowed: at most the {format_bytes(machine.memory_bytes)} of this machine"
     )
+
+
+def _scaling(cell: Cell, _: Machine) -> str:
+    start: dict[Change, float] = {
+        "cpus": cell.cpus_of_each,
+        "memory": cell.memory_bytes,
+        "replicas": cell.replicas,
+    }
+    return scaling_fit.misfit_at_start(cell.scaling, start, cell.limit, cell.front)
 
 
 _CHECKS: tuple[tuple[str, Callable[[Cell, Machine], str]], ...] = (
@@ -90,6 +100,7 @@ _CHECKS: tuple[tuple[str, Callable[[Cell, Machine], str]], ...] = (
     ("network", _network),
     ("replicas.count", _least),
     ("limits.limit", _whole_processors),
+    ("scaling", _scaling),
     ("replicas.count", _cpus),
     ("replicas.count", _memory),
 )

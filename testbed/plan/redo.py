@@ -14,15 +14,19 @@ from testbed.plan.cells import Trial
 
 Row = dict[str, Any]
 
-_SUFFIX = "-redo"
-
 
 def redo_id(trial_id: str) -> str:
-    return f"{trial_id}{_SUFFIX}"
+    """What the redo of a trial is called."""
+    return f"{trial_id}-redo"
+
+
+def redo_of(trial: Trial) -> Trial:
+    """The same once more."""
+    return replace(trial, trial_id=redo_id(trial.trial_id), redo_of=trial.trial_id)
 
 
 def is_redo(row: Row) -> bool:
-    return str(row["trial_id"]).endswith(_SUFFIX)
+    return row["redo_of"] is not None
 
 
 def _redone(trial: Trial, rows: Iterable[Row]) -> bool:
@@ -42,14 +46,14 @@ def with_redos(trials: list[Trial], rows: list[Row], wanted: bool) -> Iterator[T
         if wanted:
             for trial in entries:
                 if _redone(trial, rows):
-                    yield replace(trial, trial_id=redo_id(trial.trial_id))
+                    yield redo_of(trial)
 
 
 def owed(rows: list[Row]) -> int:
     """How many disturbed trials are there without their redo, in a sweep that wants it."""
-    there = {row["trial_id"] for row in rows}
+    redone = {row["redo_of"] for row in rows}
     return sum(
-        bool(row.get("disturbed")) and not row["canary"] and not is_redo(row) and redo_id(row["trial_id"]) not in there
+        bool(row.get("disturbed")) and not row["canary"] and not is_redo(row) and row["trial_id"] not in redone
         for row in rows
     )
 
@@ -64,12 +68,13 @@ def replaced(rows: Iterable[Row]) -> set[str]:
     """The ids of trials that do not count because another measurement of the same trial does."""
     by_id = {str(row["trial_id"]): row for row in rows}
     out = set()
-    for trial_id, first in by_id.items():
-        again = by_id.get(redo_id(trial_id))
-        if again is None:
+    for trial_id, again in by_id.items():
+        first = by_id.get(str(again["redo_of"])) if is_redo(again) else None
+        if first is None:
             continue
         before, after = most_stolen(first), most_stolen(again)
-        out.add(trial_id if after is not None and (before is None or after <= before) else redo_id(trial_id))
+        counts = after is not None and (before is None or after <= before)
+        out.add(str(first["trial_id"]) if counts else trial_id)
     return out
 
 

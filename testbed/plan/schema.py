@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, create_model, field_validator, model_validator
 
+from testbed.plan import scaling_fit
 from testbed.plan.axes import AXES
 from testbed.plan.fields import (
     QUEUEING,
@@ -48,6 +49,7 @@ from testbed.plan.fields import (
 )
 from testbed.plan.fields import Front as FrontKind
 from testbed.plan.profile import LoadProfile, misfit
+from testbed.plan.scaling_values import Scales
 
 # Requests in flight at most in the open modes, unless a sweep says otherwise.
 DEFAULT_IN_FLIGHT = 64
@@ -244,6 +246,7 @@ class Sweep(Strict):
     network: Values[Network]
     replicas: Replicas = Replicas.model_validate({})
     front: Front = Front.model_validate({})
+    scaling: Values[Scales]
     warmup: WarmupUs = setting(2_000_000, "before the window")
     duration: WindowUs = setting(10_000_000, "of the window")
     repeat: Annotated[int, whole(1, 1000)] = setting(1, "blocks: each holds every combination once")
@@ -315,6 +318,13 @@ class Sweep(Strict):
         for place, name in enumerate(names):
             if name in names[:place]:
                 raise not_allowed_at(("load", "at", place), f"shares that differ: {name} % is there already")
+        return self
+
+    @model_validator(mode="after")
+    def _what_can_change_meanwhile(self) -> Self:
+        for place, one in enumerate(self.scaling):
+            if allowed := scaling_fit.misfit_in_time(one, self.load.mode, self.duration):
+                raise not_allowed_at(("scaling", place), allowed)
         return self
 
     @field_validator("order")

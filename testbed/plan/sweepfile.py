@@ -54,14 +54,22 @@ def _allowed_keys(location: Location) -> str:
     return ", ".join(model.model_fields)
 
 
+def _without_first(part: int, location: Location) -> Location:
+    place = location.index(part)
+    return (*location[:place], *location[place + 1 :])
+
+
 def _describe(error: ErrorDetails, lines: dict[Location, int], path: Path) -> str:
     location: Location = tuple(part for part in error["loc"] if part != "function-before")
     value = error["input"]
     for part in error.get("ctx", {}).get("at", ()):
         # A single value stands for a list of it.
-        value = value[part] if isinstance(value, dict | list) else value
+        holds = isinstance(value, list) or (isinstance(value, dict) and part in value)
+        value = value[part] if holds else value
         location = (*location, part)
     known = location
+    if 0 in location and (alone := _without_first(0, location)) in lines:
+        known = alone
     while known not in lines:
         known = known[:-1]
     where = ".".join(str(part) for part in known if not isinstance(part, int)) or "the file"
@@ -83,13 +91,31 @@ def _describe(error: ErrorDetails, lines: dict[Location, int], path: Path) -> st
     return f"{path}:{lines[known]}: {where}: {text}"
 
 
+class _KeysAsWritten:
+    """A key is the word that stands there: YAML 1.1 takes a bare `on` for true."""
+
+    def construct_mapping(self, node: yaml.Node, deep: bool = False) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            for key, _ in node.value:
+                if key.tag == "tag:yaml.org,2002:bool":
+                    key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep)  # type: ignore[misc]  # a loader stands behind it
+
+
+class _FastLoader(_KeysAsWritten, yaml.CSafeLoader):
+    """Ten times as fast; what it refuses, the other one explains, and says where."""
+
+
+class _Loader(_KeysAsWritten, yaml.SafeLoader):
+    """The one in Python."""
+
+
 def _read(text: str) -> tuple[yaml.Node | None, Any]:
     """The nodes and the values of a text. YAMLError where it is none."""
     try:
-        # Ten times as fast; what it refuses, the other one explains, and says where.
-        return yaml.compose(text, Loader=yaml.CSafeLoader), yaml.load(text, Loader=yaml.CSafeLoader)
+        return yaml.compose(text, Loader=_FastLoader), yaml.load(text, Loader=_FastLoader)
     except yaml.YAMLError:
-        return yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+        return yaml.compose(text, Loader=_Loader), yaml.load(text, Loader=_Loader)
 
 
 def parse(text: str, path: Path, machine: Machine) -> Sweep:
@@ -148,7 +174,7 @@ def dump(sweep: Sweep) -> str:
         else _written("", name, value)
         for name, value in sweep
     }
-    return yaml.safe_dump(document, sort_keys=False)
+    return yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False)
 
 
 _BY_KEY = {axis.key: axis for axis in AXES} | {f"exclude.{axis.in_exclude}": axis for axis in AXES if axis.in_exclude}

@@ -3,9 +3,9 @@
 from typing import Any
 
 from testbed.judge.boxes import total
-from testbed.nested import at
 from testbed.report.source import Results, Row
 from testbed.results.boxes import exit_reports, server_files
+from testbed.results.nested import at
 
 # Heading and unit of each, for who reads the table of numbers.
 DERIVED = {

@@ -5,7 +5,7 @@ from typing import Any
 
 from testbed.plan import cells
 from testbed.plan.axes import AXES
-from testbed.plan.redo import is_redo
+from testbed.plan.redo import counted
 from testbed.plan.schema import Sweep
 from testbed.report import cost, work
 from testbed.report.glossary import in_short
@@ -86,7 +86,7 @@ def machine(manifest: dict[str, Any]) -> str:
 
 def _trials(view: View) -> dict[str, object]:
     """How many, in words, and how many of each verdict."""
-    rows = view.results.rows
+    rows = counted(view.results.rows)
     counts = Counter(str(row["verdict"]) for row in rows)
     told = [
         (count, kind, VERDICTS.get(kind, ""))
@@ -102,13 +102,14 @@ def _trials(view: View) -> dict[str, object]:
     one = "one run from the page" if view.results.by_hand else "one fresh server container under load"
     text = f"{len(rows)} trial{'s' if len(rows) != 1 else ''}{repeats}; a trial is {one}."
     planned = planned_trials(view)
-    if planned and planned > sum(not is_redo(row) for row in rows):
+    if planned and planned > len(rows):
         text += (
             f" {planned} were planned: the sweep was cut off or is still running, and can be completed with --resume."
         )
-    if again := sum(map(is_redo, rows)):
+    if again := len(view.results.rows) - len(rows):
         text += (
-            f" {again} of them measured a disturbed trial again: of each two, the one counts that less was stolen from."
+            f" {again} of them {'was' if again == 1 else 'were'} disturbed and measured again: of each two, the one "
+            "counts that less was stolen from."
         )
     if lacking := _searches_not_over(view):
         text += (

@@ -11,6 +11,7 @@ _WHICH_TRIAL = {
     "canary": "true for the extra trial that opens a block, always of the same cell",
     "search_id": "the search that asked for the trial, as in capacity.csv",
     "step": "its place among the trials of that search, from 1; empty for a trial at a share of what was found",
+    "redo_of": "the disturbed trial that this one measures again",
 }
 
 _MEASURED = {
@@ -63,7 +64,7 @@ COLUMNS: dict[str, str] = {**_WHICH_TRIAL, **{axis.field: axis.meaning for axis 
 
 # Everything else is a number, true or false, or empty where it is not known.
 TEXT_COLUMNS = frozenset(
-    ["trial_id", "search_id", "status", "verdict", "reasons"]
+    ["trial_id", "search_id", "redo_of", "status", "verdict", "reasons"]
     + [name for name, kind in get_type_hints(Cell).items() if kind is str]
 )
 

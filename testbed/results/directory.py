@@ -19,7 +19,8 @@ from testbed.results.columns import COLUMNS, EARLIER
 #   2  the first with verdicts
 #   3  context switches are those of every task: before, of tasks seen alive alone, a part, which is no number.
 #      In its course came where a trial stands in its search, and the stolen time
-#   4  the seed of a trial's arrivals, and evidence by box: each container that was watched
+#   4  the seed of a trial's arrivals, which trial a redo measures again, and evidence by box: each container that was
+#      watched
 SCHEMA_VERSION = 4
 _SWITCHES_SINCE = 3
 
@@ -131,7 +132,7 @@ def known_of(source: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
 def csv_text(rows: list[dict[str, Any]], columns: Iterable[str] = COLUMNS) -> str:
     """A header, then one tidy row each; None becomes an empty field."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(columns), extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer, names = csv.writer(text, lineterminator="\n"), list(columns)
+    writer.writerow(names)
+    writer.writerows(map(row.get, names) for row in rows)
     return text.getvalue()

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from testbed import lock
 from testbed.errors import UserError
 from testbed.plan import cells, redo
 from testbed.plan.schema import Sweep
 from testbed.results import reading
 from testbed.results.reading import StoredRun
+from testbed.stack import lock
 
 # Of one run; more would hide the others.
 MOST_PROBLEMS = 3
@@ -28,14 +28,18 @@ class Listed:
     state: str
     """complete, running, interrupted, by hand (runs from the web page), unreadable (its manifest or its plan)"""
     trials: int
+    """Of a trial and its redo one, the one that counts."""
     planned: int | None
     """None for a search, whose trials follow from what it finds, and where it is not known."""
     verdicts: dict[str, int]
+    """Of these trials."""
     bytes: int
     report: bool
     """Whether report.html is there."""
     note: str = ""
     """Which of its files cannot be read."""
+    redone: int = 0
+    """How many of these trials were measured twice."""
 
 
 def list_runs(root: Path, lock_path: Path = lock.PATH) -> list[Listed]:
@@ -61,18 +65,20 @@ def _listed(path: Path, held: str | None) -> Listed:
     except UserError as error:
         problems.append(str(error))
         state = "unreadable"
+    counts = redo.counted(run.rows)
     return Listed(
         path.name,
         str(path),
         run.manifest.get("started_utc"),
         state,
-        len(run.rows),
+        len(counts),
         None if sweep is None or sweep.load.slo else len(cells.trials(sweep)),
-        dict(Counter(row["verdict"] for row in run.rows)),
+        dict(Counter(row["verdict"] for row in counts)),
         size,
         report,
         "; ".join(problems[:MOST_PROBLEMS])
         + f"; {len(problems) - MOST_PROBLEMS} more" * (len(problems) > MOST_PROBLEMS),
+        redone=len(run.rows) - len(counts),
     )
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import psutil
 
 from testbed.names import COMPANIONS, image_name
-from testbed.nested import at
+from testbed.plan.cells import proxies
 from testbed.plan.schema import Sweep
 from testbed.results.directory import SCHEMA_VERSION
+from testbed.results.nested import at
 from testbed.stack.docker import Engine
 from testbed.stack.system import Run
 
@@ -77,7 +78,7 @@ def manifest(
         "started_utc": started_utc,
         "host": host(),
         "engine": engine.facts(),
-        "images": {name: engine.image_id(run.image(name)) for name in (*sweep.models, *COMPANIONS)},
+        "images": {name: engine.image_id(run.image(name)) for name in (*sweep.models, *COMPANIONS, *proxies(sweep))},
         "threadmill": project(),
         "load": {"workers": run.workers},
         "calibration": calibration,

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from testbed.errors import UserError
-from testbed.plan import cells, steps, sweepfile
+from testbed.plan import cells, redo, steps, sweepfile
 from testbed.plan.fields import Machine
 from testbed.plan.schema import Sweep
 from testbed.results.columns import COLUMNS, TEXT_COLUMNS
@@ -160,6 +160,8 @@ def trials(path: Path, facts: Manifest) -> Trials:
     unplaced = [name for name, told in (records | listed).items() if _is_unplaced(told)]
     if unplaced:
         problems += _place(path, facts, {name: rows[name] for name in unplaced})
+    if untold := [name for name, told in (records | listed).items() if "redo_of" not in told]:
+        _tell_redos(path, facts, rows, untold)
     return Trials(
         [rows[name] for name in sorted(rows)],
         records,
@@ -195,6 +197,16 @@ def _place(path: Path, facts: Manifest, rows: dict[str, Row]) -> list[str]:
     return [f"sweep.yaml does not tell of which search is {some(lost)}"] if lost else []
 
 
+def _tell_redos(path: Path, facts: Manifest, rows: dict[str, Row], untold: list[str]) -> None:
+    """Say which of these measures which trial again, where their records do not: as the plan would name it."""
+    names = set(rows)
+    with suppress(UserError):
+        names |= {trial.trial_id for trial in cells.trials(planned(path, facts))}
+    redone = {redo.redo_id(name): name for name in names}
+    for name in untold:
+        rows[name]["redo_of"] = redone.get(name)
+
+
 def planned(path: Path, facts: Manifest) -> Sweep:
     """The sweep, judged on the machine that it ran on, not on this one. UserError where sweep.yaml cannot be read."""
     host = facts.get("host") or {}
@@ -203,7 +215,7 @@ def planned(path: Path, facts: Manifest) -> Sweep:
 
 def _sweep(path: Path) -> tuple[dict[str, Any], list[str]]:
     try:
-        value = yaml.safe_load((path / "sweep.yaml").read_text(encoding="utf-8"))
+        value = yaml.load((path / "sweep.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         value = None
     if isinstance(value, dict):

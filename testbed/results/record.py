@@ -8,9 +8,9 @@ from testbed.judge import steal
 from testbed.judge.boxes import Box, most, total
 from testbed.judge.evidence import Evidence
 from testbed.judge.verdict import Verdict, judge
-from testbed.nested import at
 from testbed.plan.cells import Cell, Trial
 from testbed.results.directory import SCHEMA_VERSION
+from testbed.results.nested import at
 from testbed.stack.cpus import CpuSets
 from testbed.stack.services import Limits, Role, Service
 
@@ -277,6 +277,7 @@ def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         "canary": trial.canary,
         "search_id": trial.search_id,
         "step": trial.step,
+        "redo_of": trial.redo_of,
         "seed": trial.seed,
         **asdict(trial.cell),
         "status": "failed" if verdict.kind == "invalid" else "ok",

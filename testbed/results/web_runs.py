@@ -22,10 +22,11 @@ from testbed.plan.axes import AXES
 from testbed.plan.axis import Axis, Form
 from testbed.plan.cells import Cell, has_threads, has_workers, with_front
 from testbed.plan.profile import STEADY, mean_rps
-from testbed.results import reading
+from testbed.results import reading, web_boxes
 from testbed.results.directory import SCHEMA_VERSION, csv_text
 from testbed.results.record import Findings, Seen, evidence, metrics
 from testbed.results.summary import summary
+from testbed.results.web_boxes import WebBoxes
 from testbed.stack import needs
 from testbed.stack.cpus import UNPINNED
 from testbed.stack.docker import Engine
@@ -84,16 +85,15 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
     `machine_cpus`: of the machine it was made on, where the result itself does not tell.
     """
     machine_cpus = (load.get("host") or {}).get("cpus") or machine_cpus
-    limits: Record = next((line["limits"] for line in reversed(lines) if line.get("limits")), {})
-    cell = _cell(load, lines, limits, machine_cpus)
-    limited = Limits(cpus=cell.cpus, memory_bytes=cell.memory_bytes or None, tasks=needs.tasks_limit(cell))
-    server = Seen(cell.model, "server", limited, probe=probe_summary(load["window"], lines))
-    found = Findings(load=load, boxes=[server], other_echoes=None)
+    boxes = web_boxes.found(load, lines)
+    cell = _cell(load, boxes, machine_cpus)
+    found = Findings(load=load, boxes=_seen(cell, boxes, load["window"]), other_echoes=None)
     found.workers_expected = load["workers_present"]["expected"]
     verdict = judge(evidence(cell, found, UNPINNED, machine_cpus))
     options = load["options"]
-    unknown: Record = {name: limits.get(name) for name in ("cpus", "memory_bytes")}
-    unknown |= {"limit": "quota" if limits.get("cpus") else None}
+    unknown: Record = {name: boxes.of_servers(name) for name in ("cpus", "memory_bytes")}
+    unknown |= {"limit": "quota" if unknown["cpus"] else None}
+    unknown |= _front_not_known(boxes)
     unknown |= {"spin_us": _asked_us(options, "spin_us", "spin_units")}
     unknown |= {"hash_us": _asked_us(options, "hash_us", "hash_rounds")}
     unknown |= _pools_not_known(cell)
@@ -121,6 +121,36 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
     }
 
 
+def _seen(cell: Cell, boxes: WebBoxes, window: Record) -> list[Seen]:
+    """The servers, and the front where there is one."""
+    tasks = needs.tasks_limit(cell)
+    servers = [
+        Seen(
+            box.name,
+            "server",
+            Limits(box.limits.get("cpus") or cell.cpus, memory_bytes=box.limits.get("memory_bytes"), tasks=tasks),
+            probe=probe_summary(window, list(box.lines)),
+        )
+        for box in boxes.servers
+    ]
+    if boxes.front is None:
+        return servers
+    limits = Limits(cell.front_cpus, memory_bytes=boxes.front.limits.get("memory_bytes"))
+    return [*servers, Seen(boxes.front.name, "front", limits, probe=probe_summary(window, list(boxes.front.lines)))]
+
+
+def _front_not_known(boxes: WebBoxes) -> Record:
+    """Of several servers and of what spreads the load over them, what nobody has recorded."""
+    unknown: Record = {}
+    if boxes.replicas is None:
+        unknown |= {"replicas": None, "replica_cpus": None}
+    if boxes.front_kind is None:
+        unknown |= {"front": None}
+    if boxes.front is not None:
+        unknown |= {"front_cpus": boxes.front.limits.get("cpus"), "balance": None, "queue": None}
+    return unknown
+
+
 def _asked_us(options: Record, time_name: str, units_name: str) -> int | None:
     """The time that was asked for, as the load calibrated it on the target. None where units were: what they take is
     not known."""
@@ -128,18 +158,24 @@ def _asked_us(options: Record, time_name: str, units_name: str) -> int | None:
     return asked or (None if options[units_name] else 0)
 
 
-def _cell(load: Record, lines: list[Record], limits: Record, machine_cpus: int) -> Cell:
+def _cell(load: Record, boxes: WebBoxes, machine_cpus: int) -> Cell:
     """What was measured. Where no limit is known the machine's processors are one: nothing more could be used."""
-    options, last = load["options"], (lines[-1] if lines else {})
-    model = options["target"]
+    options, model = load["options"], boxes.model
     counted: Record = {
         "model": model,
-        "cpus": limits.get("cpus") or float(machine_cpus),
-        "memory_bytes": limits.get("memory_bytes") or 0,
+        "cpus": boxes.of_servers("cpus") or float(machine_cpus),
+        "memory_bytes": boxes.of_servers("memory_bytes") or 0,
         # As counted from outside: a pool is its first process, or thread, and its workers.
-        "workers": max(0, (last.get("processes") or 1) - 1) if has_workers(model) else 0,
-        "threads": max(0, (last.get("threads") or 1) - 1) if has_threads(model) else 0,
+        "workers": max(0, (boxes.last_of_servers("processes") or 1) - 1) if has_workers(model) else 0,
+        "threads": max(0, (boxes.last_of_servers("threads") or 1) - 1) if has_threads(model) else 0,
         "users": load["users"],
+        # By hand a limit is that of each container.
+        "replicas": len(boxes.servers),
+        "replica_cpus": "each" if len(boxes.servers) > 1 else "split",
+        "front": boxes.front_kind or "dns",
+        "front_cpus": 0.0 if boxes.front is None else boxes.front.limits.get("cpus") or float(machine_cpus),
+        "balance": "none",
+        "queue": "none",
     }
     chosen = {axis.field: _chosen(axis, axis.form, options) for axis in AXES if axis.form}
     usual: Record = {axis.field: axis.usual for axis in AXES}

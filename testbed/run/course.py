@@ -10,7 +10,7 @@ from typing import Any
 
 from testbed.errors import UserError
 from testbed.files import write_atomically
-from testbed.plan import cells
+from testbed.plan import cells, redo
 from testbed.plan.cells import Trial
 from testbed.plan.schema import Sweep
 from testbed.plan.steps import Answer, program
@@ -47,6 +47,12 @@ class Course:
     def failed(self) -> list[Row]:
         """The trials that are invalid."""
         return [row for row in self.rows if row["status"] != "ok"]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing of the plan is left to measure, redos included."""
+        owes = self._sweep.order.redo is not None and redo.owed(self.rows)
+        return not owes and not self._left(set(), self._done())
 
     @property
     def lacks_trials(self) -> bool:

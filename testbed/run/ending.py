@@ -7,8 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from testbed.errors import EngineGone, UserError
-from testbed.failures import attempt, describe, distinct
+from testbed.errors import EngineGone, UserError, attempt, describe, distinct
 from testbed.interrupt import undisturbed
 from testbed.stack.docker import Engine
 

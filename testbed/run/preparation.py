@@ -121,7 +121,8 @@ class Preparation:
         self._say_what_is_there()
 
     def _build(self) -> None:
-        needed = dict.fromkeys((*self.sweep.models, *self.speeds.images, *names.COMPANIONS))
+        fronts = cells.proxies(self.sweep)
+        needed = dict.fromkeys((*self.sweep.models, *self.speeds.images, *names.COMPANIONS, *fronts))
         if ours := [name for name in needed if name not in self.sweep.images]:
             images.build_missing(ours, self.say)
 

@@ -12,8 +12,7 @@ from rich.console import Console
 from testbed import exits
 from testbed.errors import Breakdown, UserError
 from testbed.interrupt import deferred, interruptible
-from testbed.lock import only_sweep
-from testbed.plan import cells, redo, sweepfile
+from testbed.plan import cells, redo, scaling, sweepfile
 from testbed.plan.cells import Trial
 from testbed.plan.schema import Sweep
 from testbed.results import reading
@@ -27,6 +26,7 @@ from testbed.run.speeds import Speeds
 from testbed.run.trial import Setting, run_trial
 from testbed.stack.docker import Engine
 from testbed.stack.generator import LoadStack
+from testbed.stack.lock import only_sweep
 from testbed.terminal import plain
 
 
@@ -46,6 +46,8 @@ def run(sweep: Sweep, source: str, results_root: Path, console: Console, engine:
     Whatever happens, no container or network of this run is left, and finished trials stay where the last line says.
     """
     cells.trials(sweep)
+    if any(one != scaling.NONE for one in sweep.scaling):
+        raise UserError("scaling: found in this sweep, allowed: none (it can be planned, and is not carried out yet)")
     started = datetime.now(UTC)
     stamp = started.strftime("%Y%m%dT%H%M%SZ")
     directory = ResultsDirectory(results_root / f"{sweep.name}-{stamp}")
@@ -91,7 +93,7 @@ class _Campaign:
         2. Remove what a sweep that was killed has left on the engine.
         3. Prepare: build the images that are missing, make the results directory, calibrate, write the manifest.
            Or, to go on: look whether the machine is the same, and read which trials are finished.
-        4. Start the load generator.
+        4. Start the load generator, unless nothing is missing.
         5. Measure every trial of the plan that is missing, one after another (trial.py), and keep its record.
         6. Undo, the last first, each whatever became of the one before and undisturbed by a Ctrl-C: drop the trial that
            was cut off; save the load generator's logs; remove all containers and networks of the run; close the
@@ -105,10 +107,11 @@ class _Campaign:
             remove_leftovers(self.engine, self._say)
             with interruptible(), Ending(self.engine, self._say) as ending:
                 prepare(ending)
-                ending.later(self.stack.keep_logs)
-                self.stack.start()
-                ending.later(self._settle_trial_under_way)
-                self._measure_what_is_missing()
+                if not self.course.is_complete:
+                    ending.later(self.stack.keep_logs)
+                    self.stack.start()
+                    ending.later(self._settle_trial_under_way)
+                    self._measure_what_is_missing()
         ending.raise_refusal()
         code = exits.BROKEN
         with ending.keeping_failures():

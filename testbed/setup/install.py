@@ -16,12 +16,12 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from servers.models import SERVERS
-from testbed import apt, exits
+from testbed import exits
 from testbed.errors import UserError
 from testbed.interrupt import interruptible
-from testbed.names import COMPANIONS
-from testbed.programs import CommandFailed, Commands, Interrupted
-from testbed.stack import images, machine
+from testbed.names import COMPANIONS, FRONTS
+from testbed.stack import apt, images, machine
+from testbed.stack.programs import CommandFailed, Commands, Interrupted
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 ENVIRONMENT = PROJECT / ".venv"
@@ -151,7 +151,7 @@ def main() -> int:
         "--images",
         nargs="*",
         metavar="MODEL",
-        help="also these models' images (none named: all), and load and probe",
+        help="also these models' images (none named: all, fronts too), and load and probe",
     )
     arguments = parser.parse_args()
     started = time.monotonic()
@@ -166,7 +166,7 @@ def main() -> int:
             else:
                 say("[setup] looking at what is here ...")
                 machine.refuse(machine.check_engine())
-                names = (*(arguments.images or SERVERS), *COMPANIONS)
+                names = (*(arguments.images or (*SERVERS, *FRONTS)), *COMPANIONS)
                 steps = [base_for(names), compose_plugin, virtual_environment]
                 steps += [browser] if arguments.browser else []
                 run(steps, say, last=None if arguments.images is None else build(names), needs=2)

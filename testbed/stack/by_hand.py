@@ -12,16 +12,18 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from testbed import names
-from testbed.errors import UserError
-from testbed.failures import attempt, describe
+from testbed.errors import UserError, attempt, describe
 from testbed.interrupt import undisturbed
 from testbed.plan.fields import Cpus, Machine, MemoryBytes
-from testbed.stack import images
-from testbed.stack.system import PROBE_PREFIX, SERVER_PORT, WEB_PORT
+from testbed.stack import images, scale_by_hand
+from testbed.stack.scale_by_hand import Scale
+from testbed.stack.system import FRONT_PAGE_PORT, PROBE_PREFIX, SERVER_PORT, WEB_PORT
 from testbed.units import format_bytes
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 MAX_WORKERS = 64
+# HAProxy answers before the engine's DNS has told it of a server. A try takes as long as a container takes to start.
+_TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,24 @@ class ServerLimits:
     memory_bytes: int
 
 
-def check_limits(cpus: float, memory: str, machine: Machine) -> ServerLimits:
+def check_limits(cpus: float | None, memory: str, machine: Machine, scale: Scale = Scale()) -> ServerLimits:  # noqa: B008 - frozen
     """The limits, bounded as in a sweep file. UserError names the flag, what was found and what is allowed."""
-    return ServerLimits(_checked("--cpus", Cpus, cpus, machine), _checked("--memory", MemoryBytes, memory, machine))
+    if scale.is_proxied:
+        _checked("--front-cpus", Cpus, scale.front_cpus, machine)
+    wanted = scale_by_hand.default_cpus(scale, machine) if cpus is None else cpus
+    limits = ServerLimits(check_cpus(wanted, machine), check_memory(memory, machine))
+    scale_by_hand.check_sum(scale, limits.cpus, limits.memory_bytes, machine)
+    return limits
+
+
+def check_cpus(cpus: float, machine: Machine) -> float:
+    """CPUs of a server. UserError as of `check_limits`."""
+    return float(_checked("--cpus", Cpus, cpus, machine))
+
+
+def check_memory(memory: str, machine: Machine) -> int:
+    """Bytes of a server's memory. UserError as of `check_limits`."""
+    return int(_checked("--memory", MemoryBytes, memory, machine))
 
 
 def _checked(flag: str, kind: Any, value: object, machine: Machine) -> Any:
@@ -69,22 +86,38 @@ def explain(command: str, errors: str) -> str:
     return f"docker compose {command} failed: {lines[-1]}"
 
 
-def up(models: list[str], limits: ServerLimits, workers: int, packet_log: bool, say: Callable[[str], None]) -> None:
-    """Start these models and Locust, wait until they are healthy, and say where they answer."""
+def up(
+    models: list[str],
+    limits: ServerLimits,
+    workers: int,
+    packet_log: bool,
+    say: Callable[[str], None],
+    scale: Scale = Scale(),  # noqa: B008 - frozen
+) -> None:
+    """Start these models and Locust, wait until they are healthy, and say where they answer. With a `scale` of several
+    containers or with a front there is one model."""
     if not 1 <= workers <= MAX_WORKERS:
         raise UserError(f"--workers: found {workers}, allowed: a whole number from 1 to {MAX_WORKERS}")
-    images.build_missing((*models, *names.COMPANIONS), say)
+    fronts = [scale.front] if scale.is_proxied else []
+    images.build_missing((*models, *fronts, *names.COMPANIONS), say)
     environment = {
         "SERVER_CPUS": str(limits.cpus),
         "SERVER_MEMORY": str(limits.memory_bytes),
         "PACKET_LOG": "1" if packet_log else "",
+        **scale_by_hand.variables(scale, models[0]),
     }
     # Each with its probe, whose figures the page shows.
-    services = [*models, *(f"{PROBE_PREFIX}{model}" for model in models), "locust", "worker"]
+    probes = models if scale.is_single else scale_by_hand.probes(scale, models[0])
+    services = [*models, *fronts, *(f"{PROBE_PREFIX}{name}" for name in probes), "locust", "worker"]
+    counts = ["--scale", f"worker={workers}"]
+    if scale.replicas > 1:
+        counts += ["--scale", f"{models[0]}={scale.replicas}"]
     running = _compose("ps", "--services").split()
     say(f"starting {', '.join(services)} ...")
     try:
-        _compose("up", "--detach", "--wait", "--scale", f"worker={workers}", *services, environment=environment)
+        _compose("up", "--detach", "--wait", *counts, *services, environment=environment)
+        for front in fronts:
+            _until_it_hands_on(front, models[0], environment)
     except BaseException:
         # Half of it would only be in the way of the next try, also after a Ctrl-C; what ran before goes on.
         with undisturbed():
@@ -92,10 +125,49 @@ def up(models: list[str], limits: ServerLimits, workers: int, packet_log: bool, 
                 say(f"warning: something is left: {describe(error)}; to remove it: orchestrate.py down")
         raise
     for model in models:
-        address = _compose("port", model, str(SERVER_PORT)).strip()
-        say(f"{model}: {address}, {limits.cpus:g} CPUs, {format_bytes(limits.memory_bytes)}")
+        size = f"{limits.cpus:g} CPUs, {format_bytes(limits.memory_bytes)}"
+        for number in range(1, scale.replicas + 1):
+            name = model if scale.replicas == 1 else f"{model}-{number}"
+            say(f"{name}: {_address(model, SERVER_PORT, number)}, {size}")
+    for front in fronts:
+        page = f"http://{_address(front, FRONT_PAGE_PORT)}"
+        say(f"{front}: {_address(front, SERVER_PORT)}, {scale.front_cpus:g} CPUs, before {models[0]}; its page: {page}")
+    if not scale.is_single:
+        say(f"the same without this: {_as_typed(environment, counts, services)}")
     say(f"Locust: http://{_compose('port', 'locust', str(WEB_PORT)).strip()}")
     say("to remove it: .venv/bin/python orchestrate.py down")
+
+
+def containers(model: str) -> list[tuple[str, str]]:
+    """Id and service of each container that runs of this model: the one of its name, or the numbered ones."""
+    lines = _compose("ps", "--status", "running", "--format", "{{.ID}} {{.Service}}").splitlines()
+    pairs = (line.split() for line in lines)
+    mine = [(container_id, service) for container_id, service in pairs if re.fullmatch(rf"{model}(-\d+)?", service)]
+    return sorted(mine, key=lambda one: (len(one[1]), one[1]))
+
+
+def _address(service: str, port: int, number: int = 1) -> str:
+    return _compose("port", "--index", str(number), service, str(port)).strip()
+
+
+def _until_it_hands_on(front: str, model: str, environment: dict[str, str]) -> None:
+    """Have a line echoed through it. UserError, one line, where none comes back."""
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            _compose("run", "--rm", "--no-deps", "-T", "client", front, "hello", environment=environment)
+            return
+        except UserError as error:
+            if not tries_left:
+                reason = str(error).rpartition("client: ")[2]
+                raise UserError(f"{front} hands no line on to {model}: {reason}; docker compose logs {front}") from None
+
+
+def _as_typed(environment: dict[str, str], counts: list[str], services: list[str]) -> str:
+    """The command that a person types for it, with the variables that say something."""
+    said = [f"{name}={value}" for name, value in environment.items() if value or name == "SERVER_PORT"]
+    # Locust brings one worker along by itself.
+    services = [name for name in services if name != "worker"]
+    return " ".join([*said, "docker compose up --detach", *counts, *services])
 
 
 def _remove_new(services: list[str], running: list[str]) -> None:

@@ -34,7 +34,7 @@ def project(stack: Stack, stores: Mapping[str, str]) -> dict[str, Any]:
 
 def compose_text(project: dict[str, Any]) -> str:
     """The Compose file."""
-    return yaml.safe_dump(project, sort_keys=False)
+    return yaml.dump(project, Dumper=yaml.CSafeDumper, sort_keys=False)
 
 
 def _service(service: Service, stores: Mapping[str, str]) -> dict[str, Any]:

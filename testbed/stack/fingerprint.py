@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from servers.models import find
+from testbed.names import COMPANIONS, FRONTS
 
 SOURCE_LABEL = "threadmill.source"
 BASE_LABEL = "threadmill.base"
@@ -20,12 +21,14 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "variant": ("images/base", "images/server", "servers", "requirements/uvloop.txt"),
     "locust": ("images/base", "images/locust", "loadtests", "requirements/locust.txt"),
     "probe": ("images/base", "images/probe", "probe", "requirements/probe.txt"),
+    "haproxy": ("images/base", "images/haproxy", "fronts"),
+    "nginx": ("images/base", "images/nginx", "fronts"),
 }
 
 
 def kind(name: str) -> str:
-    """The kind of the image of a model, of `locust` or of `probe`."""
-    if name in ("locust", "probe"):
+    """The kind of the image of a model; each of the others is a kind of its own."""
+    if name in (*COMPANIONS, *FRONTS):
         return name
     traits = find(name)
     return "variant" if traits and traits.package else "server"

@@ -6,8 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from servers.models import SERVERS
-from testbed.errors import Breakdown, UserError
-from testbed.failures import attempt, describe
+from testbed.errors import Breakdown, UserError, attempt, describe
 from testbed.files import write_atomically
 from testbed.stack import compose, system
 from testbed.stack.compose import compose_text
@@ -58,9 +57,9 @@ class LoadStack:
     def mend(self) -> None:
         """After a failed trial a worker may be missing: start the generator afresh rather than measure with less.
 
-        Breakdown when that fails.
+        One whose container has ended is not waited for. Breakdown when that fails.
         """
-        if _wait_for(self._complete, MEND_TIMEOUT_S):
+        if _wait_for(self._settled, MEND_TIMEOUT_S) and self._complete():
             return
         self._say("Locust is not complete any more: starting it afresh")
         for error in attempt(self.keep_logs):

@@ -17,11 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from servers.models import SERVERS
-from testbed import apt
 from testbed.errors import UserError
-from testbed.names import COMPANIONS, EVERY, image_name
-from testbed.programs import CommandFailed, Commands
-from testbed.stack import fingerprint, machine
+from testbed.names import COMPANIONS, EVERY, FRONTS, image_name
+from testbed.stack import apt, fingerprint, machine
+from testbed.stack.programs import CommandFailed, Commands
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 BASE_RECIPE = PROJECT / "images" / "base"
@@ -199,15 +198,16 @@ class Progress:
 
 
 def build(models: Sequence[str] | None, say: Say, force: bool = False) -> None:
-    """Build these models' images (default: all), Locust's and the probe's. UserError, one line, if that fails.
+    """Build these images (default: of all models and fronts), Locust's and the probe's. UserError, one line, if that
+    fails.
 
     What is there and of this code is left as it is, unless `force`.
     """
-    build_missing((*(models or SERVERS), *COMPANIONS), say, force)
+    build_missing((*(models or (*SERVERS, *FRONTS)), *COMPANIONS), say, force)
 
 
 def build_missing(names: Sequence[str], say: Say, force: bool = False, commands: Commands | None = None) -> None:
-    """Build what is missing or of other code among these: names of models, `locust`, `probe`.
+    """Build what is missing or of other code among these: names of models and fronts, `locust`, `probe`.
 
     With nothing to build, neither a base nor a network nor Compose is needed.
     """

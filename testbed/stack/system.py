@@ -21,6 +21,8 @@ from testbed.stack.services import (
 
 SERVER_PORT = 8081
 WEB_PORT = 8089
+# Where a front tells a person how it is doing.
+FRONT_PAGE_PORT = 8404
 
 # A connection per request leaves its port waiting for a minute: the load containers' own network name space
 # gets all ports and may reuse them.
@@ -142,8 +144,9 @@ def server_limits(run: Run, cell: Cell, place: int = 0) -> Limits:
 
 
 def server_names(cell: Cell) -> tuple[str, ...]:
-    """The services of the servers: after the model where there is but one and nothing before it, else numbered."""
-    return (cell.model,) if cell.is_single else tuple(f"{cell.model}-{n + 1}" for n in range(cell.replicas))
+    """The services of the servers, those that may join included: after the model where there is but one and nothing
+    before it, else numbered."""
+    return (cell.model,) if cell.is_single else tuple(f"{cell.model}-{n + 1}" for n in range(cell.most_replicas))
 
 
 def servers(run: Run, trial: Trial) -> tuple[Service, ...]:
@@ -171,6 +174,7 @@ def servers(run: Run, trial: Trial) -> tuple[Service, ...]:
             labels=labels(run, trial),
             # Readiness is a real echo from outside: a check inside would spend the limit that is being measured.
             checked_inside=False,
+            joins_later=place >= cell.replicas,
         )
         for place, name in enumerate(server_names(cell))
     )

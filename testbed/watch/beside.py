@@ -31,6 +31,9 @@ from testbed.watch.target import Target
 WATCH_LABEL = "threadmill.watch"
 ROLE_LABEL = "threadmill.role"
 MODEL_LABEL = "threadmill.model"
+_TITLE_LABEL = "org.opencontainers.image.title"
+# In which variables a front is told of its servers.
+_BEHIND = ("SERVERS", "SPARE_SERVERS", "SERVERS_DNS")
 _PROJECT_LABEL = "com.docker.compose.project"
 _SERVICE_LABEL = "com.docker.compose.service"
 _STDOUT = 1
@@ -47,8 +50,10 @@ class Beside(Engine):
     """The engine, as far as watching needs it. Changes nothing but the containers it makes itself."""
 
     def targets(self) -> list[Target]:
-        """The servers that run now, by hand or in a sweep."""
-        found = self._client.containers.list(filters={"label": f"{ROLE_LABEL}=server"}, ignore_removed=True)
+        """The servers and fronts that run now, by hand or in a sweep."""
+        found: list[Container] = []
+        for role in ("server", "front"):
+            found += self._client.containers.list(filters={"label": f"{ROLE_LABEL}={role}"}, ignore_removed=True)
         return [target for container in found if (target := _target(container.attrs)) is not None]
 
     def runs_under_way(self) -> list[str]:
@@ -177,7 +182,7 @@ def _confined(target: Target, cpuset: str | None) -> dict[str, Any]:
 
 
 def _target(attributes: dict[str, Any]) -> Target | None:
-    """A running server out of what Docker tells of a container with a server's image; None for anything else.
+    """A running server or front out of what Docker tells of a container with such an image; None for anything else.
 
     The same image also runs the command-line client, and a sweep's calibration.
     """
@@ -187,12 +192,14 @@ def _target(attributes: dict[str, Any]) -> Target | None:
     if in_a_sweep and TRIAL_LABEL not in labels:
         return None
     # In a sweep's trial whatever has a server's image is one, also one of several that are not called by their model.
-    if service not in (None, *SERVERS) and not in_a_sweep:
+    is_front = labels.get(ROLE_LABEL) == "front"
+    if service not in (None, *SERVERS) and not in_a_sweep and not is_front:
         return None
+    environment = dict(line.partition("=")[::2] for line in attributes["Config"]["Env"] or ())
     return Target(
         container_id=attributes["Id"],
         name=attributes["Name"].removeprefix("/"),
-        model=service if service in SERVERS else labels.get(MODEL_LABEL, "unknown"),
+        model=_front(labels) if is_front else service if service in SERVERS else labels.get(MODEL_LABEL, "unknown"),
         user=attributes["Config"]["User"],
         started_unix=_unix(attributes["State"]["StartedAt"]),
         cpus=cpu_quota(host),
@@ -201,8 +208,15 @@ def _target(attributes: dict[str, Any]) -> Target | None:
         project=labels.get(_PROJECT_LABEL),
         run_id=labels.get(RUN_LABEL),
         trial_id=labels.get(TRIAL_LABEL),
-        packet_log="PACKET_LOG=1" in attributes["Config"]["Env"],
+        packet_log=environment.get("PACKET_LOG") == "1",
+        role="front" if is_front else "server",
+        behind=tuple(" ".join(environment.get(name, "") for name in _BEHIND).split()),
     )
+
+
+def _front(labels: dict[str, str]) -> str:
+    """What a front is, out of `threadmill/haproxy`."""
+    return labels.get(_TITLE_LABEL, "front").rpartition("/")[2]
 
 
 def cpu_quota(host: dict[str, Any]) -> float | None:

@@ -22,10 +22,13 @@ Ask = Callable[[str], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Load:
-    """`requests_per_s` and `failures_per_s` are None until they are known. `trial_id` names the run under way."""
+    """`requests_per_s` and `failures_per_s` are None until they are known. `trial_id` names the run under way, on
+    `target`; `by_hand` if it was made from the page."""
 
     state: str
     trial_id: str
+    target: str
+    by_hand: bool
     users: int
     requests_per_s: float | None
     failures_per_s: float | None
@@ -34,9 +37,10 @@ class Load:
     def is_running(self) -> bool:
         return self.state in ("spawning", "running")
 
-    def is_of(self, model: str) -> bool:
-        """Whether the run is on this model. A run from the page is called web-<time>-<target>, a trial has its own."""
-        return not self.trial_id.startswith("web-") or self.trial_id.split("-", 2)[-1] == model
+    def is_of(self, *names: str) -> bool:
+        """Whether the run is on a target of one of these names. A trial is on whatever server runs, by whatever name it
+        is reached."""
+        return not self.by_hand or self.target in names
 
 
 class Rates:
@@ -59,6 +63,8 @@ class Rates:
         return Load(
             state=status["state"],
             trial_id=run,
+            target=status["target"],
+            by_hand=status["by_hand"],
             users=status["users"],
             requests_per_s=(requests - first[2]) / seconds if is_known else None,
             failures_per_s=(failures - first[3]) / seconds if is_known else None,

@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rich.console import Console, Group
+from rich.console import Console
+from rich.console import Group as Lines
 from rich.live import Live
 from rich.text import Text
 
@@ -17,8 +18,10 @@ from testbed.stack.docker import ContainerGone
 from testbed.stack.speaking import speaking
 from testbed.terminal import plain
 from testbed.watch.beside import Beside
-from testbed.watch.load import LoadReader, from_page
-from testbed.watch.target import Target, check, choose, none_runs
+from testbed.watch.load import Load, LoadReader, from_page
+from testbed.watch.several import SeveralView
+from testbed.watch.target import Group, Target, check, choose, none_runs, one_of
+from testbed.watch.together import Line, Together
 from testbed.watch.view import Look, View
 
 SHORTEST_INTERVAL_S, LONGEST_INTERVAL_S = 0.2, 60.0
@@ -26,6 +29,8 @@ SHORTEST_INTERVAL_S, LONGEST_INTERVAL_S = 0.2, 60.0
 _MOST_LOOKS_FOR_A_RATE = 5
 # Between two trials of a sweep there is no server for about a second.
 _LOOK_AGAIN_S = 0.25
+# Containers that have come are found this soon: to ask costs Docker some milliseconds for each that runs.
+_FOLLOW_S = 2.0
 _PACKET = b"[PACKET]"
 
 
@@ -38,6 +43,16 @@ class Options:
     once: bool
     as_json: bool
     packets: bool
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The last look at each container, fronts first."""
+
+    every: tuple[Look, ...]
+    newest: Look
+    is_round: bool
+    """Whether each of them has been looked at anew since the last time that this was so."""
 
 
 @dataclass(frozen=True)
@@ -79,39 +94,61 @@ def watch(options: Options, console: Console) -> int:
 
 
 def _watch(engine: Beside, options: Options, console: Console) -> None:
-    view = View(plain=not console.encoding.startswith("utf"))
+    screens = Screens(plain=not console.encoding.startswith("utf"))
     found = looks(engine, options)
     if options.once or options.as_json or not console.is_terminal or console.is_dumb_terminal:
-        _print_all(found, view, options, console)
+        _print_all(found, screens, options, console)
         return
     with Live(console=console, screen=True, auto_refresh=False) as live:
-        for look in found:
-            live.update(_screen(look, view, console), refresh=True)
+        for one in found:
+            live.update(_screen(one, screens, console), refresh=True)
     # The last screen goes with the terminal's other buffer; what ended it stays.
     plain(console)("the server that was watched has ended")
 
 
-def _screen(look: Look | Pause, view: View, console: Console) -> Group:
-    if isinstance(look, Pause):
-        return Group(Text(look.why, style="dim"))
-    return Group(*view.lines(look, console.width, console.height))
+class Screens:
+    """One server in full, or a row for each of several."""
+
+    def __init__(self, plain: bool) -> None:
+        self._of_one, self._of_several = View(plain), SeveralView(plain)
+
+    def lines(self, found: Looks, width: int, height: int | None) -> list[Text]:
+        if len(found.every) == 1:
+            return self._of_one.lines(found.newest, width, height)
+        return self._of_several.lines(found.every, width, height)
 
 
-def _print_all(found: Iterator[Look | Pause], view: View, options: Options, console: Console) -> None:
-    looked = 0
-    for look in found:
-        if isinstance(look, Pause):
+def _screen(found: Looks | Pause, screens: Screens, console: Console) -> Lines:
+    if isinstance(found, Pause):
+        return Lines(Text(found.why, style="dim"))
+    return Lines(*screens.lines(found, console.width, console.height))
+
+
+def _print_all(every: Iterator[Looks | Pause], screens: Screens, options: Options, console: Console) -> None:
+    rounds = 0
+    for found in every:
+        if isinstance(found, Pause):
             continue
-        looked += 1
-        if options.once and not _is_complete(look) and looked < _MOST_LOOKS_FOR_A_RATE:
+        if options.as_json and not options.once:
+            _print_json(found.newest)
+            continue
+        if not found.is_round:
+            continue
+        rounds += 1
+        if options.once and not all(map(_is_complete, found.every)) and rounds < _MOST_LOOKS_FOR_A_RATE:
             continue
         if options.as_json:
-            print(json.dumps(look.as_json(), separators=(",", ":")), flush=True)
+            for look in found.every:
+                _print_json(look)
         else:
-            console.print(*view.lines(look, console.width, None), sep="\n", soft_wrap=True, highlight=False)
+            console.print(*screens.lines(found, console.width, None), sep="\n", soft_wrap=True, highlight=False)
             console.print()
         if options.once:
             return
+
+
+def _print_json(look: Look) -> None:
+    print(json.dumps(look.as_json(), separators=(",", ":")), flush=True)
 
 
 def _is_complete(look: Look) -> bool:
@@ -120,16 +157,17 @@ def _is_complete(look: Look) -> bool:
     return look.line["seconds"] is not None and (load is None or not load.is_running or load.requests_per_s is not None)
 
 
-def looks(engine: Beside, options: Options) -> Iterator[Look | Pause]:
-    """Look after look at the server that is meant. Beside a sweep, at the servers of its trials, one after another.
+def looks(engine: Beside, options: Options) -> Iterator[Looks | Pause]:
+    """Look after look at the servers that are meant, as they come and go. Beside a sweep, at those of its trials, one
+    after another.
 
-    Ends with the server, or with the sweep. UserError where there is none to begin with.
+    Ends with the last server, or with the sweep. UserError where there is none to begin with.
     """
     seen = False
     while True:
         targets = engine.targets()
-        target = choose(targets, options.model)
-        if target is None:
+        group = choose(targets, options.model)
+        if group is None:
             under_way = engine.runs_under_way()
             if not under_way:
                 if seen:
@@ -139,30 +177,75 @@ def looks(engine: Beside, options: Options) -> Iterator[Look | Pause]:
             yield Pause(f"the sweep {', '.join(under_way)} is under way: waiting for its next server{which}")
             time.sleep(_LOOK_AGAIN_S)
             continue
-        try:
-            for look in _looks_at(engine, target, options):
-                seen = True
-                yield look
-        except ContainerGone:
-            seen = True
+        seen = True
+        yield from _looks_at(engine, group, options)
 
 
-def _looks_at(engine: Beside, target: Target, options: Options) -> Iterator[Look]:
-    port = engine.web_port(target)
+def _looks_at(engine: Beside, group: Group, options: Options) -> Iterator[Looks]:
+    """Until the last of the group has ended."""
+    port = engine.web_port(group.every[0])
     with (
         LoadReader(None if port is None else from_page(port)) as load,
-        engine.probe(target, options.interval_s, engine.rest_cpuset(target)) as lines,
+        Together(engine, options.interval_s) as together,
     ):
-        for line in lines:
-            yield Look(target, line, load.latest(), time.time() - target.started_unix)
+        together.follow(group.every)
+        last = _LastLooks()
+        followed = time.monotonic()
+        while together.watched:
+            if (told := together.next(followed + _FOLLOW_S - time.monotonic())) is not None:
+                yield last.add(*told, load.latest(), group, together.watched)
+            if time.monotonic() > followed + _FOLLOW_S:
+                group = _now(engine, group, options)
+                together.follow(group.every)
+                followed = time.monotonic()
+            last.keep(together.watched)
+
+
+def _now(engine: Beside, before: Group, options: Options) -> Group:
+    """The same group with those that have come; who was named alone stays alone."""
+    targets = engine.targets()
+    if any(options.model == target.name for target in before.every):
+        return before
+    same = [
+        one for one in targets if (one.project, one.trial_id) == (before.every[0].project, before.every[0].trial_id)
+    ]
+    try:
+        return choose(same, before.models[0]) or before
+    except UserError:  # of nobody's project: those stand alone
+        return before
+
+
+class _LastLooks:
+    """The last look at each container."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Look] = {}
+        self._since_a_round: set[str] = set()
+
+    def add(self, target: Target, line: Line, load: Load | None, group: Group, watched: list[Target]) -> Looks:
+        look = Look(target, line, load, time.time() - target.started_unix, group.models)
+        self._last[target.container_id] = look
+        self._since_a_round.add(target.container_id)
+        is_round = {one.container_id for one in watched} <= self._since_a_round
+        if is_round:
+            self._since_a_round.clear()
+        order = {one.container_id: place for place, one in enumerate(group.every)}
+        every = sorted(self._last.values(), key=lambda one: order.get(one.target.container_id, len(order)))
+        return Looks(tuple(every), look, is_round)
+
+    def keep(self, watched: list[Target]) -> None:
+        """Forget those that have ended."""
+        there = {target.container_id for target in watched}
+        self._last = {name: look for name, look in self._last.items() if name in there}
 
 
 def _packets(engine: Beside, options: Options, console: Console) -> None:
     """The packets of the server that is meant, in hex and ASCII; with --once only those so far."""
     targets = engine.targets()
-    target = choose(targets, options.model)
-    if target is None:
+    group = choose(targets, options.model)
+    if group is None:
         raise UserError(none_runs(targets, options.model))
+    target = one_of(group)
     if not target.packet_log:
         raise UserError(
             f"{target} logs no packets; to start one that does: "

@@ -1,7 +1,8 @@
-"""Which running server is watched. Pure."""
+"""Which running servers are watched, and what stands before them. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from servers.models import SERVERS, TABLE
 from servers.models.traits import Size
@@ -10,11 +11,13 @@ from testbed.errors import UserError
 
 @dataclass(frozen=True)
 class Target:
-    """A running server container. Limits are None where none is set; `run_id` and `trial_id` outside of a sweep."""
+    """A running container of a server or a front. Limits are None where none is set; `run_id` and `trial_id` outside of
+    a sweep."""
 
     container_id: str
     name: str
     model: str
+    """Of a front, what it is."""
     user: str
     """As Docker takes it; empty for root."""
     started_unix: float
@@ -26,6 +29,9 @@ class Target:
     run_id: str | None = None
     trial_id: str | None = None
     packet_log: bool = False
+    role: Literal["server", "front"] = "server"
+    behind: tuple[str, ...] = ()
+    """Of a front, the names at which it finds its servers."""
 
     def __str__(self) -> str:
         return f"{self.model} ({self.name})"
@@ -43,15 +49,79 @@ def check(wanted: str | None, targets: Sequence[Target]) -> None:
         raise UserError(f"MODEL: found {wanted!r}, allowed: {allowed}")
 
 
-def choose(targets: Sequence[Target], wanted: str | None) -> Target | None:
-    """The one that is meant, None when there is none. UserError, one line that names them, when there are several."""
+@dataclass(frozen=True)
+class Group:
+    """What is watched together: the containers of one model that share their work, and the fronts before them; or one
+    container by itself."""
+
+    fronts: tuple[Target, ...]
+    servers: tuple[Target, ...]
+
+    @property
+    def every(self) -> tuple[Target, ...]:
+        return (*self.fronts, *self.servers)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """By any of these names a load goes to it."""
+        return tuple(dict.fromkeys(target.model for target in (*self.servers, *self.fronts)))
+
+
+def choose(targets: Sequence[Target], wanted: str | None) -> Group | None:
+    """Those that are meant, None when there are none. UserError, one line that names them, when they do not belong
+    together. A container's name means it alone."""
     found = [target for target in targets if is_called(target, wanted)]
-    if len(found) > 1:
-        same = len({target.model for target in found}) == 1
+    if by_name := [target for target in found if wanted == target.name]:
+        return _group(by_name)
+    meant = [[*same, *_before(same, targets)] for same in _together(found)]
+    # By the name of a front; or only fronts run.
+    meant = meant or [[front, *_behind(front, targets)] for front in found]
+    if len(meant) > 1:
+        same_model = len({target.model for target in found if target.role == found[0].role}) == 1
         names = ", ".join(sorted(str(target) for target in found))
-        say = f"watch {found[0].name if same else found[0].model}"
+        say = f"watch {found[0].name if same_model else found[0].model}"
         raise UserError(f"several servers run: {names}; say which, such as `{say}`")
-    return found[0] if found else None
+    return _group(meant[0]) if meant else None
+
+
+def one_of(group: Group) -> Target:
+    """The only server of it. UserError where there are several."""
+    if len(group.servers) > 1:
+        names = ", ".join(target.name for target in group.servers)
+        raise UserError(f"several servers run: {names}; say which, such as `watch {group.servers[0].name}`")
+    return (*group.servers, *group.fronts)[0]
+
+
+def _group(targets: Sequence[Target]) -> Group:
+    ordered = sorted(targets, key=lambda target: (len(target.name), target.name))
+    fronts = tuple(target for target in ordered if target.role == "front")
+    return Group(fronts, tuple(target for target in ordered if target.role == "server"))
+
+
+def _together(targets: Sequence[Target]) -> list[list[Target]]:
+    """The servers of one model in one project, and in a sweep in one trial. What no project started stands alone."""
+    found: dict[tuple[str | None, ...], list[Target]] = {}
+    for one in (target for target in targets if target.role == "server"):
+        alone = one.container_id if one.project is None else None
+        found.setdefault((one.project, one.trial_id, one.model, alone), []).append(one)
+    return list(found.values())
+
+
+def _is_before(front: Target, server: Target) -> bool:
+    """Whether this front hands connections to this server, by the names it was told."""
+    if front.project is None or (front.project, front.trial_id) != (server.project, server.trial_id):
+        return False
+    model = server.model
+    numbered = (name.removeprefix(f"{model}-").isdecimal() for name in front.behind if name.startswith(f"{model}-"))
+    return model in front.behind or any(numbered)
+
+
+def _before(servers: Sequence[Target], targets: Sequence[Target]) -> list[Target]:
+    return [one for one in targets if one.role == "front" and any(_is_before(one, server) for server in servers)]
+
+
+def _behind(front: Target, targets: Sequence[Target]) -> list[Target]:
+    return [one for one in targets if one.role == "server" and _is_before(front, one)]
 
 
 def none_runs(targets: Sequence[Target], wanted: str | None) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,6 +34,13 @@ class Look:
     line: Line
     load: Load | None
     uptime_s: float
+    loaded_as: tuple[str, ...] = ()
+    """What a load's target may be called that reaches it; its model where nothing is said."""
+
+    @property
+    def load_in_words(self) -> str:
+        """What the generator does to it."""
+        return load_in_words(self.load, self.loaded_as or (self.target.model,))
 
     def as_json(self) -> dict[str, Any]:
         """For scripts: one object."""
@@ -41,6 +48,7 @@ class Look:
         return {
             **self.line,
             "model": target.model,
+            "role": target.role,
             "container": target.name,
             "run_id": target.run_id,
             "trial_id": target.trial_id,
@@ -70,6 +78,14 @@ def bar(share: float | None, plain: bool) -> Text:
     return Text.assemble((whole * full, style), (empty * (_BAR_WIDTH - full), "dim"), f"{share:6.0%}")
 
 
+def too_small(width: int, height: int | None) -> Text | None:
+    """What is shown where there is no room for anything else."""
+    if width >= LEAST_WIDTH and (height is None or height >= LEAST_HEIGHT):
+        return None
+    text = f"{width} x {height or 'any'}: too small, {LEAST_WIDTH} x {LEAST_HEIGHT} is needed"
+    return Text(text[: max(1, width)])
+
+
 class View:
     """Makes lines of looks, and remembers some of what it saw for the small charts of a wide terminal."""
 
@@ -80,9 +96,8 @@ class View:
 
     def lines(self, look: Look, width: int, height: int | None) -> list[Text]:
         """At most `height` lines of at most `width` columns; None: as many lines as it takes."""
-        if width < LEAST_WIDTH or (height is not None and height < LEAST_HEIGHT):
-            small = f"{width} x {height or 'any'}: too small, {LEAST_WIDTH} x {LEAST_HEIGHT} is needed"
-            return [Text(small[: max(1, width)])]
+        if small := too_small(width, height):
+            return [small]
         found = [*self._head(look, width), Text(), *self._figures(look, width)]
         room = None if height is None else height - len(found) - 2
         tree = rows(look.target.model, look.line["tree"], room, self._plain)
@@ -158,7 +173,7 @@ class View:
             value = f"{number(voluntary)}/s voluntary, {number(involuntary)}/s involuntary"
         yield row("switches", value, None, "", voluntary)
         load = look.load
-        yield row("load", load_in_words(load, target.model), None, "", None if load is None else load.requests_per_s)
+        yield row("load", look.load_in_words, None, "", None if load is None else load.requests_per_s)
 
     def _with_history(self, text: Text, label: str, value: float, width: int) -> Text:
         kept = self._history.setdefault(label, deque(maxlen=_HISTORY_LENGTH))
@@ -173,13 +188,13 @@ class View:
         return text.append(" " * gap).append(sparks, "cyan") if gap > 1 else text
 
 
-def load_in_words(load: Load | None, model: str) -> str:
-    """What the generator does to this model."""
+def load_in_words(load: Load | None, names: Sequence[str]) -> str:
+    """What the generator does to a target of one of these names."""
     if load is None:
         return "not known (no Locust beside it)"
     if not load.is_running:
         return "none"
-    if not load.is_of(model):
+    if not load.is_of(*names):
         return f"none here ({load.trial_id} is on another server)"
     if load.requests_per_s is None:
         return f"{load.users} users"

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -10,23 +9,32 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from servers.models import SERVERS
-
 PROJECT = Path(__file__).parents[2]
+
+
+# Free ones of the kernel's choice.
+ANY_PORTS = dict.fromkeys(("SERVER_PORT", "FRONT_PORT", "FRONT_PAGE_PORT", "WEB_PORT"), "")
 
 
 class Compose:
     """`docker compose` with this project's file, under a name and on ports that are nobody else's."""
 
-    def __init__(self, name: str, file: Path) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self._command = ["docker", "compose", "--project-name", name, "--project-directory", str(PROJECT)]
-        self._command += ["--file", str(file), "--progress", "quiet"]
+        self.environment = {**ANY_PORTS, "COMPOSE_PROJECT_NAME": name, "COMPOSE_PROGRESS": "quiet"}
 
     def __call__(self, *arguments: str, **environment: str) -> str:
+        return self._run(["docker", "compose", *arguments], environment)
+
+    def typed(self, line: str, **environment: str) -> str:
+        """A line as a person types it into a shell in the project's directory."""
+        return self._run(["sh", "-ec", line], environment)
+
+    def _run(self, command: list[str], environment: dict[str, str]) -> str:
         done = subprocess.run(
-            [*self._command, *arguments],
-            env={**os.environ, **environment},
+            command,
+            env={**os.environ, **self.environment, **environment},
+            cwd=PROJECT,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -39,8 +47,9 @@ class Compose:
     def services(self) -> list[str]:
         return sorted(self("ps", "--all", "--format", "{{.Service}}").split())
 
-    def address(self, service: str, port: int) -> tuple[str, int]:
-        host, _, published = self("port", service, str(port)).strip().partition(":")
+    def address(self, service: str, port: int, number: int = 1) -> tuple[str, int]:
+        """Of the container of this number."""
+        host, _, published = self("port", "--index", str(number), service, str(port)).strip().partition(":")
         return host, int(published)
 
     def container(self, service: str) -> dict[str, Any]:
@@ -59,14 +68,9 @@ def left_of(project: str, volumes: bool = True) -> list[str]:
 
 
 @contextmanager
-def own_compose(directory: Path) -> Iterator[Compose]:
+def own_compose() -> Iterator[Compose]:
     """The compose file on free ports of the kernel's choice; everything it made is removed at the end of the block."""
-    text = (PROJECT / "docker-compose.yml").read_text()
-    text, replaced = re.subn(r'"127\.0\.0\.1:\d+:(\d+)"', r'"127.0.0.1::\1"', text)
-    assert replaced == len(SERVERS) + 1
-    file = directory / "docker-compose.yml"
-    file.write_text(text)
-    compose = Compose(f"threadmill-test-{secrets.token_hex(4)}", file)
+    compose = Compose(f"threadmill-test-{secrets.token_hex(4)}")
     try:
         yield compose
     finally:

@@ -23,10 +23,20 @@ TIMEOUT_S = 180.0
 CLIENT = docker.from_env()
 
 
-def orchestrate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, output captured, no terminal."""
+def orchestrate(
+    *arguments: str | Path, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, output captured, no terminal; `environment` comes on top of this process's."""
     command = [sys.executable, str(PROJECT / "orchestrate.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, cwd=PROJECT)
+    return subprocess.run(
+        command,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        cwd=PROJECT,
+    )
 
 
 class Terminal:

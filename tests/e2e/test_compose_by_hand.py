@@ -20,8 +20,8 @@ MIB = 1024**2
 
 
 @pytest.fixture
-def compose(tmp_path: Path) -> Iterator[Compose]:
-    with own_compose(tmp_path) as compose:
+def compose() -> Iterator[Compose]:
+    with own_compose() as compose:
         yield compose
 
 

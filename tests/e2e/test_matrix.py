@@ -61,7 +61,10 @@ def assert_as_asked(rows: Sequence[Row], results: Path) -> None:
     if rows[0].mode in ("capacity", "relative"):
         with (results / "capacity.csv").open() as file:
             (answer,) = csv.DictReader(file)
+        assert answer["answered"] == "True"
         assert (float(answer["rate_rps"]) > 0) == (rows[0].mode == "relative")
+        steps = int(answer["steps"]) + int(answer["invalid"])
+        assert [row["step"] for row in found if row["step"]] == [str(n + 1) for n in range(steps)]
         assert any("-at50" in row["trial_id"] for row in found) == (rows[0].mode == "relative")
     else:
         assert len(found) == len(rows)
@@ -80,7 +83,7 @@ def test_rows_are_measured_and_completed_after_an_interruption(tmp_path: Path, n
         root.mkdir()
         results = cut_off(path, root, interruption)
         before = finished(results)
-        assert len(rows_of(results)) == 1
+        assert before and len(rows_of(results)) == 1
         done = orchestrate("sweep", "--resume", results)
         after = finished(results)
         assert {file: after.get(file) for file in before} == before

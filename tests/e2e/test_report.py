@@ -155,8 +155,7 @@ def test_a_trial_is_chosen_for_the_queue_over_time(browser, report):
         assert page.evaluate(data) != before
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1440, "dark")])
 def test_nothing_is_wider_than_the_window(browser, report, width, scheme):
     with shown(browser, report, width, color_scheme=scheme) as page:
         draw_all(page)

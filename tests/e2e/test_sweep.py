@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from testbed.lock import PATIENCE_S
 from testbed.names import image_name
+from testbed.stack.lock import PATIENCE_S
 from tests.e2e.stack import CLIENT, containers_of, networks_of, orchestrate, terminal, wait_for_container
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
@@ -27,7 +27,7 @@ def write_sweep(directory: Path, name: str, **fields: Any) -> Path:
         "workload": {"sleep": "1ms"},
         "load": {"users": 4},
         "warmup": "1s",
-        "duration": "2s",
+        "duration": "1s",
         "order": {"shuffle": False},
     }
     path = directory / "sweep.yaml"
@@ -67,10 +67,10 @@ def test_a_sweep_measures_every_cell_and_writes_all_that_is_promised(tmp_path: P
         assert row["status"] == "ok"
         assert int(row["ok"]) > 50
         assert row["failed"] == "0"
-        assert float(row["window_s"]) == pytest.approx(2.0, abs=0.05)
-        assert 0 < float(row["cpu_used_s"]) <= 1.3 * 2.0 * float(row["cpus"])
+        assert float(row["window_s"]) == pytest.approx(1.0, abs=0.05)
+        assert 0 < float(row["cpu_used_s"]) <= 1.3 * float(row["cpus"])
         assert 2**20 < int(row["memory_peak_bytes"]) <= 128 * 2**20
-        assert float(row["throughput_rps"]) == pytest.approx(int(row["ok"]) / 2.0, rel=0.01)
+        assert float(row["throughput_rps"]) == pytest.approx(int(row["ok"]), rel=0.01)
         # One user holds spst's only place for the whole trial; the others wait and are counted.
         assert row["users_starved"] == ("3" if row["model"] == "spst" else "0")
         assert int(row["server_served"]) >= int(row["ok"])
@@ -103,9 +103,7 @@ def test_a_sweep_measures_every_cell_and_writes_all_that_is_promised(tmp_path: P
 
 
 def test_server_and_load_can_share_a_network_namespace_beside_trials_over_the_bridge(tmp_path: Path, name: str) -> None:
-    path = write_sweep(
-        tmp_path, name, network=["shared", "bridge"], repeat=2, duration="1s", workload={"spin": "100us"}
-    )
+    path = write_sweep(tmp_path, name, network=["shared", "bridge"], repeat=2, workload={"spin": "100us"})
     done = orchestrate("sweep", path, "--results", tmp_path / "results")
     assert done.returncode == 0, done.stdout + done.stderr
     results, rows = results_of(tmp_path / "results")
@@ -201,33 +199,6 @@ def test_a_killed_sweep_is_completed_by_resume_and_leaves_nothing(tmp_path: Path
         bystander.remove(force=True)
 
 
-def test_a_search_killed_in_one_of_its_steps_is_completed_and_its_finished_trials_stay(
-    tmp_path: Path, name: str
-) -> None:
-    # A work of 100 ms on half a CPU: the search ends within ten steps, whatever it finds.
-    load = {"mode": "relative", "slo": {"p99": "50ms"}, "at": [0.5]}
-    path = write_sweep(tmp_path, name, workload={"sleep": "100ms"}, load=load, duration="1s")
-    with terminal("sweep", path, "--results", tmp_path / "results") as shown:
-        shown.wait_for("001-b1-event-loop-0.5cpu-s02 window")
-        shown.process.kill()
-    results, _ = results_of(tmp_path / "results")
-    finished = {
-        entry: entry.read_bytes() for record in results.glob("trials/*/trial.json") for entry in record.parent.iterdir()
-    }
-    assert finished
-    done = orchestrate("sweep", "--resume", results)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert {entry: entry.read_bytes() for entry in finished} == finished
-    _, rows = results_of(tmp_path / "results")
-    with (results / "capacity.csv").open() as file:
-        (answer,) = csv.DictReader(file)
-    # No rate holds 50 ms where each request waits for 100: that is an answer, of which there is no share.
-    assert (answer["answered"], float(answer["rate_rps"])) == ("True", 0.0)
-    assert [row["step"] for row in rows] == [str(n) for n in range(1, int(answer["steps"]) + 1)]
-    assert sorted(entry.name for entry in (results / "trials").iterdir()) == [row["trial_id"] for row in rows]
-    assert containers_of(name) == []
-
-
 def test_resume_on_another_machine_is_refused_with_the_fields_named(tmp_path: Path, name: str) -> None:
     done = orchestrate("sweep", write_sweep(tmp_path, name), "--results", tmp_path / "results")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -239,7 +210,10 @@ def test_resume_on_another_machine_is_refused_with_the_fields_named(tmp_path: Pa
     assert refused.returncode == 2
     (line,) = refused.stderr.splitlines()
     assert "host.cpu_model was Another Processor, is " in line
-    assert orchestrate("sweep", "--resume", results, "--force").returncode == 0
+    forced = orchestrate("sweep", "--resume", results, "--force")
+    assert forced.returncode == 0
+    # Nothing is missing.
+    assert "starting Locust" not in forced.stdout
     assert json.loads((results / "manifest.json").read_text())["resumed"][0]["differences"]
 
 

@@ -21,7 +21,7 @@ def test_a_sweep_ends_with_a_report_and_keeps_its_results_where_none_can_be_writ
         "limits": {"cpus": 0.5},
         "load": {"users": 4},
         "warmup": "1s",
-        "duration": "2s",
+        "duration": "1s",
     }
     path.write_text(yaml.safe_dump(sweep))
     done = orchestrate("sweep", path, "--results", tmp_path / "results")

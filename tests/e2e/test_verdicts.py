@@ -1,6 +1,5 @@
 """Every verdict and gate on real Docker: a rigged server or generator is found out, by exactly the gate it deceives."""
 
-import csv
 import io
 import json
 import secrets
@@ -11,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.e2e.stack import CLIENT, containers_of, terminal, wait_for_container
+from tests.e2e.judged import Record, failed, others, records, run, values
+from tests.e2e.stack import CLIENT, wait_for_container
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.timeout(180)]
 
@@ -51,39 +50,21 @@ def rigged(rig: Callable[..., str]) -> Callable[..., str]:
     return lambda *fault: rig("threadmill/spmt", RIGGED, "python3", f"/{RIGGED.name}", *fault)
 
 
-def run(tmp_path: Path, meddle: Callable[[str], None] | None = None, **fields: Any) -> dict[str, Any]:
-    """The record of the only trial of a sweep with these fields; `meddle(name)` is called when its window opens."""
-    name = f"test-{secrets.token_hex(4)}"
-    base: dict[str, Any] = {
-        "name": name,
-        "models": ["spmt"],
-        "limits": {"cpus": 0.5, "memory": "64MiB"},
-        "workload": {"sleep": "2ms", "spin": "300us"},
-        "load": {"users": 4},
-        "warmup": "1s",
-        "duration": "3s",
-    }
-    path = tmp_path / "sweep.yaml"
-    path.write_text(yaml.safe_dump(base | fields))
-    with terminal("sweep", path, "--results", tmp_path / "results") as shown:
-        if meddle is not None:
-            shown.wait_for("cpu window")
-            meddle(name)
-        code = shown.end()
-    (results,) = (tmp_path / "results").iterdir()
-    (record,) = results.glob("trials/*/trial.json")
-    found: dict[str, Any] = json.loads(record.read_text())
-    assert code == (1 if found["verdict"] == "invalid" else 0), shown.output
-    with (results / "trials.csv").open() as file:
-        (row,) = csv.DictReader(file)
-    assert row["verdict"] == found["verdict"]
-    assert containers_of(name) == []
-    return found
+Fields = Callable[[], dict[str, Any]]
+Once = Callable[[str, Fields], list[Record]]
+_measured: dict[str, list[Record]] = {}
 
 
-def failed(record: dict[str, Any], *, but: tuple[str, ...] = ("isolation",)) -> set[str]:
-    """The gates that failed, without those that this machine, or the rig by its nature, fails too."""
-    return {gate["name"] for gate in record["gates"] if gate["status"] == "fail"} - {*but, "disturbed"}
+@pytest.fixture
+def once(request: pytest.FixtureRequest, tmp_path: Path) -> Once:
+    """Measures a sweep whose trials several tests look at, once; anew for a test that is tried a second time."""
+
+    def measured(name: str, fields: Fields) -> list[Record]:
+        if name not in _measured or getattr(request.node, "execution_count", 1) > 1:
+            _measured[name] = records(tmp_path, **fields())
+        return _measured[name]
+
+    return measured
 
 
 def test_an_honest_trial_fails_no_gate_and_knows_every_one(tmp_path: Path) -> None:
@@ -94,47 +75,105 @@ def test_an_honest_trial_fails_no_gate_and_knows_every_one(tmp_path: Path) -> No
     assert record["verdict"] == "server-bound"
 
 
-def test_a_server_with_spare_time_is_not_saturated(tmp_path: Path) -> None:
-    record = run(tmp_path, workload={"sleep": "20ms"}, load={"users": 2})
-    assert record["verdict"] == "not-saturated", record["reasons"]
+FAULTS = {"lie": 2001, "miscount": 2002, "no-work": 2003, "deaf": 2004, "hungry": 2005}
+"""The rigged server has each where the requests of a trial ask it to sleep for so many microseconds."""
+
+
+@pytest.fixture
+def deceived(once: Once, rigged: Callable[..., str]) -> Callable[[str], Record]:
+    """The record of a trial of the rigged server with a fault."""
+    cells = [{"sleep": f"{us}us", "spin": "2ms" if fault == "no-work" else "300us"} for fault, us in FAULTS.items()]
+
+    def fields() -> dict[str, Any]:
+        image = rigged(*(f"{fault}@{us}" for fault, us in FAULTS.items()))
+        return {
+            "images": {"spmt": image},
+            "workload": values(cells, "sleep", "spin"),
+            "exclude": others(cells, "sleep"),
+        }
+
+    def of(fault: str) -> Record:
+        (record,) = [one for one in once("deceived", fields) if one["sleep_us"] == FAULTS[fault]]
+        return record
+
+    return of
 
 
 @pytest.mark.parametrize(
-    ("fault", "gate"),
-    [
-        ("no-errors", "verification"),
-        ("lie", "wrong_echo"),
-        ("miscount", "conservation"),
-        ("no-work", "utilisation_law"),
-    ],
+    ("fault", "gate"), [("lie", "wrong_echo"), ("miscount", "conservation"), ("no-work", "utilisation_law")]
 )
 def test_a_rigged_server_is_invalid_by_the_gate_it_deceives(
-    tmp_path: Path, rigged: Callable[..., str], fault: str, gate: str
+    deceived: Callable[[str], Record], fault: str, gate: str
 ) -> None:
-    workload = {"spin": "2ms"} if fault == "no-work" else {"sleep": "2ms", "spin": "300us"}
-    record = run(tmp_path, images={"spmt": rigged(fault)}, workload=workload)
+    record = deceived(fault)
     assert record["verdict"] == "invalid"
     # What was answered wrongly was served all the same: only the lie is one failure more on the client's side.
     assert failed(record, but=("isolation", "steady_state")) == {gate}, record["reasons"]
 
 
-def test_a_server_that_goes_deaf_has_no_replies(tmp_path: Path, rigged: Callable[..., str]) -> None:
-    record = run(tmp_path, images={"spmt": rigged("deaf")})
+def test_a_server_that_breaks_the_protocol_is_invalid_by_its_verification(
+    tmp_path: Path, rigged: Callable[..., str]
+) -> None:
+    record = run(tmp_path, images={"spmt": rigged("no-errors")}, duration="1s")
+    assert record["verdict"] == "invalid"
+    assert failed(record, but=("isolation", "steady_state")) == {"verification"}, record["reasons"]
+
+
+def test_a_server_that_goes_deaf_has_no_replies(deceived: Callable[[str], Record]) -> None:
+    record = deceived("deaf")
     assert record["verdict"] == "invalid"
     assert "replies" in failed(record)
 
 
-def test_a_server_out_of_memory_is_named_so(tmp_path: Path, rigged: Callable[..., str]) -> None:
-    record = run(tmp_path, images={"spmt": rigged("hungry")}, workload={"sleep": "2ms"})
+def test_a_server_out_of_memory_is_named_so(deceived: Callable[[str], Record]) -> None:
+    record = deceived("hungry")
     assert (record["status"], record["verdict"]) == ("failed", "invalid")
     assert {"completed", "server_survived"} <= failed(record)
     assert "exit code 137, out of memory" in " ".join(record["reasons"])
 
 
-def test_another_model_under_a_models_name_is_found_out_by_its_shape(tmp_path: Path) -> None:
-    record = run(tmp_path, images={"spmt": "threadmill/event-loop"})
+@pytest.fixture
+def loaded(once: Once, rigged: Callable[..., str]) -> Callable[[str], Record]:
+    """The record of a trial of one of three servers under a load of its own: spmt with time to spare, an event loop
+    that is called mpst, one that is faster than any load."""
+    cells = (
+        {"model": "spmt", "cpus": 0.5, "users": 2, "sleep": "20ms", "spin": 0},
+        {"model": "mpst", "cpus": 0.5, "users": 4, "sleep": "2ms", "spin": "300us"},
+        {"model": "event-loop", "cpus": 1, "users": 32, "sleep": 0, "spin": 0},
+    )
+
+    def fields() -> dict[str, Any]:
+        return {
+            "models": [cell["model"] for cell in cells],
+            "images": {"mpst": "threadmill/event-loop", "event-loop": rigged("fast")},
+            "limits": {**values(cells, "cpus"), "memory": "64MiB"},
+            "workload": values(cells, "sleep", "spin"),
+            "load": values(cells, "users"),
+            "exclude": others(cells, "model"),
+        }
+
+    def of(model: str) -> Record:
+        (record,) = [one for one in once("loaded", fields) if one["model"] == model]
+        return record
+
+    return of
+
+
+def test_a_server_with_spare_time_is_not_saturated(loaded: Callable[[str], Record]) -> None:
+    record = loaded("spmt")
+    assert record["verdict"] == "not-saturated", record["reasons"]
+
+
+def test_another_model_under_a_models_name_is_found_out_by_its_shape(loaded: Callable[[str], Record]) -> None:
+    record = loaded("mpst")
     assert record["verdict"] == "invalid"
     assert failed(record, but=("isolation", "steady_state")) == {"model_shape"}, record["reasons"]
+
+
+def test_a_server_faster_than_its_generator_is_client_bound(loaded: Callable[[str], Record]) -> None:
+    record = loaded("event-loop")
+    assert record["verdict"] == "client-bound", record["reasons"]
+    assert failed(record, but=("isolation", "steady_state")) == {"generator_cpu"}, record["reasons"]
 
 
 def test_a_server_that_slows_down_is_flagged_unsteady_and_kept(tmp_path: Path, rigged: Callable[..., str]) -> None:
@@ -144,17 +183,24 @@ def test_a_server_that_slows_down_is_flagged_unsteady_and_kept(tmp_path: Path, r
     assert record["verdict"] != "invalid"
 
 
-def test_a_server_faster_than_its_generator_is_client_bound(tmp_path: Path, rigged: Callable[..., str]) -> None:
-    fast = {"models": ["event-loop"], "images": {"event-loop": rigged("fast")}}
-    record = run(tmp_path, **fast, workload={}, load={"users": 32}, limits={"cpus": 1})
-    assert record["verdict"] == "client-bound", record["reasons"]
-    assert failed(record, but=("isolation", "steady_state")) == {"generator_cpu"}, record["reasons"]
+@pytest.fixture
+def starved(once: Once) -> Record:
+    """The record of a trial with a tenth of a CPU for the generator, and all of the machine's for the server."""
+    limits = {"cpus": CLIENT.info()["NCPU"], "memory": "64MiB"}
+    fields = {"workload": {}, "load": {"users": 8, "worker_cpus": 0.1}, "limits": limits}
+    (record,) = once("starved", lambda: fields)
+    return record
 
 
-def test_a_generator_without_cpu_makes_the_trial_client_bound(tmp_path: Path) -> None:
-    record = run(tmp_path, workload={}, load={"users": 8, "worker_cpus": 0.1})
-    assert record["verdict"] == "client-bound", record["reasons"]
-    assert "generator_throttling" in failed(record)
+def test_a_generator_without_cpu_makes_the_trial_client_bound(starved: Record) -> None:
+    assert starved["verdict"] == "client-bound", starved["reasons"]
+    assert "generator_throttling" in failed(starved)
+
+
+def test_a_server_on_all_processors_is_said_not_to_be_isolated(starved: Record) -> None:
+    assert "isolation" in {gate["name"] for gate in starved["gates"] if gate["status"] == "fail"}
+    assert starved["cpu_sets"]["isolated"] is False
+    assert starved["cpu_sets"]["notes"]
 
 
 def test_users_that_stand_still_in_secret_break_littles_law(tmp_path: Path, rig: Callable[..., str]) -> None:
@@ -165,41 +211,59 @@ def test_users_that_stand_still_in_secret_break_littles_law(tmp_path: Path, rig:
     assert failed(record, but=("isolation", "steady_state")) == {"littles_law"}, record["reasons"]
 
 
-def test_a_generator_that_stood_still_is_client_bound_by_its_own_lateness(tmp_path: Path) -> None:
+def pause_worker(name: str) -> None:
+    worker = wait_for_container(name, "worker")
+    worker.pause()
+    time.sleep(0.5)
+    worker.unpause()
+
+
+@pytest.fixture
+def opened(once: Once) -> Callable[[str], Record]:
+    """The record of a trial of an open loop: one in which the worker is paused for half a second, one with more load
+    than its user can carry, one that is within what all can do."""
+    work = {"sleep": "2ms", "spin": "300us"}
+    cells = {
+        "paused": {"users": 16, "rate": 200, "arrivals": "constant", **work},
+        "too much": {"users": 1, "rate": 100, "arrivals": "constant", "sleep": "50ms", "spin": 0},
+        "within": {"users": 8, "rate": 100, "arrivals": "poisson", **work},
+    }
+
+    def fields() -> dict[str, Any]:
+        return {
+            "meddle": pause_worker,
+            "limits": {"cpus": 1, "memory": "64MiB"},
+            "workload": values(cells.values(), "sleep", "spin"),
+            "load": {"mode": "open", **values(cells.values(), "users", "rate", "arrivals")},
+            "exclude": others(cells.values(), "users"),
+            "duration": "4s",
+        }
+
+    def of(case: str) -> Record:
+        (record,) = [one for one in once("opened", fields) if one["users"] == cells[case]["users"]]
+        return record
+
+    return of
+
+
+def test_a_generator_that_stood_still_is_client_bound_by_its_own_lateness(opened: Callable[[str], Record]) -> None:
     """Paused for half a second, a worker sends what fell due late, though its users and the server were idle."""
-
-    def pause_worker(name: str) -> None:
-        worker = wait_for_container(name, "worker")
-        worker.pause()
-        time.sleep(0.5)
-        worker.unpause()
-
-    load = {"mode": "open", "rate": 200}
-    record = run(tmp_path, meddle=pause_worker, duration="4s", load=load, limits={"cpus": 1})
+    record = opened("paused")
     assert record["verdict"] == "client-bound", record["reasons"]
     assert failed(record, but=("isolation", "steady_state")) == {"send_lag"}, record["reasons"]
     assert record["missed"] == 0
 
 
-def test_more_load_than_the_users_can_carry_is_client_bound(tmp_path: Path) -> None:
+def test_more_load_than_the_users_can_carry_is_client_bound(opened: Callable[[str], Record]) -> None:
     """One request in flight and 50 ms of waiting carry 20 requests per second, not 100; the server is idle."""
-    load = {"mode": "open", "rate": 100, "users": 1}
-    record = run(tmp_path, workload={"sleep": "50ms"}, load=load, limits={"cpus": 1})
+    record = opened("too much")
     assert record["verdict"] == "client-bound", record["reasons"]
     assert "achieved_over_offered" in failed(record)
     assert record["missed"] > 0
 
 
-def test_an_open_loop_within_capacity_keeps_its_schedule(tmp_path: Path) -> None:
-    load = {"mode": "open", "rate": 100, "arrivals": "poisson"}
-    record = run(tmp_path, load=load, limits={"cpus": 1})
+def test_an_open_loop_within_capacity_keeps_its_schedule(opened: Callable[[str], Record]) -> None:
+    record = opened("within")
     assert failed(record, but=("isolation", "steady_state")) == set(), record["reasons"]
     assert record["missed"] == 0
     assert record["throughput_rps"] == pytest.approx(100, rel=0.25)
-
-
-def test_a_server_on_all_processors_is_said_not_to_be_isolated(tmp_path: Path) -> None:
-    record = run(tmp_path, limits={"cpus": CLIENT.info()["NCPU"], "memory": "64MiB"})
-    assert "isolation" in {gate["name"] for gate in record["gates"] if gate["status"] == "fail"}
-    assert record["cpu_sets"]["isolated"] is False
-    assert record["cpu_sets"]["notes"]

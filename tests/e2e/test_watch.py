@@ -24,8 +24,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.ti
 
 
 @pytest.fixture
-def compose(tmp_path: Path) -> Iterator[Compose]:
-    with own_compose(tmp_path) as compose:
+def compose() -> Iterator[Compose]:
+    with own_compose() as compose:
         yield compose
         assert probes_beside(f"{compose.name}-spmt-1") == []
 
@@ -141,7 +141,7 @@ def test_beside_the_web_page_it_tells_the_generators_rate(compose: Compose, tmp_
 
 def test_beside_a_sweep_it_follows_from_trial_to_trial(tmp_path: Path) -> None:
     name = f"test-{secrets.token_hex(4)}"
-    path = write_sweep(tmp_path, name, models=["spmt", "mpst"])
+    path = write_sweep(tmp_path, name, models=["spmt", "mpst"], duration="2s")
     with terminal("sweep", path, "--results", tmp_path / "results") as sweep:
         sweep.wait_for("trials")
         command = [sys.executable, str(PROJECT / "orchestrate.py"), "watch", "--json", "--interval", "0.2"]
@@ -149,6 +149,7 @@ def test_beside_a_sweep_it_follows_from_trial_to_trial(tmp_path: Path) -> None:
         while sweep.process.poll() is None:
             done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=PROJECT)
             found += [json.loads(line) for line in done.stdout.splitlines()]
+            assert "several servers run" not in done.stderr, done.stderr
         assert sweep.end() == 0, sweep.output
     mine = [look for look in found if (look["run_id"] or "").startswith(name)]
     assert {look["model"] for look in mine} == {"spmt", "mpst"}

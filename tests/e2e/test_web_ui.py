@@ -26,7 +26,7 @@ def stack(images, tmp_path_factory):
     results = directory / "results"
     results.mkdir(mode=0o777)
     results.chmod(0o777)
-    with own_compose(directory) as compose:
+    with own_compose() as compose:
         services = ("spmt", "probe-spmt", "event-loop", "locust")
         compose("up", "--detach", *services, "--scale", "worker=2", RESULTS=str(results))
         host, port = compose.address("locust", 8089)

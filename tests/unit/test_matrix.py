@@ -34,7 +34,7 @@ every_row = pytest.mark.parametrize("row", PAIRS, ids=str)
 
 
 def sweep_of(*rows: Row) -> Sweep:
-    return parse(yaml.safe_dump(document("m", rows)), Path("m.yaml"), MACHINE)
+    return parse(yaml.dump(document("m", rows), Dumper=yaml.CSafeDumper), Path("m.yaml"), MACHINE)
 
 
 def test_every_pair_of_values_is_in_a_row_and_every_value_in_the_dozen() -> None:
@@ -75,7 +75,7 @@ def test_a_rows_project_has_its_limit_its_network_and_its_server(row: Row) -> No
     (trial,) = trials(sweep_of(row))
     run = Run(RUN.run_id, RUN.project, RUN.user, RUN.workers, RUN.cpu_sets, shared=row.network == "shared")
     project = compose.project(parts.stack(run, [row.server], trial), {"load": "../../load"})
-    assert yaml.safe_load(compose_text(project)) == project
+    assert yaml.load(compose_text(project), Loader=yaml.CSafeLoader) == project
     server = project["services"][row.server]
     assert ("cpus" in server) == (row.limit != "cpuset")
     assert server["cpuset"] == "1"
@@ -149,7 +149,8 @@ def test_a_row_that_was_cut_off_anywhere_is_completed_by_what_is_missing(row: Ro
 def test_a_processor_that_is_divided_is_refused_in_one_line_whatever_it_meets() -> None:
     refused = 0
     for row in PAIRS:
-        text = yaml.safe_dump(document("m", [row]) | {"limits": {"cpus": 0.5, "limit": row.limit}})
+        asked = document("m", [row]) | {"limits": {"cpus": 0.5, "limit": row.limit}}
+        text = yaml.dump(asked, Dumper=yaml.CSafeDumper)
         try:
             parse(text, Path("m.yaml"), MACHINE)
             assert row.limit != "cpuset"

@@ -9,18 +9,21 @@ from pathlib import Path
 import pytest
 import yaml
 
+from loadtests.master.served_by import NUMBERED_PROBES
 from servers.models import MODELS, SERVERS, TABLE, VARIANTS, traits
 from testbed.names import image_name
 from testbed.report.colours import LOOKS
 
 PROJECT = Path(__file__).resolve().parents[2]
-COMPOSE = yaml.safe_load((PROJECT / "docker-compose.yml").read_text(encoding="utf-8"))
+COMPOSE = yaml.load((PROJECT / "docker-compose.yml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
 SERVICES = COMPOSE["services"]
 DOCKERFILE = (PROJECT / "images/server/Dockerfile").read_text(encoding="utf-8")
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 MAP = (PROJECT / "docs/README.md").read_text(encoding="utf-8")
 # Locust's page.
 WEB_PORT = 8089
+# What may stand before several containers, and its port.
+FRONTS = {"haproxy": 8094, "nginx": 8095}
 # Their modules are told which models there are.
 WITHOUT_NAMES = ("testbed", "loadtests", "probe", "benchmarks", "images", "orchestrate.py")
 _NAMES = sorted(SERVERS, key=len, reverse=True)
@@ -56,7 +59,7 @@ def test_a_models_service_builds_its_image_and_has_its_port(name: str) -> None:
     assert service["build"]["dockerfile"] == "images/server/Dockerfile"
     assert service["build"]["args"]["MODEL"] == name
     assert service["build"]["target"] == ("variant" if TABLE[name].package else "model")
-    assert service["ports"] == [f"127.0.0.1:{TABLE[name].port}:8081"]
+    assert service["ports"] == [f"127.0.0.1:${{SERVER_PORT-{TABLE[name].port}}}:8081"]
     without = {"image", "build", "ports"}
     of_first = {key: value for key, value in SERVICES[SERVERS[0]].items() if key not in without}
     assert {key: value for key, value in service.items() if key not in without} == of_first, "limits as the others'"
@@ -71,7 +74,30 @@ def test_a_models_probe_looks_at_it_and_tells_its_name(name: str) -> None:
 
 def test_compose_has_no_server_that_is_no_model() -> None:
     built = {name for name, one in SERVICES.items() if one.get("image", "").startswith("threadmill/")}
-    assert built - set(SERVERS) - {f"probe-{name}" for name in SERVERS} == {"locust", "worker", "client", "probe"}
+    watched = {*SERVERS, *FRONTS, *(str(number + 1) for number in range(NUMBERED_PROBES))}
+    assert built - set(SERVERS) - {f"probe-{name}" for name in watched} == {
+        *FRONTS,
+        *("locust", "worker", "client", "probe"),
+    }
+
+
+def test_each_of_several_containers_has_a_probe_by_its_number() -> None:
+    for number in range(1, NUMBERED_PROBES + 1):
+        probe = SERVICES[f"probe-{number}"]
+        assert probe["pid"] == f"container:${{COMPOSE_PROJECT_NAME}}-${{BACKEND:-spmt}}-{number}"
+        assert probe["command"] == ["--push", "http://locust:8089/threadmill/samples", "--model", "${BACKEND:-spmt}"]
+    assert f"probe-{NUMBERED_PROBES + 1}" not in SERVICES
+
+
+@pytest.mark.parametrize("front", FRONTS)
+def test_a_front_has_a_port_of_its_own_and_is_behind_no_other_model_than_the_load_is_told(front: str) -> None:
+    service, port = SERVICES[front], FRONTS[front]
+    assert port not in {WEB_PORT, *(TABLE[name].port for name in SERVERS)}
+    assert service["ports"][0] == f"127.0.0.1:${{FRONT_PORT-{port}}}:8081"
+    assert service["depends_on"] == ["${BACKEND:-spmt}"]
+    assert SERVICES[f"probe-{front}"]["pid"] == f"service:{front}"
+    told = SERVICES["locust"]["environment"]["FRONTS"]
+    assert told == ",".join(f"{one}=${{BACKEND:-spmt}}" for one in FRONTS)
 
 
 @pytest.mark.parametrize("service", ["locust", "worker"])
@@ -95,8 +121,12 @@ def test_the_images_are_told_of_their_model_when_they_are_built_and_name_none_th
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_readme_and_the_map_of_the_docs_have_a_row_for_the_model(model: str) -> None:
+def test_the_readme_has_a_row_for_the_model(model: str) -> None:
     assert re.search(rf"^\| `threadmill/{model}` \|", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_map_of_the_docs_has_a_row_for_the_model_and_its_page_is_there(model: str) -> None:
     assert re.search(rf"^\| \d+ \| \[{model}\]\(models/{model}\.md\) \|", MAP, re.MULTILINE)
     page = PROJECT / "docs/models" / f"{model}.md"
     assert page.read_text(encoding="utf-8").startswith(f"# {model}: ")
@@ -115,12 +145,12 @@ def test_there_is_no_page_of_a_model_that_is_none() -> None:
 
 def literals(source: str) -> Iterator[tuple[int, str]]:
     """The strings of a module with their lines, without those that only explain."""
-    tree = ast.parse(source)
-    bodies = [body for node in ast.walk(tree) if isinstance(body := getattr(node, "body", None), list)]
+    nodes = list(ast.walk(ast.parse(source)))
+    bodies = [body for node in nodes if isinstance(body := getattr(node, "body", None), list)]
     explaining = {
         id(line.value) for body in bodies for line in body if isinstance(line, ast.Expr)
     }  # docstrings, also those below a field
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in explaining:
             yield node.lineno, node.value
 

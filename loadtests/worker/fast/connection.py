@@ -16,7 +16,7 @@ from gevent.monkey import get_original
 
 from loadtests.client import Address, ConnectError, EndOfStreamError, ResetError, is_answered, most_bytes
 from loadtests.destination import Destination
-from loadtests.record.recorder import UserClock
+from loadtests.record.counts import UserClock
 
 _epoll = get_original("select", "epoll")
 _READABLE, _WRITABLE = 1, 4

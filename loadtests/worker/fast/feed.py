@@ -8,8 +8,8 @@ from collections import Counter
 from locust.stats import RequestStats, StatsEntry, StatsError
 
 from loadtests.client import EchoError
+from loadtests.record.counts import Added
 from loadtests.record.histogram import representative
-from loadtests.record.recorder import Added
 from loadtests.tuning import three_figures
 
 PERIOD_S = 0.5

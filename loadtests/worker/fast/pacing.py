@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 
 from loadtests.client import EchoError
-from loadtests.record.recorder import Batch
+from loadtests.record.counts import Batch
 from loadtests.worker.fast.connection import UserConnection
 
 

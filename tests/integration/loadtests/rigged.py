@@ -127,3 +127,11 @@ def honest_to_probes(handler: Handler) -> Handler:
         (echo if line.startswith(b"threadmill-check") else handler)(connection, line)
 
     return wrapped
+
+
+MISBEHAVIOURS = {
+    "liar": (lie, "bad_echo"),
+    "closer": (close, "eof"),
+    "resetter": (reset, "reset"),
+    "refuser": (refuse, "refused"),
+}

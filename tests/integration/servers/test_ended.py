@@ -10,7 +10,7 @@ import pytest
 
 from probe.ended import Ended, Memory
 from probe.growth import Late, total
-from probe.processes import Task, parse_task
+from probe.proc import Task, parse_task
 from tests.integration.servers.running import Client, Running, server
 from tests.waiting import wait_until
 

@@ -62,7 +62,15 @@ def test_mpmt_has_its_workers_and_a_thread_per_connection_spread_over_them() -> 
         assert processes == 4
         assert threads[-1] == 1  # the parent never serves
         assert sum(threads[:-1]) == 3 + 12
-        assert max(threads[:-1]) < 3 + 12 - 2  # more than one worker serves
+
+        def two_serve() -> bool:
+            """Whom the kernel wakes is its own affair: it may take many clients until it is a second one."""
+            if sum(count > 1 for count in running.shape()[1][:-1]) > 1:
+                return True
+            connected(stack, running, 1)
+            return False
+
+        wait_until(two_serve, "a second worker serves")
 
 
 @pytest.mark.parametrize(

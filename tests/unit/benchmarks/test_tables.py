@@ -1,9 +1,11 @@
 """Benchmarks' tables survive being saved, print what they hold, and are compared by their ranges."""
 
+from typing import Any
+
 import pytest
 
 from benchmarks.__main__ import BENCHMARKS, changes
-from benchmarks.common import Spread, Table, as_json, from_json, print_table, ratios
+from benchmarks.common import Spread, Table, as_json, from_json, print_table, ratios, run
 
 
 def table(*values: float, name: str = "echo") -> Table:
@@ -36,3 +38,19 @@ def test_ratios_are_taken_turn_by_turn() -> None:
 
 def test_every_benchmark_of_the_list_is_named_once() -> None:
     assert len(set(BENCHMARKS)) == len(BENCHMARKS)
+
+
+def test_a_benchmark_as_a_program_takes_the_numbers_of_its_measure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure(rounds: int = 5, seconds: float = 2.0) -> dict[str, Any]:
+        return as_json(Table("made", "command", "unit", ("row", "rounds", "seconds"), (("one", rounds, seconds),)))
+
+    monkeypatch.setattr("sys.argv", ["made", "--seconds", "0.5"])
+    run(measure)
+    assert "one        5     0.500" in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", ["made", "--rounds", "many"])
+    with pytest.raises(SystemExit):
+        run(measure)
+    error = capsys.readouterr().err
+    assert "python -m benchmarks.test_tables: error: argument --rounds: invalid int value: 'many'" in error

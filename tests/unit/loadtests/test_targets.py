@@ -1,6 +1,6 @@
 import pytest
 
-from loadtests.targets import address_of, first_choice, read_one_at_a_time, read_targets
+from loadtests.targets import address_of, first_choice, offered, read_fronts, read_one_at_a_time, read_targets
 
 
 def test_models_are_found_by_their_names_on_the_load_containers_network():
@@ -54,3 +54,26 @@ def test_a_replica_of_a_target_is_a_host_of_that_name() -> None:
     assert address_of("spmt-12", targets) == ("spmt-12", 8081)
     assert address_of("thread-pool-1", targets) == ("thread-pool-1", 8081)
     assert [address_of(name, targets) for name in ("spst-1", "spmt-", "spmt-a", "spmt1", "-1", "")] == [None] * 6
+
+
+def test_a_front_is_a_target_after_the_models_and_has_one_of_them_behind_it():
+    environ = {"TARGETS": "spst,spmt", "FRONTS": "haproxy=spmt, nginx=spst", "TARGET_ADDRESSES": "nginx=127.0.0.1:9"}
+    targets = read_targets(environ)
+    assert list(targets) == ["spst", "spmt", "nginx", "haproxy"]
+    assert (targets["haproxy"], targets["nginx"]) == (("haproxy", 8081), ("127.0.0.1", 9))
+    assert read_fronts(environ, targets) == {"haproxy": "spmt", "nginx": "spst"}
+
+
+@pytest.mark.parametrize("item", ["haproxy", "haproxy=", "=spmt", "haproxy=mpmt", "spmt=spmt"])
+def test_a_front_of_what_is_no_target_is_named(item):
+    with pytest.raises(ValueError, match="FRONTS: each item is front=model with a model of TARGETS, not") as caught:
+        read_targets({"TARGETS": "spmt", "FRONTS": item})
+    assert repr(item) in str(caught.value)
+
+
+def test_a_front_is_offered_while_it_is_up_and_then_first():
+    names, fronts = ["alone", "many", "haproxy", "nginx"], {"haproxy": "many", "nginx": "many"}
+    up = {"alone": True, "many": True, "haproxy": False, "nginx": True}
+    assert offered(names, up, fronts) == ["alone", "many", "nginx"]
+    assert first_choice(names, up, {"alone"}, fronts) == "nginx"
+    assert offered(names, {}, fronts) == ["alone", "many"]

@@ -4,7 +4,8 @@ import pytest
 
 from probe.ended import Ended, NotKnown, Slot
 from probe.growth import OF_TASKS, Churn, Growth, Late, Use, difference, enough, levels, of_process, reasons, total
-from probe.processes import Sample, Task
+from probe.proc import Task
+from probe.processes import Sample
 
 NONE_ENDED = Ended((Slot(), Slot(pid=1)))
 

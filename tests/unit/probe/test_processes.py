@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from probe.processes import Processes, Sample, Task, parse_pss, parse_stat, parse_switches
+from probe.proc import Task, parse_pss, parse_stat, parse_switches
+from probe.processes import Processes, Sample
 from tests.unit.probe.trees import V1_MEMBERSHIP, V2_MEMBERSHIP, add_process, stat
 
 PROBE_MEMBERSHIP = V1_MEMBERSHIP.replace("abc", "def")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from probe.__main__ import Arguments, BadArgument, parse
-from probe.push import BadUrl, Push, parse_url
+from probe.push import BadUrl, Push, host_name, parse_url
 from tests.waiting import wait_until
 
 PROJECT = Path(__file__).parents[3]
@@ -74,7 +74,27 @@ def test_the_probe_posts_each_line_with_the_models_name_and_prints_it_all_the_sa
     printed = {line["unix"]: line for line in map(json.loads, output.splitlines())}
     for line in receiver.lines[:3]:
         assert (line["model"], line["schema_version"]) == ("spmt", 2)
-        assert {**printed[line["unix"]], "model": "spmt", "schema_version": 2} == line
+        head = {"model": "spmt", "schema_version": 2}
+        assert {**printed[line["unix"]], **head} == {name: value for name, value in line.items() if name != "host"}
+
+
+def test_a_line_says_of_which_container_it_is() -> None:
+    with receiving() as receiver:
+        url = f"http://127.0.0.1:{receiver.port}/"
+        with closing(Push(url, "spmt", 0.5, host="0123abcd")) as push:
+            push.add({"n": 1})
+            wait_until(lambda: receiver.lines, "a line")
+    assert receiver.lines == [{"n": 1, "model": "spmt", "schema_version": 2, "host": "0123abcd"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("0123abcd\n", "0123abcd"), ("", None), ("two words\n", None), ("x" * 65, None), ("\u00e9", None)],
+)
+def test_what_a_container_calls_itself_is_a_name_or_not_known(tmp_path: Path, text: str, name: str | None) -> None:
+    assert host_name(tmp_path / "absent") is None
+    (tmp_path / "hostname").write_text(text, encoding="utf-8")
+    assert host_name(tmp_path / "hostname") == name
 
 
 def test_failure_is_said_once_and_recovery_once() -> None:

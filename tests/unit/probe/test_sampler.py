@@ -9,7 +9,8 @@ import pytest
 from probe import cgroup
 from probe.ended import Ended, Slot
 from probe.growth import total
-from probe.processes import Sample, Task
+from probe.proc import Task
+from probe.processes import Sample
 from probe.sampler import Clock, Outcome, Sampler
 from probe.server import Reading
 from probe.summary import summarise

@@ -8,7 +8,8 @@ import pytest
 from probe import tree as tree_module
 from probe.ended import Ended, Slot
 from probe.growth import Use, total
-from probe.processes import Processes, Sample, Stat
+from probe.proc import Stat
+from probe.processes import Processes, Sample
 from probe.tree import Thread, Tree, parse_thread
 from tests.unit.probe.trees import add_process
 

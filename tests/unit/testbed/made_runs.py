@@ -1,7 +1,6 @@
 """A results directory with rows that a test makes up, as a sweep leaves it."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +38,14 @@ def record(trial: cells.Trial, **values: Any) -> dict[str, Any]:
         "canary": trial.canary,
         "reasons": ["because"],
     }
-    named |= {"search_id": trial.search_id, "step": trial.step}
-    return {**asdict(trial.cell), **MEASURED, **named, **values}
+    named |= {"search_id": trial.search_id, "step": trial.step, "redo_of": trial.redo_of}
+    return {**vars(trial.cell), **MEASURED, **named, **values}
 
 
 def make_run(path: Path, sweep: dict[str, Any] | None = None, **about: Any) -> Path:
     """`about`: `manifest` replaces its fields, `measured(cell, block)` gives what a trial's record says instead of
     MEASURED, or None for a trial that is not there."""
-    parsed = sweepfile.parse(yaml.safe_dump({**SWEEP, **(sweep or {})}), path, MACHINE)
+    parsed = sweepfile.parse(yaml.dump({**SWEEP, **(sweep or {})}, Dumper=yaml.CSafeDumper), path, MACHINE)
     measured = about.get("measured", lambda cell, block: {})
     path.mkdir(parents=True)
     (path / "manifest.json").write_text(json.dumps(manifest(**about.get("manifest", {}))))

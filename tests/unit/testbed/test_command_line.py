@@ -127,7 +127,8 @@ def test_a_sweep_without_trials_is_refused(tmp_path: Path, refusal: Callable[...
 
 
 @pytest.mark.parametrize(
-    "command", [("sweep", str(PROJECT / "sweeps/quickstart.yaml")), ("build",), ("up", "spst"), ("down",)]
+    "command",
+    [("sweep", str(PROJECT / "sweeps/quickstart.yaml")), ("build",), ("up", "spst"), ("scale", "spst"), ("down",)],
 )
 def test_an_engine_that_does_not_run_is_one_line_that_says_what_helps(
     command: tuple[str, ...], refusal: Callable[..., str]

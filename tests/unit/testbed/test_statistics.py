@@ -1,13 +1,14 @@
 """Intervals cover what they claim, small samples claim less, and warnings name what helps."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
+from testbed import statistics
 from testbed.statistics import (
     Interval,
     coefficient_of_variation,
@@ -137,6 +138,25 @@ def test_a_difference_is_shown_only_where_the_interval_excludes_one(low: float, 
 # --- variation and warnings ---
 
 
+@pytest.mark.parametrize("statistic", [np.mean, np.median])
+@pytest.mark.parametrize("confidence", [0.9, 0.95])
+def test_the_bootstrap_is_that_of_scipy_with_the_same_draws(statistic: Any, confidence: float) -> None:
+    from scipy import stats
+
+    for count in (2, 3, 5, 20):
+        sample = np.random.default_rng(count).lognormal(size=count)
+        found = stats.bootstrap(
+            (sample,),
+            statistic,
+            n_resamples=statistics.RESAMPLES,
+            confidence_level=confidence,
+            method="percentile",
+            rng=np.random.default_rng(7),
+        ).confidence_interval
+        interval = statistics._bootstrap(tuple(sample), statistic, confidence, 7)
+        assert interval == pytest.approx((found.low, found.high), rel=1e-12)
+
+
 def test_coefficient_of_variation() -> None:
     assert coefficient_of_variation([90, 100, 110]) == pytest.approx(0.1)
     assert coefficient_of_variation([100]) is None
@@ -147,6 +167,8 @@ def test_coefficient_of_variation() -> None:
 def test_required_repeats_are_the_least_that_reach_the_half_width(cv: float) -> None:
     needed = required_repeats([1 - cv, 1.0, 1 + cv])
     assert needed is not None
+
+    from scipy import stats  # takes a second, which no other process of the tests needs to spend
 
     def half_width(n: int) -> float:
         return float(stats.t.ppf(0.975, n - 1)) * cv / math.sqrt(n)

@@ -1,14 +1,14 @@
-"""A probe's lines are kept by model, and become figures that say their unit or stay a dash."""
+"""A probe's lines are kept by container: those of several are never one series."""
 
 from typing import Any
 
 import pytest
 
-from loadtests.master.samples import FRESH_S, MOST_LINES, BadSampleError, Samples, table
+from loadtests.master.samples import FRESH_S, MOST_LINES, MOST_PROBES, BadSampleError, Samples
 
 
 def line(unix: float = 100.0, **values: Any) -> dict[str, Any]:
-    return {"schema_version": 2, "model": "spmt", "unix": unix, **values}
+    return {"schema_version": 2, "model": "spmt", "host": "a", "unix": unix, **values}
 
 
 class Time:
@@ -25,82 +25,76 @@ class Time:
         ([1], "a JSON object with schema_version 2"),
         ({"model": "spmt"}, "a JSON object with schema_version 2"),
         ({"schema_version": 2, "model": "mpst"}, "model: one of spmt, spst, not 'mpst'"),
+        ({"schema_version": 2, "model": "spmt", "host": 7}, "host: a name of at most 64 characters, not '7'"),
+        ({"schema_version": 2, "model": "spmt", "host": "x" * 65}, "host: a name of at most 64 characters"),
     ],
 )
 def test_what_is_no_sample_of_a_known_model_is_refused(sample: Any, message: str) -> None:
     with pytest.raises(BadSampleError, match=message):
-        Samples(["spmt", "spst"]).add(sample)
+        Samples(["spmt", "spst"]).add(sample, "10.0.0.9")
 
 
 def test_an_old_line_is_no_live_figure_but_stays_on_record() -> None:
     clock = Time()
     samples = Samples(["spmt"], clock)
-    samples.add(line())
-    assert samples.latest("spmt") == (0.0, line())
+    samples.add(line(), "10.0.0.9")
+    (told,) = samples.fresh("spmt")
+    assert (told.host, told.age_s, told.lines) == ("a", 0.0, [line()])
     clock.now += FRESH_S + 0.1
-    assert samples.latest("spmt") is None
+    assert samples.fresh("spmt") == []
     assert samples.between("spmt", 999.0, 1001.0) == [line()]
     assert samples.between("spmt", 1001.0, 1002.0) == []
-    assert samples.latest("spst") is None
+    assert samples.fresh("spst") == []
 
 
 def test_the_oldest_lines_go_first() -> None:
     samples = Samples(["spmt"])
     for number in range(MOST_LINES + 1):
-        samples.add(line(float(number)))
-    assert samples.recent("spmt", 2) == [line(MOST_LINES - 1.0), line(float(MOST_LINES))]
+        samples.add(line(float(number)), "10.0.0.9")
+    (told,) = samples.fresh("spmt")
+    assert told.lines[-2:] == [line(MOST_LINES - 1.0), line(float(MOST_LINES))]
     assert len(samples.between("spmt", 0, 1e12)) == MOST_LINES
 
 
-def shown(*lines: dict[str, Any]) -> dict[str, str]:
-    return {row["what"]: row["now"] for row in table("spmt", (0.4, lines[-1]), list(lines))}
+def test_lines_of_several_containers_are_told_apart() -> None:
+    clock = Time()
+    samples = Samples(["spmt"], clock)
+    for number in range(3):
+        for host in "ba":
+            clock.now += 0.1
+            samples.add(line(float(number), host=host), f"10.0.0.{host}")
+    assert [(told.host, [one["unix"] for one in told.lines]) for told in samples.fresh("spmt")] == [
+        ("a", [0.0, 1.0, 2.0]),
+        ("b", [0.0, 1.0, 2.0]),
+    ]
+    assert [one["host"] for one in samples.between("spmt", 0, 1e12)] == ["b", "a"] * 3
 
 
-def test_counters_become_rates_over_the_time_between_two_lines() -> None:
-    rows = shown(
-        line(100.0),
-        line(
-            102.0,
-            cpu_used_us_since_last=1_000_000,
-            periods_since_last=20,
-            throttled_periods_since_last=5,
-            listen_overflows_since_last=4,
-            memory_now_bytes=32 * 2**20,
-            threads=9,
-            limits={"cpus": 0.5, "memory_bytes": 128 * 2**20},
-        ),
-    )
-    assert rows["CPU"] == "0.50 of 0.5"
-    assert rows["throttled"] == "25%"
-    assert rows["overflows"] == "2 /s"
-    assert rows["memory"] == "32.0 MiB of 128"
-    assert rows["threads"] == "9"
-    assert rows["processes"] == "-"
+def test_of_two_probes_beside_one_container_one_is_heard() -> None:
+    samples = Samples(["spmt"])
+    for number in range(4):
+        for sender in ("first", "second")[: 1 + number // 2]:
+            samples.add(line(float(number), sender=sender), sender)
+    (told,) = samples.fresh("spmt")
+    assert [one["sender"] for one in told.lines] == ["first"] * 4
+    assert [one["sender"] for one in samples.between("spmt", 0, 1e12)] == ["first"] * 4
 
 
-def test_what_is_not_in_every_line_is_shown_as_last_read_and_its_rate_is_over_the_time_between_readings() -> None:
-    rows = shown(
-        line(100.0, threads=4, accept_queue=3),
-        line(101.0),
-        line(103.0, threads=9, voluntary_switches_since_last=300, listen_overflows_since_last=4),
-        line(104.0, listen_overflows_since_last=2),
-    )
-    assert (rows["threads"], rows["accept queue"]) == ("9", "3")
-    assert rows["voluntary switches"] == "100 /s"
-    assert rows["overflows"] == "2 /s"
+def test_probes_that_cannot_say_beside_which_container_they_are_stay_apart_by_where_they_are() -> None:
+    samples = Samples(["spmt"])
+    for sender in ("10.0.0.8", "10.0.0.9"):
+        samples.add({"schema_version": 2, "model": "spmt", "unix": 1.0}, sender)
+    assert [told.host for told in samples.fresh("spmt")] == ["10.0.0.8", "10.0.0.9"]
+    assert [one["host"] for one in samples.between("spmt", 0, 1e12)] == ["10.0.0.8", "10.0.0.9"]
 
 
-def test_switches_that_the_probe_does_not_know_are_said_to_be_not_known() -> None:
-    rows = shown(line(100.0, threads=4, voluntary_switches_since_last=9), line(101.0, threads=9))
-    assert (rows["voluntary switches"], rows["involuntary switches"]) == ("not known", "not known")
-
-
-def test_what_is_not_known_is_a_dash_and_never_a_zero() -> None:
-    rows = shown(line(100.0))
-    assert set(rows) >= {"CPU", "throttled", "memory", "PSS", "overflows"}
-    assert {value for what, value in rows.items() if what != "spmt"} == {"-"}
-
-
-def test_without_a_probe_the_table_says_how_to_start_one() -> None:
-    (row,) = table("spmt", None, [])
-    assert row["meaning"] == "no probe tells of it; to start one: docker compose up -d probe-spmt"
+def test_probes_that_come_and_go_do_not_fill_the_memory() -> None:
+    samples = Samples(["spmt"])
+    samples.add(line(host="stays"), "s")
+    for number in range(MOST_PROBES):
+        samples.add(line(host="stays"), "s")
+        samples.add(line(host=f"h{number}"), f"s{number}")
+    hosts = {told.host for told in samples.fresh("spmt")}
+    assert len(hosts) == MOST_PROBES
+    assert "stays" in hosts
+    assert "h0" not in hosts

@@ -6,7 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from loadtests.record import recorder as module
-from loadtests.record.recorder import Batch, Recorder
+from loadtests.record.counts import Batch
+from loadtests.record.recorder import Recorder
 
 
 def request(recorder, clock, sent_at, done_at, size=10):

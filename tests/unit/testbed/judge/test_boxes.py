@@ -10,7 +10,7 @@ from testbed.judge.boxes import Box, most, total
 from testbed.judge.evidence import Evidence
 from testbed.judge.gates import Gate
 from testbed.judge.verdict import judge
-from tests.unit.testbed.judge.test_verdict import GOOD
+from tests.unit.testbed.judge.made import GOOD
 
 # Two servers of half a CPU each that share the load of GOOD, neither of them full.
 EACH = replace(GOOD.servers[0], cpu_used_s=2.4, throttled_periods=0, served=10_010, steal_share=0.0)

@@ -13,8 +13,7 @@ from testbed.plan.sweepfile import Machine, load, parse
 from testbed.results.record import Findings, Seen, evidence
 from testbed.stack import needs, system
 from testbed.stack.cpus import CpuSets
-from tests.unit.testbed.judge.made import replace
-from tests.unit.testbed.judge.test_verdict import GOOD
+from tests.unit.testbed.judge.made import GOOD, replace
 
 SETS = CpuSets(None, None, None, isolated=False, notes=())
 RUN = system.Run("a", "threadmill-a", "1:1", 1, SETS)

@@ -99,6 +99,16 @@ DOCUMENTS = st.fixed_dictionaries(
                 queue=axis(st.sampled_from(["server", "front"])),
             ),
         ),
+        "scaling": axis(
+            st.sampled_from(
+                [
+                    *["none"] * 5,
+                    {"change": "cpus", "steps": [{"at": 0, "to": 1.0}, {"at": "59m", "to": 0.05}]},
+                    {"change": "memory", "steps": [{"at": "1500ms", "to": "9GiB"}]},
+                    {"change": "replicas", "on": "latency", "target": "20ms", "max": 2, "every": "500ms"},
+                ]
+            )
+        ),
         "warmup": st.sampled_from(["1s", "10m"]),
         "duration": st.sampled_from(["1s", "60m"]),
         "repeat": st.sampled_from([1, 2]),
@@ -130,7 +140,7 @@ def test_what_the_sweep_file_accepts_load_generator_and_server_do(document: dict
 def test_every_share_of_a_search_has_a_name_of_its_own(shares: list[float]) -> None:
     document = {"name": "a", "models": "spst", "load": {"mode": "relative", "slo": {"p99": "5ms"}, "at": shares}}
     try:
-        sweep = parse(yaml.safe_dump(document), PATH, MACHINE)
+        sweep = parse(yaml.dump(document, Dumper=yaml.CSafeDumper), PATH, MACHINE)
     except UserError:
         return
     steps = [trial.trial_id for trial in every_trial(sweep) if "-at" in trial.trial_id]

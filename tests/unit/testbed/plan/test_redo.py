@@ -1,20 +1,26 @@
 """Disturbed trials measured again: which ones, in which order, and which of the two counts."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from testbed.compare.join import join
 from testbed.errors import UserError
 from testbed.plan import cells, redo
 from testbed.plan.sweepfile import Machine, dump, parse
 from testbed.report import words
+from testbed.report.facts import facts
+from testbed.results import reading
+from testbed.results.directory import csv_text
 from testbed.results.listing import list_runs
 from testbed.results.summary import good, summary
 from testbed.results.table import results_table
+from tests.commanded import commanded
 from tests.unit.testbed.made_runs import make_run
 from tests.unit.testbed.report.pages import text, view_of
 from tests.unit.testbed.rows import row
@@ -31,6 +37,7 @@ def measured(trial: cells.Trial, server: float | None, generator: float | None =
     shares = {"server_steal_share": server, "generator_steal_share": generator}
     disturbed = max(server or 0, generator or 0) > 0.01 if known else None
     about = {"trial_id": trial.trial_id, "block": trial.block, "canary": trial.canary, "disturbed": disturbed}
+    about["redo_of"] = trial.redo_of
     return row(trial.cell, **shares | about | values)
 
 
@@ -72,7 +79,7 @@ def test_a_resumed_sweep_comes_to_the_same_trials_from_wherever_it_was_cut_off()
 
 
 FIRST = TRIALS[1]
-AGAIN = cells.Trial(redo.redo_id(FIRST.trial_id), FIRST.block, FIRST.cell)
+AGAIN = redo.redo_of(FIRST)
 
 
 @pytest.mark.parametrize(
@@ -162,8 +169,10 @@ def test_a_redo_that_was_disturbed_as_well_counts_and_is_said_to() -> None:
     assert line.startswith("2 of 2 trials") and line.endswith("1 of them count all the same")
 
 
-def test_a_listed_sweep_is_complete_only_with_the_redos_it_owes(tmp_path: Path) -> None:
-    def listed(**order: str) -> tuple[str, int]:
+def test_a_listed_sweep_is_complete_only_with_the_redos_it_owes_and_counts_one_of_each_two(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def listed(**order: str) -> tuple[str, int, int]:
         def about(cell: cells.Cell, block: int) -> dict[str, Any]:
             return {"disturbed": block == 1, "server_steal_share": 0.02, "generator_steal_share": 0.0}
 
@@ -174,14 +183,40 @@ def test_a_listed_sweep_is_complete_only_with_the_redos_it_owes(tmp_path: Path) 
             first = next(trial for trial in sorted((path / "trials").iterdir()))
             again = path / "trials" / f"{first.name}-redo"
             again.mkdir()
-            told = json.loads((first / "trial.json").read_text()) | {"trial_id": again.name}
+            told = json.loads((first / "trial.json").read_text()) | {"trial_id": again.name, "redo_of": first.name}
             (again / "trial.json").write_text(json.dumps(told))
             (after,) = list_runs(root, tmp_path / "lock")
-            return f"{one.state}, then {after.state}", after.trials
-        return one.state, one.trials
+            assert after.verdicts == {"server-bound": 3}
+            console = Console(width=120, no_color=True)
+            commanded(console, "results", "--results", root)
+            assert "3 (1 redone)" in capsys.readouterr().out
+            return f"{one.state}, then {after.state}", after.trials, after.redone
+        return one.state, one.trials, one.redone
 
-    assert listed() == ("complete", 3)
-    assert listed(redo="disturbed") == ("interrupted, then complete", 4)
+    assert listed() == ("complete", 3, 0)
+    assert listed(redo="disturbed") == ("interrupted, then complete", 3, 1)
+
+
+@pytest.mark.parametrize("first_is_there", [True, False])
+def test_a_redo_from_before_records_told_of_which_trial_is_known_by_the_plan(
+    tmp_path: Path, first_is_there: bool
+) -> None:
+    path = make_run(tmp_path / "run", {"models": ["spst"], "limits": {"cpus": 1.0}, "repeat": 2})
+    first, second = sorted((path / "trials").iterdir())
+    for place, renamed in ((first, f"{first.name}-redo"), (first, first.name), (second, second.name)):
+        told = json.loads((place / "trial.json").read_text()) | {"schema_version": 3, "trial_id": renamed}
+        del told["redo_of"]
+        (path / "trials" / renamed).mkdir(exist_ok=True)
+        (path / "trials" / renamed / "trial.json").write_text(json.dumps(told))
+    if not first_is_there:
+        shutil.rmtree(first)
+    rows = reading.read(path).rows
+    known = {one["trial_id"]: one["redo_of"] for one in rows}
+    expected = {first.name: None, f"{first.name}-redo": first.name, second.name: None}
+    assert known == {name: of for name, of in expected.items() if first_is_there or name != first.name}
+    (path / "trials.csv").write_text(csv_text(rows))
+    shutil.rmtree(path / "trials")
+    assert {one["trial_id"]: one["redo_of"] for one in reading.read(path).rows} == known
 
 
 def test_the_report_counts_one_and_says_why_the_other_was_disturbed(tmp_path: Path) -> None:
@@ -195,13 +230,14 @@ def test_the_report_counts_one_and_says_why_the_other_was_disturbed(tmp_path: Pa
     again.mkdir()
     quiet = {"server_steal_share": 0.0, "disturbed": False, "throughput_rps": 150.0, "reasons": ["as it should be"]}
     told = json.loads((trial / "trial.json").read_text())
-    (again / "trial.json").write_text(json.dumps(told | quiet | {"trial_id": again.name}))
+    (again / "trial.json").write_text(json.dumps(told | quiet | {"trial_id": again.name, "redo_of": trial.name}))
     seen = view_of(path)
     (group,) = seen.groups
     assert group.values("throughput_rps") == [150.0]
     page = text(words.lead(seen))
     assert "Why 1 trial is disturbed" in page and "2.0% of the server's" in page
-    assert "1 of them measured a disturbed trial again" in page
+    assert "1 trial in 1 block" in page and "1 of them was disturbed and measured again" in page
+    assert [one[:2] for one in dict(facts(seen))["Trials"]["verdicts"]] == [(1, "server-bound")]  # type: ignore[index]
     assert "were planned" not in page
 
 

@@ -87,7 +87,7 @@ def test_connection_takes_its_three_forms() -> None:
         ("name: a\nload: {mode: relative, slo: {p99: 5ms}}\n", "allowed: at beside mode relative, which needs it"),
         ("name: a\nload: {mode: capacity, slo: {p90: 5ms}}\n", "load.slo.p90: unknown key, allowed: p99"),
         ("name: a\nlimits: {cpus: 0.5, limit: cpuset}\n", "allowed: whole cpus with limit cpuset"),
-        ("name: a\nimages: {nginx: x}\n", "images.nginx: found 'nginx', allowed: one of spst, spmt"),
+        ("name: a\nimages: {apache: x}\n", "images.apache: found 'apache', allowed: one of spst, spmt"),
         ("name: a\nmodels: []\n", "some.yaml:2: models: found an empty list, allowed: at least one value"),
         ("name: a\nmodels: [spst, spst]\n", "some.yaml:2: models: found ['spst', 'spst'], allowed: each value once"),
         (

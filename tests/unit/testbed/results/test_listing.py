@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from testbed import lock
 from testbed.errors import UserError
 from testbed.results.listing import Listed, list_runs
+from testbed.stack import lock
 from tests.commanded import commanded
 from tests.made_results import make_search
 from tests.unit.testbed.made_runs import make_run

@@ -169,8 +169,7 @@ def test_a_record_that_is_gone_comes_from_the_table_and_is_measured_again_by_who
     assert len(course.rows) == len(whole) - 1
 
 
-# A name may be made, and looked up, and compared. `-redo` is the one mark that is read, where it is made; and a run
-# from the web page tells its server by its name alone.
+# A name may be made, and looked up, and compared.
 _TAKEN_APART = re.compile(
     r"""trial_id["')\]]*\.(split|rsplit|partition|rpartition|removesuffix|removeprefix|endswith|startswith|find|rfind)\(
     |re\.\w+\([^\n]*trial_id|\.(fullmatch|match|search|findall)\([^\n]*trial_id|trial_id\[|-s\\d|-s0\d|-at\\d|-at\(|-s\(""",
@@ -188,4 +187,4 @@ def test_no_code_takes_a_trials_name_apart() -> None:
         for line in path.read_text().splitlines()
         if _TAKEN_APART.search(line)
     ]
-    assert [line.split(":")[0] for line in found] == ["testbed/plan/redo.py", "testbed/watch/load.py"]
+    assert found == []

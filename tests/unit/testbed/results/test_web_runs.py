@@ -78,6 +78,56 @@ def test_a_run_beside_a_probe_is_judged_like_a_trial_of_a_sweep() -> None:
     assert {"verification", "conservation", "model_shape", "server_survived"} <= unknown
 
 
+def behind(front: str | None, servers: list[str] | None) -> dict[str, Any]:
+    """A run of which the load knows who served it."""
+    target = load(target=front or "spmt")
+    return target | {"served_by": {"model": "spmt", "front": front, "servers": servers}}
+
+
+def lines_of(name: str, model: str = "spmt", **values: Any) -> list[dict[str, Any]]:
+    return lines(model=model, host=f"id of {name}", container=name, **values)
+
+
+def test_a_run_through_a_front_is_of_the_model_behind_it_and_of_every_container() -> None:
+    told = [
+        *lines_of("a-spmt-1"),
+        *lines_of("a-spmt-2", cpu_used_us_since_last=100_000),
+        *lines_of("haproxy", "haproxy"),
+    ]
+    record = web_runs.record("web-1", behind("haproxy", ["a-spmt-1", "a-spmt-2"]), told, 2)
+    assert (record["model"], record["replicas"], record["replica_cpus"], record["front"]) == (
+        *("spmt", 2, "each", "haproxy"),
+    )
+    assert (record["cpus"], record["front_cpus"]) == (0.5, 0.5)
+    # Of the servers alone; each line is of a second.
+    assert record["cpu_used_s"] == 2.5 + 0.5
+    # How the front was set is nowhere recorded.
+    assert (record["balance"], record["queue"]) == (None, None)
+
+
+def test_with_a_probe_beside_one_of_several_what_all_used_is_not_known() -> None:
+    record = web_runs.record("web-1", behind(None, ["a-spmt-1", "a-spmt-2"]), lines_of("a-spmt-2"), 2)
+    assert (record["replicas"], record["front"]) == (2, "dns")
+    for name in ("cpu_used_s", "cpu_us_per_request", "pss_bytes", "oom_kills", "cpus", "memory_bytes"):
+        assert record[name] is None, name
+    assert record["throughput_rps"] == 1000.0
+
+
+@pytest.mark.parametrize("names", [["a-spmt-1", "a-spmt-2"], ["a-spmt-2"], []])
+def test_where_containers_came_or_went_their_number_and_their_use_are_not_known(names: list[str]) -> None:
+    told = [line for name in names for line in lines_of(name)]
+    record = web_runs.record("web-1", behind("nginx", None), told, 2)
+    assert (record["replicas"], record["front"]) == (None, "nginx")
+    assert record["cpu_used_s"] is None
+
+
+def test_one_server_by_itself_has_no_front_and_no_container_to_tell_apart() -> None:
+    record = web_runs.record("web-1", behind(None, ["spmt"]), lines_of("0123abcd"), 2)
+    before = web_runs.record("web-1", load(), lines(), 2)
+    assert record == before
+    assert (record["replicas"], record["front"], record["balance"]) == (1, "none", "none")
+
+
 def test_without_a_probe_nothing_of_the_server_is_known_and_nothing_is_claimed() -> None:
     record = web_runs.record("web-1", load(), [], 2)
     assert record["verdict"] == "not-saturated"

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from rich.console import Console
 
-from testbed import lock
 from testbed.errors import Breakdown, UserError
 from testbed.plan import sweepfile
 from testbed.run import outcome, sweep
+from testbed.stack import lock
 from tests.unit.testbed.made_runs import MACHINE
 from tests.unit.testbed.run.fake_engine import FakeEngine
 
@@ -35,7 +35,7 @@ class Sweeping:
 
     def run(self, console: Console | None = None) -> tuple[int | Exception, str]:
         """The exit code, or what was raised, and what was printed."""
-        parsed = sweepfile.parse(yaml.safe_dump(self.fields), Path("t.yaml"), MACHINE)
+        parsed = sweepfile.parse(yaml.dump(self.fields, Dumper=yaml.CSafeDumper), Path("t.yaml"), MACHINE)
         return self._told(lambda shown: sweep.run(parsed, "", self.results_root, shown, self.engine), console)
 
     def resume(self, force: bool = False) -> tuple[int | Exception, str]:

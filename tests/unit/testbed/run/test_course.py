@@ -36,7 +36,7 @@ class Killed(BaseException):
 
 def sweep_of(load: dict[str, Any], models: Sequence[str] = ("spst", "spmt")) -> Sweep:
     fields = {"name": "made", "models": list(models), "load": load, "repeat": 2, "order": {"canary": True}}
-    return sweepfile.parse(yaml.safe_dump(fields), Path("made.yaml"), MACHINE)
+    return sweepfile.parse(yaml.dump(fields, Dumper=yaml.CSafeDumper), Path("made.yaml"), MACHINE)
 
 
 class Machine:
@@ -87,7 +87,11 @@ class Machine:
         """What is said of broken records."""
         self.directory.reopen((10001, 10001))
         said = self.course.take_up(FACTS)
+        complete, before = self.course.is_complete, len(self.measured)
         self.course.run(cells.trials(self.sweep), self.measure)
+        # It decides whether a load generator is started at all.
+        assert complete == (len(self.measured) == before)
+        assert self.course.is_complete or said
         return said
 
 
@@ -262,3 +266,14 @@ def test_what_is_still_to_come_is_told_before_each_entry_and_ends_with_the_last(
     told.clear()
     machine.course.run(cells.trials(sweep), machine.measure, told.append)
     assert told == [0] * count
+
+
+def test_a_sweep_that_owes_a_redo_is_not_complete(tmp_path: Path) -> None:
+    fields = {"name": "made", "models": ["spmt"], "order": {"redo": "disturbed"}}
+    wants = sweepfile.parse(yaml.safe_dump(fields), Path("made.yaml"), MACHINE)
+    for sweep, complete in ((wants, False), (sweepfile.parse("name: made\nmodels: [spmt]", Path("a"), MACHINE), True)):
+        machine = Machine(tmp_path / str(complete), sweep)
+        machine.begin()
+        assert machine.course.is_complete
+        machine.course.rows[0]["disturbed"] = True
+        assert machine.course.is_complete is complete

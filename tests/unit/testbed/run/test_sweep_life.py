@@ -3,7 +3,9 @@
 import csv
 import json
 import shutil
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from testbed.errors import UserError
 from testbed.plan import cells
 from testbed.results.directory import SCHEMA_VERSION
+from testbed.stack import generator
 from tests.unit.testbed.run.fake_engine import FakeEngine
 from tests.unit.testbed.run.sweeping import Sweeping, sweeping  # noqa: F401 - a fixture
 from tests.unit.testbed.run.test_sweep_teardown import raises
@@ -67,6 +70,45 @@ def test_what_is_missing_is_measured_and_what_is_there_is_not_touched(bench: Swe
     assert len(rows(bench.results)) == 3
     assert "t: 1 of 3 trials are there already" in shown
     assert len(json.loads((bench.results / "manifest.json").read_text())["resumed"]) == 1
+
+
+def test_a_sweep_of_which_nothing_is_missing_starts_no_load(bench: Sweeping) -> None:
+    bench.run()
+    logs = (bench.results / "logs" / "locust-1.log").read_text()
+    bench.engine.calls = []
+    code, shown = bench.resume()
+    assert code == 0
+    assert bench.engine.calls == ["remove"]
+    assert "3 of 3 trials finished" in shown
+    assert (bench.results / "logs" / "locust-1.log").read_text() == logs
+
+
+def test_after_a_failed_trial_a_load_worker_that_has_ended_is_not_waited_for(
+    bench: Sweeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing: list[str] = []
+
+    def lose_a_worker() -> None:
+        missing.append("worker-1")
+        raise UserError("docker compose up failed")
+
+    def start_afresh() -> None:
+        missing.clear()
+
+    def wait(seconds: float) -> None:
+        raise AssertionError("waited for what does not come")
+
+    bench.fields["repeat"] = 2
+    bench.engine.on = {"up 001-b1": lose_a_worker, "up load": start_afresh}
+    monkeypatch.setattr(bench.engine, "ended", lambda run_id: list(missing))
+    monkeypatch.setattr(generator.Load, "workers", lambda load: 1 - len(missing))
+    monkeypatch.setattr(generator, "time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
+    code, _ = bench.run()
+    assert code == 1
+    assert [row["status"] for row in rows(bench.results)] == ["failed", "ok"]
+    assert [call for call in bench.engine.calls if call.startswith("up")] == [
+        *("up load", "up 001-b1-spst-1cpu", "up load", "up 002-b2-spst-1cpu"),
+    ]
 
 
 def test_a_broken_record_is_named_and_left_and_the_rest_is_completed(bench: Sweeping) -> None:

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from testbed.errors import UserError
-from testbed.programs import CommandFailed, Commands, Interrupted
 from testbed.setup import install
 from testbed.stack import images
+from testbed.stack.programs import CommandFailed, Commands, Interrupted
 
 PROJECT = Path(__file__).parents[4]
 TIMEOUT_S = 20

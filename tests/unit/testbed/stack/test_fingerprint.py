@@ -41,7 +41,9 @@ def test_it_is_the_same_in_another_directory_and_with_byte_code_about(checkout: 
         ("requirements/locust.txt", {"locust"}),
         ("images/probe/Dockerfile", {"probe"}),
         ("requirements/probe.txt", {"probe"}),
-        ("images/base/packages.txt", {"server", "variant", "locust", "probe"}),
+        ("images/base/packages.txt", {"server", "variant", "locust", "probe", "haproxy", "nginx"}),
+        ("images/nginx/Dockerfile", {"nginx"}),
+        ("fronts/settings.py", {"haproxy", "nginx"}),
     ],
 )
 def test_a_change_makes_exactly_the_images_stale_that_hold_it(checkout: Path, touched: str, stale: set[str]) -> None:

@@ -89,7 +89,7 @@ def line(found: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
 
 def target(**changes: Any) -> Target:
     values: dict[str, Any] = {
-        "container_id": "abc",
+        "container_id": changes.get("name", "abc"),
         "name": "threadmill-spmt-1",
         "model": "spmt",
         "user": "",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from testbed.stack.services import RUN_LABEL, TRIAL_LABEL
-from testbed.watch.beside import MODEL_LABEL, _target
+from testbed.watch.beside import MODEL_LABEL, ROLE_LABEL, _target
 
 SERVICE = "com.docker.compose.service"
 IN_A_TRIAL = {RUN_LABEL: "a-1", TRIAL_LABEL: "001"}
@@ -39,6 +39,16 @@ def test_a_server_is_known_by_its_model(labels: dict[str, str], model: str) -> N
     assert target is not None
     assert (target.model, target.name, target.cpus, target.cpuset) == (model, "a-spmt-1", 0.5, "1")
     assert target.trial_id == labels.get(TRIAL_LABEL)
+
+
+def test_a_front_is_known_by_its_image_and_by_whom_it_was_told_of() -> None:
+    title = {"org.opencontainers.image.title": "threadmill/haproxy", ROLE_LABEL: "front"}
+    for labels in ({SERVICE: "front", **IN_A_TRIAL}, {SERVICE: "haproxy"}):
+        made = attributes(**labels, **title)
+        made["Config"]["Env"] = ["PATH=/bin", "SERVERS=spmt-1 spmt-2", "SERVERS_DNS="]
+        target = _target(made)
+        assert target is not None
+        assert (target.role, target.model, target.behind) == ("front", "haproxy", ("spmt-1", "spmt-2"))
 
 
 @pytest.mark.parametrize("labels", [{SERVICE: "client"}, {RUN_LABEL: "a-1"}, {RUN_LABEL: "a-1", SERVICE: "spmt"}])

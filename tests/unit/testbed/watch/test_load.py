@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from testbed.watch import load as load_module
-from testbed.watch.load import Load, LoadReader, Rates
+from testbed.watch.load import LoadReader, Rates
 from tests.waiting import wait_until
 
 
 def status(requests: int, failures: int = 0, trial_id: str = "web-1-spmt", state: str = "running") -> dict[str, Any]:
-    return {"state": state, "trial_id": trial_id, "users": 8, "requests": requests, "failures": failures}
+    named = {"trial_id": trial_id, "target": "spmt", "by_hand": True}
+    return {"state": state, **named, "users": 8, "requests": requests, "failures": failures}
 
 
 def test_a_rate_is_of_the_last_seconds_only() -> None:
@@ -31,13 +32,14 @@ def test_a_new_run_begins_anew() -> None:
     assert rates.add(102.0, status(5, trial_id="web-2-spmt")).requests_per_s is None
 
 
-def test_a_run_of_the_page_belongs_to_the_model_in_its_name_and_a_trial_to_whoever_runs() -> None:
-    def of(trial_id: str) -> Load:
-        return Load("running", trial_id, 1, None, None)
+def test_a_run_of_the_page_belongs_to_its_target_and_a_trial_to_whoever_runs() -> None:
+    def of(target: str, by_hand: bool) -> load_module.Load:
+        told = status(0) | {"target": target, "by_hand": by_hand}
+        return Rates().add(100.0, told)
 
-    assert of("web-20260101T000000Z-event-loop").is_of("event-loop")
-    assert not of("web-20260101T000000Z-prefork-event-loop").is_of("event-loop")
-    assert of("003-b1-event-loop-1cpu").is_of("event-loop")
+    assert of("event-loop", by_hand=True).is_of("event-loop")
+    assert not of("prefork-event-loop", by_hand=True).is_of("event-loop")
+    assert of("event-loop-shared", by_hand=False).is_of("event-loop")
 
 
 def test_it_is_asked_in_the_background_and_an_old_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,23 +4,65 @@ import pytest
 
 from testbed.errors import UserError
 from testbed.watch.looks import Options, check_options
-from testbed.watch.target import check, choose, none_runs
+from testbed.watch.target import Target, check, choose, none_runs, one_of
 from tests.unit.testbed.watch.made import target
 
 SPMT = target()
 SPST = target(name="threadmill-spst-1", model="spst")
 OTHER_SPST = target(name="mine", model="spst")
 
+REPLICAS = [target(name=f"p-spmt-{number}", project="p") for number in (1, 2)]
+FRONT = target(name="p-haproxy-1", model="haproxy", role="front", project="p", behind=("spmt",))
+
+
+def chosen(targets: list[Target], wanted: str | None) -> list[str]:
+    group = choose(targets, wanted)
+    assert group is not None
+    return [one.name for one in group.every]
+
 
 @pytest.mark.parametrize("wanted", [None, "spmt", "threadmill-spmt-1"])
 def test_the_only_one_is_meant_by_nothing_its_model_or_its_name(wanted: str | None) -> None:
-    assert choose([SPMT], wanted) is SPMT
+    assert chosen([SPMT], wanted) == [SPMT.name]
 
 
 def test_of_several_the_named_one() -> None:
-    assert choose([SPMT, SPST], "spst") is SPST
-    assert choose([SPST, OTHER_SPST], "mine") is OTHER_SPST
+    assert chosen([SPMT, SPST], "spst") == [SPST.name]
+    assert chosen([SPST, OTHER_SPST], "mine") == ["mine"]
     assert choose([SPMT], "spst") is None
+
+
+def test_the_containers_of_a_model_in_a_project_are_watched_together_with_what_stands_before_them() -> None:
+    every = [*REPLICAS, FRONT]
+    names = ["p-haproxy-1", "p-spmt-1", "p-spmt-2"]
+    assert chosen(every, None) == chosen(every, "spmt") == chosen(every, "haproxy") == names
+    assert chosen(every, "p-spmt-2") == ["p-spmt-2"]
+    assert chosen(every, "p-haproxy-1") == ["p-haproxy-1"]
+    group = choose(every, None)
+    assert group is not None
+    assert group.models == ("spmt", "haproxy")
+
+
+def test_a_front_of_another_model_or_of_another_project_is_none_of_theirs() -> None:
+    other_model = target(name="p-nginx-1", model="nginx", role="front", project="p", behind=("spst",))
+    elsewhere = target(name="q-haproxy-1", model="haproxy", role="front", project="q", behind=("spmt",))
+    assert chosen([*REPLICAS, other_model, elsewhere], "spmt") == ["p-spmt-1", "p-spmt-2"]
+    assert chosen([*REPLICAS, other_model], "nginx") == ["p-nginx-1"]
+
+
+def test_a_sweeps_front_knows_its_servers_by_their_numbers() -> None:
+    numbered = target(name="p-front-1", model="haproxy", role="front", project="p", behind=("spmt-1", "spmt-2"))
+    assert chosen([*REPLICAS, numbered], "spmt")[0] == "p-front-1"
+    other = target(name="p-front-1", model="haproxy", role="front", project="p", behind=("spmt-x-1", "spmts-2"))
+    assert chosen([*REPLICAS, other], "spmt") == ["p-spmt-1", "p-spmt-2"]
+
+
+def test_packets_are_of_one_server() -> None:
+    one, both = choose([SPMT], None), choose(REPLICAS, None)
+    assert one is not None and both is not None
+    assert one_of(one) is SPMT
+    with pytest.raises(UserError, match="several servers run: p-spmt-1, p-spmt-2; say which, such as `watch p-spmt-1`"):
+        one_of(both)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from testbed.watch.load import Load
 from testbed.watch.view import LEAST_HEIGHT, LEAST_WIDTH, Look, View, number
 from tests.unit.testbed.watch.made import line, process, target, thread, tree
 
-LOAD = Load("running", "web-20260101T000000Z-spmt", 20, 1234.4, 0.0)
+LOAD = Load("running", "web-20260101T000000Z-spmt", "spmt", True, 20, 1234.4, 0.0)
 
 
 def text(look: Look, width: int = 80, height: int | None = None, plain: bool = False) -> str:
@@ -57,10 +57,16 @@ def test_what_is_not_known_is_a_dash_and_not_nothing() -> None:
 @pytest.mark.parametrize(
     ("load", "expected"),
     [
-        (Load("stopped", "web-20260101T000000Z-spmt", 0, 0.0, 0.0), "none"),
-        (Load("running", "web-20260101T000000Z-spst", 8, 9.0, 0.0), "none here (web-20260101T000000Z-spst is on"),
-        (Load("running", "007-b1-spmt-1cpu", 8, 900.0, 2.0), "900 requests/s from 8 users, 2/s failed"),
-        (Load("spawning", "web-20260101T000000Z-spmt", 8, None, None), "8 users"),
+        (Load("stopped", "web-20260101T000000Z-spmt", "spmt", True, 0, 0.0, 0.0), "none"),
+        (
+            Load("running", "web-20260101T000000Z-spst", "spst", True, 8, 9.0, 0.0),
+            "none here (web-20260101T000000Z-spst is on",
+        ),
+        (
+            Load("running", "007-b1-spmt-1cpu", "spmt-shared", False, 8, 900.0, 2.0),
+            "900 requests/s from 8 users, 2/s",
+        ),
+        (Load("spawning", "web-20260101T000000Z-spmt", "spmt", True, 8, None, None), "8 users"),
     ],
 )
 def test_the_load_is_told_where_it_is_on_this_server(load: Load, expected: str) -> None:

@@ -8,8 +8,7 @@ import docker.errors
 import pytest
 import requests
 
-from testbed.errors import Breakdown, EngineError, EngineGone, UserError
-from testbed.failures import attempt, describe
+from testbed.errors import Breakdown, EngineError, EngineGone, UserError, attempt, describe
 from testbed.files import write_atomically
 from testbed.results.directory import ResultsDirectory
 from testbed.stack.compose_run import compose_failure
@@ -49,7 +48,7 @@ def test_what_nobody_foresaw_is_a_line_that_says_where_its_traceback_is(
     line = describe(failed)
     (written,) = tmp_path.iterdir()
     assert line == f"unexpected KeyError: 'no such name'; its traceback: {written}"
-    assert "test_failures.py" in written.read_text()
+    assert "test_errors.py" in written.read_text()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
     assert describe(failed) == "unexpected KeyError: 'no such name'; its traceback cannot be written"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.programs import CommandFailed, Commands, Interrupted
+from testbed.stack.programs import CommandFailed, Commands, Interrupted
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(30)

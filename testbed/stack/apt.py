@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from testbed.errors import UserError
-from testbed.programs import CommandFailed, Commands
+from testbed.stack.programs import CommandFailed, Commands
 
 _one_at_a_time = threading.Lock()
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import UserError
-from testbed.lock import only_sweep
+from testbed.stack.lock import only_sweep
 
 HOLDER = """
 import sys, subprocess
 from pathlib import Path
-from testbed.lock import only_sweep
+from testbed.stack.lock import only_sweep
 with only_sweep("first", Path(sys.argv[1])) as lock:
     if len(sys.argv) > 2:
         subprocess.Popen(["sleep", sys.argv[2]], stdout=subprocess.DEVNULL, pass_fds=[lock])
@@ -24,7 +24,7 @@ with only_sweep("first", Path(sys.argv[1])) as lock:
 def holder(path: Path, *child_sleeps: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", HOLDER, str(path), *child_sleeps]
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[4]
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"

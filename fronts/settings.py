@@ -1,0 +1,128 @@
+"""What a front is told, the same for each of them: environment variables, read once into one frozen value."""
+
+import re
+import resource
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, NoReturn, get_args
+
+Balance = Literal["roundrobin", "leastconn", "source"]
+BALANCES: tuple[Balance, ...] = get_args(Balance)
+
+PORT = 8081
+# For people and programs that ask how it is doing: a page, of nginx a few lines.
+PAGE_PORT = 8404
+
+# Of one that passes connections on: a client's file and a server's for each, and what it has open besides.
+_FILES_OF_A_CONNECTION = 2
+_OTHER_FILES = 128
+
+# What a host may be called, so that a name is nothing but a name where it is written into a configuration.
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+
+
+class SettingsError(ValueError):
+    """A variable has a value that is not allowed. The message is one line for the person who set it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Either names of servers or, with `dns`, one name that has the addresses of all of them."""
+
+    servers: tuple[str, ...]
+    spare: tuple[str, ...]
+    """Servers that are not there at the start and may be told of later."""
+    dns: str
+    slots: int
+    """How many addresses of `dns` are used at most."""
+    server_port: int
+    balance: Balance
+    server_connections: int
+    """At most so many at once to each server, further ones wait in the front; 0: no bound."""
+    threads: int
+    connections: int
+    """Of clients, at once; further ones wait in the kernel's queue."""
+    backlog: int
+    """The length of that queue."""
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """The settings. SettingsError for a value out of bounds, and where no server is named.
+
+    An empty variable counts as not set, since that is what `KEY=${KEY:-}` in a compose file passes on.
+    """
+    env = {name: value.strip() for name, value in environment.items() if value.strip()}
+    servers, spare = _names(env, "SERVERS"), _names(env, "SPARE_SERVERS")
+    dns = " ".join(_names(env, "SERVERS_DNS"))
+    if bool(servers) == bool(dns) or " " in dns:
+        raise SettingsError(
+            f"SERVERS={env.get('SERVERS', '')!r}, SERVERS_DNS={dns!r}: one of them must be set, SERVERS to the names of"
+            " the servers with spaces between, or SERVERS_DNS to one name that has the addresses of all"
+        )
+    if twice := sorted({name for name in (*servers, *spare) if (*servers, *spare).count(name) > 1}):
+        raise SettingsError(f"SERVERS, SPARE_SERVERS: {', '.join(twice)} is there twice; must be different names")
+    balance = env.get("BALANCE", "roundrobin")
+    if balance not in BALANCES:
+        raise SettingsError(f"BALANCE={balance[:40]!r}: must be {', '.join(BALANCES[:-1])} or {BALANCES[-1]}")
+    return Settings(
+        servers=servers,
+        spare=spare,
+        dns=dns,
+        slots=_whole(env, "SLOTS", 16, 1, 256),
+        server_port=_whole(env, "SERVER_PORT", PORT, 1, 65_535),
+        balance=balance,
+        server_connections=_whole(env, "SERVER_MAXCONN", 0, 0, 100_000),
+        threads=_whole(env, "THREADS", 1, 1, 64),
+        # Each takes two open files, and an engine may have a limit of 20,000 for a container.
+        connections=_whole(env, "MAXCONN", 8_000, 1, 100_000),
+        # The servers' own default. Above the kernel's net.core.somaxconn the kernel silently uses that.
+        backlog=_whole(env, "BACKLOG", 1_024, 1, 65_535),
+    )
+
+
+def write(program: str, configuration: Callable[[Settings], str], environment: Mapping[str, str]) -> int:
+    """Print the configuration that follows from the environment; one line on standard error, and 2, where none does."""
+    try:
+        settings = read(environment)
+        check_files(settings.connections, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        print(configuration(settings), end="")
+    except SettingsError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def check_files(connections: int, most_files: int) -> None:
+    """SettingsError where so many connections need more open files than there may be. Pure.
+
+    Both fronts raise their own limit as far as they may; what they lack beyond that would be a ceiling nobody sees.
+    """
+    needed = connections * _FILES_OF_A_CONNECTION + _OTHER_FILES
+    if most_files != resource.RLIM_INFINITY and needed > most_files:
+        allowed = (most_files - _OTHER_FILES) // _FILES_OF_A_CONNECTION
+        raise SettingsError(
+            f"MAXCONN={connections}: needs {needed} open files, and this container's limit is {most_files}: allowed is"
+            f" at most {max(allowed, 0)}, or a higher limit of the container engine (`nofile`)"
+        )
+
+
+def refuse(variable: str, value: object, instead: str) -> NoReturn:
+    """For what one front can be told and another cannot."""
+    raise SettingsError(f"{variable}={value!r}: {instead}")
+
+
+def _names(env: Mapping[str, str], variable: str) -> tuple[str, ...]:
+    names = tuple(env.get(variable, "").split())
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise SettingsError(f"{variable}: {name[:40]!r} must be a host name: letters, digits, dots and dashes")
+    return names
+
+
+def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = env.get(name, str(default))
+    # Nine digits hold every bound here, and keep a value of a million digits away from int().
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and low <= int(text) <= high):
+        raise SettingsError(f"{name}={text[:40]!r}: must be a whole number from {low} to {high}")
+    return int(text)

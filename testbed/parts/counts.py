@@ -1,0 +1,42 @@
+"""What a front counts of connections, whatever it is. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class ServerCounts:
+    """Of one server, by the front's count since its start. None: not known."""
+
+    connections: int | None = None
+    """Handed to it, those that could not be made and were given to another included."""
+    open: int | None = None
+    waiting: int | None = None
+    """That wait for this very server."""
+    waiting_most: int | None = None
+    failed: int | None = None
+    """That it could not be reached for, after all retries."""
+
+
+@dataclass(frozen=True)
+class FrontCounts:
+    """What a front has counted since its start, of its clients and of each server. None: not known, or not counted by
+    this front."""
+
+    connections: int | None = None
+    """Of clients, taken."""
+    open: int | None = None
+    open_most: int | None = None
+    limit: int | None = None
+    """Of connections open at once; further ones wait in the kernel's queue."""
+    dropped: int | None = None
+    """Taken from the kernel's queue and closed at once, for want of room."""
+    waiting: int | None = None
+    """That have no server yet, because each has as many as it may."""
+    waiting_most: int | None = None
+    """The most of them at once."""
+    servers: Mapping[str, ServerCounts] = field(default_factory=dict)
+    """By name; empty where the front does not count by server."""
+
+
+UNKNOWN = FrontCounts()

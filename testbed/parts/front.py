@@ -1,0 +1,148 @@
+"""The fronts, one row each: what stands before the replicas and hands each connection to one of them."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from testbed.parts import haproxy, nginx
+from testbed.parts.asking import Address
+from testbed.parts.counts import FrontCounts
+from testbed.plan.cells import Cell, Trial, serving_slots
+from testbed.plan.fitting import FRONT_MEMORY_BYTES
+from testbed.stack import needs, system
+from testbed.stack.cpus import format_cpu_list, parse_cpu_list
+from testbed.stack.services import Limits, Service
+from testbed.stack.system import LOAD_KERNEL, Run
+
+NAME = "front"
+
+# Processes and threads: none of them has one for each connection.
+_TASKS = 256
+
+
+class Client(Protocol):
+    """Asks a running front."""
+
+    def read(self) -> FrontCounts:
+        """Its counts now. An OSError, one line, where it does not answer."""
+
+
+@dataclass(frozen=True)
+class Front:
+    """One kind of front. `counters` is the port at which it tells what it has counted, `client` what asks there."""
+
+    name: str
+    counters: int
+    client: Callable[[Address], Client]
+    takes_servers: bool
+    """Whether it can be told of servers while it runs."""
+    pages: tuple[int, ...] = ()
+    """Further ports that a person may look at."""
+
+
+FRONTS: Mapping[str, Front] = {
+    front.name: front
+    for front in (
+        Front("haproxy", haproxy.COUNTERS_PORT, haproxy.HAProxy, takes_servers=True, pages=(haproxy.PAGE_PORT,)),
+        Front("nginx", nginx.COUNTERS_PORT, nginx.Nginx, takes_servers=False),
+    )
+}
+
+
+def service(run: Run, trial: Trial, servers: Sequence[Service]) -> Service:
+    """The container of the trial's front before these servers, under the name of their model for the load.
+
+    KeyError where the trial's front is no container of its own; ValueError where servers are to join later and this
+    front cannot be told of them.
+    """
+    cell = trial.cell
+    front = FRONTS[cell.front]
+    there = tuple(one.name for one in servers if not one.joins_later)
+    later = tuple(one.name for one in servers if one.joins_later)
+    if later and not front.takes_servers:
+        raise ValueError(f"{front.name} cannot be told of servers while it runs: {', '.join(later)}")
+    return Service(
+        name=NAME,
+        role="front",
+        image=run.image(front.name),
+        user=run.user,
+        environment=environment(cell, there, later),
+        limits=limits(run, cell, len(servers)),
+        aliases=(cell.model,),
+        published=(front.counters, *front.pages),
+        scratch=("/tmp",),
+        # Its connections to the servers are those of a client: it closes them first, and their ports wait.
+        kernel=LOAD_KERNEL,
+        labels=system.labels(run, trial),
+        after=there,
+    )
+
+
+def environment(cell: Cell, there: Sequence[str], later: Sequence[str] = ()) -> dict[str, str]:
+    """What the front is told: the names of the servers that are there and of those that may join."""
+    slots = serving_slots(cell) if cell.queue == "front" else None
+    told = {
+        "SERVERS": " ".join(there),
+        "SPARE_SERVERS": " ".join(later),
+        "BALANCE": cell.balance,
+        # In their queue or in its own: with as many as a server serves at once, nobody waits behind another there.
+        "SERVER_MAXCONN": str(slots or 0),
+        "THREADS": str(math.ceil(cell.front_cpus)),
+        "MAXCONN": str(max(needs.LEAST_CONNECTIONS, needs.connections(cell))),
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def limits(run: Run, cell: Cell, servers: int) -> Limits:
+    """A quota, always: a fraction of a processor is enough for it. On the processors of the servers' set that the
+    servers leave, where each has its own."""
+    processors = run.cpu_sets.server
+    if cell.limit != "quota" and processors is not None:
+        taken = math.ceil(cell.cpus_of_each) * servers
+        processors = format_cpu_list(parse_cpu_list(processors)[taken:]) or processors
+    return Limits(cell.front_cpus, processors, FRONT_MEMORY_BYTES, _TASKS)
+
+
+@dataclass(frozen=True)
+class Load:
+    """How busy a front was over a window. None: not known."""
+
+    cpu_limit: float | None = None
+    """CPUs it can use at once."""
+    window_s: float | None = None
+    cpu_used_s: float | None = None
+    periods: int | None = None
+    throttled_periods: int | None = None
+
+
+def full(load: Load, counts: FrontCounts, cpu_share: float, throttled_share: float, period_s: float) -> list[str]:
+    """What shows that the front could not have done more, one line each; empty where nothing does. Pure.
+
+    `cpu_share`: of its limit, used. `throttled_share`: of the quota periods of `period_s`, throttled.
+    """
+    return [*_cpu(load, cpu_share), *_throttled(load, throttled_share, period_s), *_connections(counts)]
+
+
+def _cpu(load: Load, at: float) -> list[str]:
+    if load.cpu_limit is None or load.cpu_used_s is None or not load.window_s:
+        return []
+    share = load.cpu_used_s / (load.cpu_limit * load.window_s)
+    return [f"the front used {share:.0%} of its {load.cpu_limit:g} CPUs; full from {at:.0%}"] if share >= at else []
+
+
+def _throttled(load: Load, at: float, period_s: float) -> list[str]:
+    if load.throttled_periods is None or not load.window_s:
+        return []
+    # The kernel counts only periods in which the group ran: an idle front's few would weigh too much.
+    share = load.throttled_periods / max(load.periods or 0, load.window_s / period_s)
+    return [f"the front was throttled in {share:.0%} of its quota periods; full from {at:.0%}"] if share >= at else []
+
+
+def _connections(counts: FrontCounts) -> list[str]:
+    found = []
+    if counts.limit and counts.open_most is not None and counts.open_most >= counts.limit:
+        found.append(f"the front had all {counts.limit} connections open that it may have")
+    if counts.dropped:
+        found.append(f"the front dropped {counts.dropped} connections for want of room")
+    return found

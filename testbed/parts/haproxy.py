@@ -1,0 +1,117 @@
+"""HAProxy as a front: its counters and its servers, by its runtime API.
+
+Source: HAProxy's management guide 3.0, sections 9.1 (CSV format) and 9.3 (commands). Parsing is pure.
+"""
+
+import csv
+from collections.abc import Iterable, Mapping
+
+from testbed.parts.asking import Address, PartError
+from testbed.parts.counts import UNKNOWN, FrontCounts, ServerCounts
+
+# Of the runtime API; as in fronts/haproxy.py.
+COUNTERS_PORT = 9999
+PAGE_PORT = 8404
+CLIENTS = "clients"
+SERVERS = "servers"
+
+_HEAD = "# "
+
+
+def parse(text: str) -> FrontCounts:
+    """The counts out of the answer to `show stat`; of what is not in it, nothing is known."""
+    lines = text.lstrip("\n").splitlines()
+    if not lines or not lines[0].startswith(_HEAD):
+        return UNKNOWN
+    rows = {(row["pxname"], row["svname"]): row for row in _rows(lines)}
+    clients = rows.get((CLIENTS, "FRONTEND"), {})
+    backend = rows.get((SERVERS, "BACKEND"))
+    if backend is None:
+        # It stands last, behind the servers: without it the answer was cut off.
+        return UNKNOWN
+    servers = {
+        name: ServerCounts(
+            connections=_number(row, "stot"),
+            open=_number(row, "scur"),
+            waiting=_number(row, "qcur"),
+            waiting_most=_number(row, "qmax"),
+            failed=_number(row, "econ"),
+        )
+        for (proxy, name), row in rows.items()
+        if proxy == SERVERS and name != "BACKEND"
+    }
+    return FrontCounts(
+        connections=_number(clients, "stot"),
+        open=_number(clients, "scur"),
+        open_most=_number(clients, "smax"),
+        limit=_number(clients, "slim"),
+        waiting=_waiting((_number(backend, "qcur"), *(server.waiting for server in servers.values()))),
+        waiting_most=_waiting_most((_number(backend, "qmax"), *(server.waiting_most for server in servers.values()))),
+        servers=servers,
+    )
+
+
+def _rows(lines: list[str]) -> Iterable[dict[str, str]]:
+    names = lines[0].removeprefix(_HEAD).split(",")
+    for values in csv.reader(line for line in lines[1:] if line):
+        # A line that was cut off says nothing.
+        if len(values) == len(names):
+            yield dict(zip(names, values, strict=True))
+
+
+def _number(row: Mapping[str, str], column: str) -> int | None:
+    text = row.get(column, "")
+    return int(text) if text.isascii() and text.isdecimal() else None
+
+
+def _waiting(queues: tuple[int | None, ...]) -> int | None:
+    """In all queues together: one for whichever server is free first, and one for each server that a client is bound
+    to."""
+    known = [queue for queue in queues if queue is not None]
+    return sum(known) if len(known) == len(queues) else None
+
+
+def _waiting_most(queues: tuple[int | None, ...]) -> int | None:
+    """The most at once; not known where several queues were in use, which need not have been longest together."""
+    used = [queue for queue in queues if queue != 0]
+    return (used[0] if used else 0) if len(used) <= 1 else None
+
+
+class HAProxy:
+    """A running HAProxy. PartError, an OSError, where it does not answer or refuses."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    def read(self) -> FrontCounts:
+        """Its counts now."""
+        return parse(self._address.ask("show stat\n"))
+
+    def set_address(self, server: str, address: str, port: int) -> None:
+        """Where a server is that was declared as a spare one."""
+        answer = self._address.ask(f"set server {SERVERS}/{server} addr {address} port {port}\n").strip()
+        # It says what it has changed, or that there was nothing to change.
+        if "changed from" not in answer and "no need to change" not in answer:
+            raise self._refused(f"address {address} for {server}", answer)
+
+    def enable(self, server: str) -> None:
+        """It is given connections from now on."""
+        self._set_state(server, "ready")
+
+    def drain(self, server: str) -> None:
+        """It keeps those it has, and is given no more."""
+        self._set_state(server, "drain")
+
+    def sessions(self, server: str) -> int:
+        """How many connections it has now."""
+        found = self.read().servers.get(server)
+        if found is None or found.open is None:
+            raise PartError(f"{self._address.name} does not say how many connections {server} has")
+        return found.open
+
+    def _set_state(self, server: str, state: str) -> None:
+        if answer := self._address.ask(f"set server {SERVERS}/{server} state {state}\n").strip():
+            raise self._refused(f"state {state} for {server}", answer)
+
+    def _refused(self, what: str, answer: str) -> PartError:
+        return PartError(f"{self._address.name} refused {what}: {' '.join(answer.split()) or 'no answer'}")

@@ -1,0 +1,1 @@
+"""What scaling decides, what it expects of the load, and what it was worth. Pure."""

@@ -1,0 +1,139 @@
+"""A front as a service of a trial, what it is told, and what it means for it to be full."""
+
+from dataclasses import replace
+
+import pytest
+
+from fronts import haproxy as haproxy_configuration
+from fronts import settings
+from testbed.names import FRONTS as IMAGES
+from testbed.parts import front, haproxy, nginx
+from testbed.parts import trial as parts
+from testbed.parts.counts import UNKNOWN, FrontCounts
+from testbed.parts.front import FRONTS, Load, full
+from testbed.plan.cells import Trial
+from testbed.plan.fields import PROXIES, QUEUEING
+from testbed.stack import compose, system
+from testbed.stack.compose import compose_text
+from testbed.stack.services import Limits, Service
+from testbed.stack.system import Run
+from tests.unit.testbed.stack.golden_cases import MODELS, run_of, trial_of
+
+RUN = Run(**run_of({}))
+
+
+def trial(front_of: str = "haproxy", more: str = "", model: str = "spmt") -> Trial:
+    return trial_of(f"models: {model}\nlimits: {{cpus: 1}}\nreplicas: {{count: 2}}\nfront: {{kind: {front_of}{more}}}")
+
+
+def front_of(of: Trial) -> Service:
+    (found,) = (one for one in parts.boxes(RUN, of) if one.role == "front")
+    return found
+
+
+def test_every_front_that_a_sweep_may_ask_for_has_an_image_and_a_row() -> None:
+    assert tuple(FRONTS) == PROXIES == IMAGES
+    assert haproxy.COUNTERS_PORT == haproxy_configuration.RUNTIME_PORT
+    assert haproxy.PAGE_PORT == nginx.COUNTERS_PORT == settings.PAGE_PORT
+    assert settings.PORT == system.SERVER_PORT
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_what_it_is_told_is_what_it_can_be_told(name: str) -> None:
+    for balance in settings.BALANCES:
+        told = settings.read(dict(front_of(trial(name, f", balance: {balance}, cpus: 0.3")).environment))
+        assert (told.servers, told.spare, told.balance) == (("spmt-1", "spmt-2"), (), balance)
+        assert (told.threads, told.connections, told.server_connections) == (1, 1024, 0)
+
+
+def test_it_starts_after_the_servers_and_has_the_name_that_the_load_asks_for() -> None:
+    stack = parts.stack(RUN, MODELS, trial())
+    service = stack.service("front")
+    assert (service.after, service.aliases, service.image) == (
+        *(("spmt-1", "spmt-2"), ("spmt",)),
+        "threadmill/haproxy",
+    )
+    assert service.published == (9999, 8404)
+    assert [one.name for one in system.measured(stack)] == ["spmt-1", "spmt-2", "front"]
+    rendered = compose.project(stack, {"load": "../../load"})["services"]
+    assert rendered["front"]["depends_on"] == ["spmt-1", "spmt-2"]
+    assert rendered["front"]["networks"] == {"default": {"aliases": ["spmt"]}}
+    assert rendered["front"]["tmpfs"] == ["/tmp"]
+    assert rendered["probe-front"]["pid"] == "service:front"
+    assert "threadmill/haproxy" in compose_text({"services": rendered})
+
+
+def test_without_a_front_of_its_own_a_trial_has_none() -> None:
+    dns = trial_of("models: spmt\nreplicas: {count: 2}\nfront: dns")
+    assert [one.role for one in parts.boxes(RUN, dns)] == ["server", "server"]
+    assert [one.role for one in parts.boxes(RUN, trial_of("models: spmt"))] == ["server"]
+
+
+def test_one_server_behind_a_front_is_named_by_number_too() -> None:
+    alone = trial_of("models: spmt\nfront: nginx")
+    assert [one.name for one in parts.boxes(RUN, alone)] == ["spmt-1", "front"]
+
+
+@pytest.mark.parametrize(
+    ("model", "slots"), [("spst", "1"), ("spmt", "0")], ids=["one at a time", "one thread for each"]
+)
+def test_with_the_queue_in_front_a_server_gets_as_many_as_it_serves_at_once(model: str, slots: str) -> None:
+    assert front_of(trial(more=", queue: front", model=model)).environment["SERVER_MAXCONN"] == slots
+
+
+def test_nginx_is_never_told_to_queue() -> None:
+    assert "nginx" not in QUEUEING
+    both = trial_of("models: spst\nreplicas: {count: 2}\nfront: {kind: nginx, queue: server}")
+    assert front_of(both).environment["SERVER_MAXCONN"] == "0"
+
+
+def test_room_for_every_user_and_holder() -> None:
+    many = trial_of(
+        "models: event-loop\nreplicas: {count: 2}\nfront: haproxy\nload: {users: 8, idle_holders: 5000}",
+    )
+    assert front_of(many).environment["MAXCONN"] == "5072"
+
+
+def test_servers_that_may_join_are_told_as_spare_ones_and_not_waited_for() -> None:
+    of = trial()
+    servers = system.servers(RUN, of)
+    later = replace(servers[0], name="spmt-3", joins_later=True)
+    service = front.service(RUN, of, (*servers, later))
+    assert (service.environment["SERVERS"], service.environment["SPARE_SERVERS"]) == ("spmt-1 spmt-2", "spmt-3")
+    assert service.after == ("spmt-1", "spmt-2")
+    with pytest.raises(ValueError, match=r"^nginx cannot be told of servers while it runs: spmt-3$"):
+        front.service(RUN, trial("nginx"), (*servers, later))
+
+
+def test_its_quota_is_within_the_servers_processors_or_on_those_they_leave() -> None:
+    assert front_of(trial(more=", cpus: 0.3")).limits == Limits(0.3, "2-3", 256 * 2**20, 256)
+    of = trial_of("models: spmt\nlimits: {cpus: 2, limit: cpuset}\nreplicas: {count: 2}\nfront: haproxy")
+    run = replace(RUN, cpu_sets=replace(RUN.cpu_sets, server="1-3"))
+    assert front.limits(run, of.cell, 2).processors == "3"
+    assert front.limits(RUN, of.cell, 2).processors == "2-3"
+
+
+AT = {"cpu_share": 0.9, "throttled_share": 0.5, "period_s": 0.1}
+QUIET = FrontCounts(connections=9, open_most=99, limit=100, dropped=0)
+
+
+@pytest.mark.parametrize(
+    ("load", "counts", "says"),
+    [
+        (Load(0.25, 10.0, 2.0, 90, 40), QUIET, []),
+        (Load(0.25, 10.0, 2.25, 90, 40), QUIET, ["the front used 90% of its 0.25 CPUs; full from 90%"]),
+        # Of the 100 periods of the window, not of the 60 in which it ran.
+        (Load(0.25, 10.0, 1.0, 60, 50), QUIET, ["the front was throttled in 50% of its quota periods; full from 50%"]),
+        (Load(0.25, 10.0, 1.0, 60, 49), QUIET, []),
+        (
+            Load(),
+            replace(QUIET, open_most=100),
+            ["the front had all 100 connections open that it may have"],
+        ),
+        (Load(), replace(QUIET, dropped=3), ["the front dropped 3 connections for want of room"]),
+        (Load(), UNKNOWN, []),
+        (Load(0.25, None, 2.5), UNKNOWN, []),
+    ],
+)
+def test_what_shows_that_it_could_not_have_done_more(load: Load, counts: FrontCounts, says: list[str]) -> None:
+    assert full(load, counts, **AT) == says
