@@ -394,7 +394,7 @@ AXES: tuple[Axis, ...] = (
         "who asks DNS for the server's addresses: once (a load worker, and takes the first), each (every connection), "
         "all (a load worker, and takes them in turn)",
         asks="with `front: dns`, who asks for the replicas' addresses. `once`: each load worker when the load begins, "
-        "and goes to the first ever after. `each`: every connection anew, and takes the first of the answer. `all`: "
+        "and goes to the first ever after. `each`: every connection anew, and takes any of the answer. `all`: "
         "each load worker when the load begins, and its connections take them in turn",
         default_words="`each` with `front: dns`; else a name has one address",
         absent="",
