@@ -1,6 +1,6 @@
 """The words above the figures: what was compared, what can be said, what not, and what does not count."""
 
-from testbed.report import conclusions, words
+from testbed.report import conclusions, words, work
 from tests.made_results import HOSTILE, make_results
 from tests.unit.testbed.made_runs import make_run, steady
 from tests.unit.testbed.report.pages import text, view_of
