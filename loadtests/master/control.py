@@ -276,6 +276,15 @@ class Control:
         counts = [self._live.get(worker, {}).get("idle_holders") for worker in self.run.workers] if self.run else [None]
         return None if None in counts else sum(count for count in counts if count is not None)
 
+    def responses(self) -> dict[str, Any]:
+        """What has ended since the run began, as Locust's own statistics have it."""
+        total = self.runner.stats.total
+        return {
+            "requests": total.num_requests,
+            "failures": total.num_failures,
+            "times_ms": {str(ms): count for ms, count in total.response_times.items()},
+        }
+
     def status(self) -> dict[str, Any]:
         run, runner = self.run, self.runner
         now = time.time()

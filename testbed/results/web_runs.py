@@ -24,7 +24,8 @@ from testbed.plan.cells import Cell, has_threads, has_workers, with_front
 from testbed.plan.profile import STEADY, mean_rps
 from testbed.results import reading, web_boxes
 from testbed.results.directory import SCHEMA_VERSION, csv_text
-from testbed.results.record import Findings, Seen, evidence, metrics
+from testbed.results.metrics import metrics
+from testbed.results.record import Findings, Seen, evidence
 from testbed.results.summary import summary
 from testbed.results.web_boxes import WebBoxes
 from testbed.stack import needs
@@ -89,7 +90,8 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
     cell = _cell(load, boxes, machine_cpus)
     found = Findings(load=load, boxes=_seen(cell, boxes, load["window"]), other_echoes=None)
     found.workers_expected = load["workers_present"]["expected"]
-    verdict = judge(evidence(cell, found, UNPINNED, machine_cpus))
+    known = evidence(cell, found, UNPINNED, machine_cpus)
+    verdict = judge(known)
     options = load["options"]
     unknown: Record = {name: boxes.of_servers(name) for name in ("cpus", "memory_bytes")}
     unknown |= {"limit": "quota" if unknown["cpus"] else None}
@@ -110,7 +112,7 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
         "unsteady": verdict.unsteady,
         "disturbed": verdict.disturbed,
         "reasons": list(verdict.reasons),
-        **metrics(cell, found),
+        **metrics(cell, load, known.boxes),
         "overhead_s": None,
         "gates": [asdict(gate) for gate in verdict.gates],
         "verification": None,

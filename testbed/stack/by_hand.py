@@ -139,11 +139,11 @@ def up(
 
 
 def containers(model: str) -> list[tuple[str, str]]:
-    """Id and service of each container that runs of this model: the one of its name, or the numbered ones."""
-    lines = _compose("ps", "--status", "running", "--format", "{{.ID}} {{.Service}}").splitlines()
-    pairs = (line.split() for line in lines)
-    mine = [(container_id, service) for container_id, service in pairs if re.fullmatch(rf"{model}(-\d+)?", service)]
-    return sorted(mine, key=lambda one: (len(one[1]), one[1]))
+    """Id and name of each container of this model that runs. Of several they are numbered, as `up` says them."""
+    lines = _compose("ps", "--status", "running", "--format", "{{.ID}} {{.Service}} {{.Name}}").splitlines()
+    fields = (line.split() for line in lines)
+    mine = [(int(name.rpartition("-")[2]), container) for container, service, name in fields if service == model]
+    return [(container, f"{model}-{number}" if len(mine) > 1 else model) for number, container in sorted(mine)]
 
 
 def _address(service: str, port: int, number: int = 1) -> str:

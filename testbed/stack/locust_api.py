@@ -1,5 +1,6 @@
 """Driving Locust's master through its HTTP API: start a run, follow it, stop it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,18 @@ class Status:
     window_closes_in_s: float | None
     requests: int
     failures: int
+
+
+@dataclass(frozen=True)
+class Responses:
+    """What has ended since the run began, by Locust's own statistics: they come every second or so, and times are
+    rounded to two digits."""
+
+    requests: int
+    """Failures among them."""
+    failures: int
+    times_ms: Mapping[float, int]
+    """How many took so long."""
 
 
 def form(trial: Trial, work: Work, warmup_s: float, window_s: float) -> dict[str, Any]:
@@ -156,6 +169,11 @@ class Load:
     def status(self) -> Status:
         answer = self._call("GET", "/threadmill/status", REQUEST_TIMEOUT_S)
         return Status(**{name: answer[name] for name in Status.__annotations__})
+
+    def responses(self) -> Responses:
+        answer = self._call("GET", "/threadmill/responses", REQUEST_TIMEOUT_S)
+        times = {float(ms): count for ms, count in answer["times_ms"].items()}
+        return Responses(answer["requests"], answer["failures"], times)
 
     def stop(self) -> None:
         """Stop the run; after this its result is on the volume. LoadError when a worker's figures are missing.
