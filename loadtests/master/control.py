@@ -151,7 +151,8 @@ class Control:
         closes_unix = opens_unix + wanted.window_s if wanted.window_s else None
         host, port = self.targets[wanted.target]
         workers = frozenset(self._alive())
-        order = RunOrder(uuid4().hex, host, port, begins_unix, opens_unix, closes_unix, tuple(sorted(workers)))
+        users, shared = self.runner.target_user_count, tuple(sorted(workers))
+        order = RunOrder(uuid4().hex, host, port, begins_unix, opens_unix, closes_unix, shared, users)
         by_hand_id = f"web-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{wanted.target}"
         run = CurrentRun(
             options=wanted,

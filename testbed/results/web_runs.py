@@ -21,6 +21,7 @@ from testbed.names import image_name
 from testbed.plan.axes import AXES
 from testbed.plan.axis import Axis, Form
 from testbed.plan.cells import Cell, has_threads, has_workers, with_front
+from testbed.plan.profile import STEADY, mean_rps
 from testbed.results import reading, web_boxes
 from testbed.results.directory import SCHEMA_VERSION, csv_text
 from testbed.results.metrics import metrics
@@ -180,6 +181,8 @@ def _cell(load: Record, boxes: WebBoxes, machine_cpus: int) -> Cell:
     }
     chosen = {axis.field: _chosen(axis, axis.form, options) for axis in AXES if axis.form}
     usual: Record = {axis.field: axis.usual for axis in AXES}
+    if chosen["profile"] != STEADY and (window_s := load["window"]["duration_s"]):
+        chosen["rate_rps"] = mean_rps(chosen["profile"], window_s)
     return with_front(Cell(**usual | chosen | counted))
 
 

@@ -10,6 +10,7 @@ from testbed.errors import Breakdown
 from testbed.plan.axes import AXES
 from testbed.plan.calibration import Work
 from testbed.plan.cells import Cell, Trial
+from testbed.plan.profile import STEADY
 from testbed.stack.system import target
 
 # The master answers at once or is in trouble; stopping waits for the workers' last figures.
@@ -63,6 +64,8 @@ def form(trial: Trial, work: Work, warmup_s: float, window_s: float) -> dict[str
         "spawn_rate": cell.users,
         "target": target(cell),
         **{axis.form.name: axis.form.sent(getattr(cell, axis.field)) for axis in AXES if axis.form},
+        # The mean of a profile is no rate to be sent at.
+        **({"rate": 0} if cell.profile != STEADY else {}),
         "spin_units": work.spin_units,
         "hash_rounds": work.hash_rounds,
         "seed": trial.seed,

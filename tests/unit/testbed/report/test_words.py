@@ -3,7 +3,7 @@
 from typing import get_args
 
 from testbed.judge.verdict import Kind
-from testbed.report import conclusions, words
+from testbed.report import conclusions, words, work
 from testbed.report.facts import VERDICTS
 from tests.made_results import HOSTILE, make_results
 from tests.unit.testbed.made_runs import make_run, steady
@@ -131,3 +131,11 @@ def test_a_search_is_described_as_one_and_its_steps_are_no_warnings(search):
     assert "are steps of the searches" in told
     assert "no interval from" not in told
     assert "some models sustain a lower rate than the first" in told
+
+
+def test_a_rate_that_changes_is_told_with_its_mean() -> None:
+    row = {"mode": "open", "rate_rps": 325.0, "profile": "100x20s,400x60s", "arrivals": "constant", "users": 64}
+    assert work.load(row) == (
+        "Open loop: the rate follows 100x20s,400x60s, 325 requests/s in the mean; requests come at even intervals."
+    )
+    assert "325 requests/s come at even intervals" in work.load(row | {"profile": None})
