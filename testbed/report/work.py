@@ -77,6 +77,8 @@ def load(row: Row) -> str:
     if row.get("mode") == "open":
         rate, arrivals = row.get("rate_rps"), row.get("arrivals")
         spread = "at random moments (Poisson)" if arrivals == "poisson" else "at even intervals"
+        if (profile := row.get("profile")) not in (None, "", "none"):
+            return f"Open loop: the rate of requests changes over the window ({profile}), {spread}.{rest}"
         known = "a fixed number of" if rate is None else f"{rate:,.6g}"
         return f"Open loop: {known} requests/s come {spread}, whether or not earlier ones are answered.{rest}"
     if row.get("mode") in ("capacity", "relative"):
