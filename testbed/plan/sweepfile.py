@@ -137,7 +137,7 @@ def parse(text: str, path: Path, machine: Machine) -> Sweep:
     except ValueError as error:
         raise UserError(f"{path}:{error}") from None
     try:
-        sweep = Sweep.model_validate(data, context={"machine": machine})
+        sweep = Sweep.model_validate(data, context={"machine": machine, "directory": path.parent})
     except ValidationError as error:
         raise UserError("\n".join(_describe(details, lines, path) for details in error.errors())) from None
     key, said = fitting.misfit(sweep, machine)

@@ -71,6 +71,10 @@ def cannot(view: View) -> list[str]:
         lines.append("The capacity of servers that were not saturated: they were not asked for all they can do.")
     if any(row["verdict"] == "client-bound" for row in rows):
         lines.append("The capacity of servers whose trials are client-bound: the generator was the limit.")
+    if any(row["verdict"] == "front-bound" for row in rows):
+        lines.append("The capacity of servers whose trials are front-bound: what stands before them was the limit.")
+    if any(row["verdict"] == "transient" for row in rows):
+        lines.append("Any capacity from transient trials: load, limits or replicas changed while they were measured.")
     if {row["mode"] for row in rows} == {"closed"}:
         lines.append(
             "What users meet who do not wait for each other: in a closed loop a user who waits sends nothing, so a "

@@ -96,7 +96,11 @@ class Group:
     @property
     def client_bound(self) -> bool:
         """Whether any trial measured the load generator instead of the server."""
-        return any(row["verdict"] == "client-bound" for row in self.good)
+        return self.has("client-bound")
+
+    def has(self, verdict: str) -> bool:
+        """Whether any trial that counts has this verdict."""
+        return any(row["verdict"] == verdict for row in self.good)
 
     @property
     def capacity_at_least(self) -> bool:
