@@ -12,7 +12,7 @@ from testbed.plan import fitting
 from testbed.plan.axes import AXES
 from testbed.plan.axis import with_unit
 from testbed.plan.fields import Machine
-from testbed.plan.schema import Exclude, Front, Limits, Load, Order, Pools, Replicas, Slo, Sweep, Workload
+from testbed.plan.schema import Exclude, Front, Limits, Load, Objective, Order, Pools, Replicas, Slo, Sweep, Workload
 
 __all__ = ["Machine", "Sweep", "dump", "load", "parse"]
 
@@ -49,8 +49,8 @@ def _allowed_keys(location: Location) -> str:
         "front": Front,
     }
     model: Any = sections.get(str(location[0]) if len(location) > 1 else "", Sweep)
-    if location[:2] == ("load", "slo") and len(location) > 2:
-        model = Slo
+    if location[:2] in (("load", "slo"), ("load", "objective")) and len(location) > 2:
+        model = Slo if location[1] == "slo" else Objective
     return ", ".join(model.model_fields)
 
 

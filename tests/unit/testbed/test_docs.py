@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from testbed import docs
 from testbed.plan import cells, sweepfile
 from testbed.plan.cells import Cell
-from testbed.plan.schema import Front, Limits, Load, Order, Pools, Replicas, Slo, Workload
+from testbed.plan.schema import Front, Limits, Load, Objective, Order, Pools, Replicas, Slo, Workload
 from testbed.plan.search import Capacity
 from testbed.plan.steps import Answer
 from testbed.results.columns import COLUMNS
@@ -82,7 +82,15 @@ def sweep_of(**sections: Any) -> sweepfile.Sweep:
 
 
 def keys_of(section: type[BaseModel], before: str = "") -> Iterator[str]:
-    sections = {"limits": Limits, "pools": Pools, "workload": Workload, "load": Load, "order": Order, "slo": Slo}
+    sections = {
+        "limits": Limits,
+        "pools": Pools,
+        "workload": Workload,
+        "load": Load,
+        "order": Order,
+        "slo": Slo,
+        "objective": Objective,
+    }
     sections |= {"replicas": Replicas, "front": Front}
     for name in section.model_fields:
         if name in sections:

@@ -57,6 +57,7 @@ def mode(name: str, needs: dict[str, Any], may: dict[str, Any]) -> st.SearchStra
 LOADS = st.one_of(
     mode("closed", {}, {}),
     mode("open", {"rate": rates}, OPEN),
+    mode("open", {"rate": rates, "objective": slos}, OPEN),
     mode(
         "open",
         {"profile": st.sampled_from([PROFILE, [{"rate": 10, "for": "10s"}, {"rate": 20, "for": "100ms"}]])},
