@@ -167,8 +167,8 @@ class Objective(Strict):
     """What every second of an open loop is held to in the report: `p99` from the intended start, in microseconds."""
 
     p99: WorkUs = Field(
-        description="with `open`: what 99 % of the requests of a second are to be within; the report tells for how long "
-        "they were not, and when they were again"
+        description="with `open`: what 99 % of the requests of a second are to be within; the report tells for how "
+        "long they were not, and when they were again"
     )
 
 

@@ -185,6 +185,6 @@ def _written(section: str, name: str, value: Any) -> Any:
     axis = _BY_KEY.get(f"{section}.{name}" if section else name)
     if axis is not None:
         return [axis.as_written(one) for one in value] if isinstance(value, tuple) else axis.as_written(value)
-    if isinstance(value, Slo):
+    if isinstance(value, Slo | Objective):
         return {"p99": with_unit(value.p99, "us")}
     return with_unit(value, "us") if name in ("warmup", "duration") else value
