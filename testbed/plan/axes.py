@@ -318,6 +318,8 @@ AXES: tuple[Axis, ...] = (
         asks="containers of the server that are alike, each with `limits.memory`",
         earlier=1,
         excluded_as="replicas",
+        # Of two lines: a table in a terminal has little room.
+        heading="rep-\nlicas",
         title="replicas",
     ),
     Axis(

@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from testbed.report import choice, work
+from testbed.report import choice, systems, work
 from testbed.report.advice import advice
 from testbed.report.conclusions import can, cannot, drift
 from testbed.report.facts import facts
@@ -57,6 +57,18 @@ def _opening(view: View) -> str:
 
 def _short_answer(view: View) -> dict[str, object]:
     """Which model for which conditions, as a list or, of many, as a table."""
+    if len(view.series) == 1 and (short := systems.in_short(view)):
+        # There is no model to choose.
+        more = max(0, len(short) - MOST_LINES)
+        beyond = f"And {more} more. " if more else ""
+        return {
+            "kind": "",
+            "shown": bullets(short[:MOST_LINES]),
+            "is_grid": True,
+            "rest": 0,
+            "grid_words": beyond,
+            "of": "system",
+        }
     ranked = choice.conditions(view)
     lines = []
     for when in ranked[:MOST_LINES]:
@@ -76,6 +88,7 @@ def _short_answer(view: View) -> dict[str, object]:
         "is_grid": bool(grid),
         "rest": rest,
         "grid_words": None if rest <= 0 else _grid_words(view) if grid else "",
+        "of": "model",
     }
 
 

@@ -264,6 +264,8 @@ def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         "cpu_sets": asdict(cpu_sets),
         "boxes": [_shown(box) for box in known.boxes],
         "front_counts": None if found.front is None else asdict(found.front),
+        "check_connections": found.check_connections,
+        "direct_connections": found.direct_connections,
         "actions": found.actions,
         "provision": found.provision,
         **_reports(found),

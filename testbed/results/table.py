@@ -105,10 +105,10 @@ def results_table(title: str, cells: list[Cell], rows: Rows) -> Table:
     shares = any(cell.share is not None for cell in cells)
     if shares:
         table.add_column("rate", justify="right")
-    # With one replica there is nothing to be unlike.
+    # Of what the replicas served: with one there is nothing to be unlike.
     several = any(cell.replicas > 1 for cell in cells)
     headings = ["req/s", *(["±"] if repeated else []), "p50", "p99", "CPU\ns", "throt-\ntled", "peak\nMiB"]
-    headings += ["imba-\nlance"] if several else []
+    headings += ["max/\nmean"] if several else []
     for heading in [*headings, *({"users_starved": "starv-\ned", "failed": "er-\nrors"}[name] for name in troubles)]:
         table.add_column(heading, justify="right")
     table.add_column("ver-\ndict")

@@ -118,9 +118,14 @@ class Fleet:
         return True
 
     def shrink(self, count: int) -> list[Change]:
-        """Begin to take so many out, those that joined last first."""
+        """Begin to take so many out, those that came last first: one that does not serve yet simply goes."""
         changes: list[Change] = []
-        for name in reversed(self.serving[-count:] if count else []):
+        for name in list(reversed(self.joining))[:count]:
+            del self.joining[name]
+            self._boxes.remove(name, self._directory)
+            changes.append(Change(name, f"{name} is stopped before it served"))
+            count -= 1
+        for name in list(reversed(self.serving))[:count]:
             self.serving.remove(name)
             self.leaving[name] = time.monotonic()
             try:

@@ -163,8 +163,9 @@ def _until_it_hands_on(front: str, model: str, environment: dict[str, str]) -> N
 
 
 def _as_typed(environment: dict[str, str], counts: list[str], services: list[str]) -> str:
-    """The command that a person types for it, with the variables that say something."""
-    said = [f"{name}={value}" for name, value in environment.items() if value or name == "SERVER_PORT"]
+    """The command that a person types for it. With each variable, also an empty one: Compose makes a container anew for
+    one that is empty and was not set."""
+    said = [f"{name}={value}" for name, value in environment.items()]
     # Locust brings one worker along by itself.
     services = [name for name in services if name != "worker"]
     return " ".join([*said, "docker compose up --detach", *counts, *services])

@@ -38,14 +38,15 @@ class Target:
 
 
 def is_called(target: Target, wanted: str | None) -> bool:
-    """Whether a person who says `wanted` may mean this one: its model, its container's name, or nothing at all."""
-    return wanted in (None, target.model, target.name)
+    """Whether a person who says `wanted` may mean this one: its model, its container's name, its project's, or nothing
+    at all."""
+    return wanted is None or wanted in (target.model, target.name, target.project)
 
 
 def check(wanted: str | None, targets: Sequence[Target]) -> None:
     """UserError where nothing that runs or could run is called that."""
     if wanted is not None and wanted not in SERVERS and not any(is_called(target, wanted) for target in targets):
-        allowed = f"{', '.join(SERVERS)}, or the name of a running server's container"
+        allowed = f"{', '.join(SERVERS)}, or the name of a running server's container or Compose project"
         raise UserError(f"MODEL: found {wanted!r}, allowed: {allowed}")
 
 

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from testbed.judge.boxes import Box
+from testbed.judge.conservation import connections
+from testbed.judge.evidence import Evidence
 from testbed.judge.verdict import judge
 from tests.unit.testbed.judge.made_fronts import fronted, gate
 from tests.unit.testbed.judge.test_verdict import GOOD, WORKER
@@ -209,6 +212,54 @@ def test_what_is_uncertain_of_connections_bounds_them(of_trial: dict[str, Any], 
     given = gate("connections", fronted(**of_trial))
     assert given is not None
     assert given.allowed == allowed
+
+
+# As trials on real containers ended: made by the load, taken by the front, handed to each server and taken by it. The
+# checks made 12 to each server that was there from the start and 1 to one that joined, and 2 through the front.
+MEASURED: list[tuple[str, str, int, int, tuple[int, ...], tuple[int, ...], int, bool]] = [
+    ("thread-pool", "per-request", 1_368, 1_370, (), (697, 697), 24, False),  # nginx
+    ("thread-pool", "persistent", 9, 11, (), (18, 17), 24, False),  # nginx
+    ("thread-pool", "persistent", 9, 11, (6, 5), (18, 17), 24, False),
+    ("thread-pool", "per-request", 1_920, 1_922, (952, 970), (964, 982), 24, True),
+    ("spmt", "per-request", 1_805, 1_807, (1_482, 325), (1_494, 326), 13, False),  # of which one joined and was removed
+    ("spmt", "per-request", 3_258, 3_260, (1_365, 1_029, 866), (1_377, 1_030, 867), 14, False),  # two joined
+]
+
+
+@pytest.mark.parametrize(
+    ("model", "connection", "made", "taken", "handed", "accepted", "direct", "one_queue"), MEASURED
+)
+def test_counts_of_real_trials_add_up_exactly(
+    model: str,
+    connection: str,
+    made: int,
+    taken: int,
+    handed: tuple[int, ...],
+    accepted: tuple[int, ...],
+    direct: int,
+    one_queue: bool,
+) -> None:
+    names = [f"{model}-{number}" for number in range(1, 1 + len(accepted))]
+    servers = [Box(name, "server", connections=count) for name, count in zip(names, accepted, strict=True)]
+    known = dict(zip(names, handed, strict=True)) if handed else None
+    evidence = Evidence(
+        *(model, 2, 4, "closed", 9),
+        connection=connection,
+        boxes=(*servers, Box("front", "front", connections=taken)),
+        client_connections=made,
+        check_connections=2,
+        direct_connections=direct,
+        front_to_replicas=known,
+        one_queue=one_queue,
+        total_failures={},
+        total_in_flight=0,
+    )
+    found = connections(evidence)
+    assert found is not None
+    assert (found.status, found.found) == ("pass", f"{taken} taken by the front; {sum(accepted)} taken by the servers")
+    more = connections(replace(evidence, direct_connections=direct - 1))
+    assert more is not None
+    assert more.status == "fail"
 
 
 def test_a_front_without_room_leaves_connections_in_the_kernels_queue() -> None:
