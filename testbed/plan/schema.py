@@ -163,15 +163,6 @@ class Slo(Strict):
     p99: WorkUs = Field(description="the objective: 99 % of the requests within this, from their start")
 
 
-class Objective(Strict):
-    """What every second of an open loop is held to in the report: `p99` from the intended start, in microseconds."""
-
-    p99: WorkUs = Field(
-        description="with `open`: what 99 % of the requests of a second are to be within; the report tells for how "
-        "long they were not, and when they were again"
-    )
-
-
 @_section("load")
 class Load(Strict):
     """Who asks and when. In the open modes `users` is the most requests in flight. `worker_cpus` limits each worker.
@@ -193,7 +184,11 @@ class Load(Strict):
     dns: Values[Dns] | None
     slo: Slo | None = setting(None, "what a rate must hold in a search", "needed in a search")
     at: Values[Fraction] | None
-    objective: Objective | None = setting(None, "what every second is held to in the report", "none")
+    objective: Slo | None = setting(
+        None,
+        "open loop: what the load is meant to hold, for the report to say how long and how often it did not",
+        "none",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -208,6 +203,8 @@ class Load(Strict):
             raise not_allowed(f"profile only with mode open, not {self.mode}")
         if self.profile is not None and self.rate is not None:
             raise not_allowed("rate or profile, not both: a profile says its rates itself")
+        if self.objective is not None and self.mode != "open":
+            raise not_allowed("objective only with mode open: a search has slo, and a closed loop waits for replies")
         for name, modes in {"rate": ("open",), "slo": ("capacity", "relative"), "at": ("relative",)}.items():
             wanted, is_given = self.mode in modes, getattr(self, name) is not None
             if wanted and not is_given and (name != "rate" or self.profile is None):
@@ -215,8 +212,6 @@ class Load(Strict):
                 raise not_allowed(needed if name == "rate" else f"{name} beside mode {self.mode}, which needs it")
             if is_given and not wanted:
                 raise not_allowed(f"{name} only with mode {' or '.join(modes)}")
-        if self.objective is not None and self.mode != "open":
-            raise not_allowed(f"objective only with mode open, not {self.mode}")
         if self.mode == "closed" and self.arrivals != ("constant",):
             raise not_allowed("arrivals only with the open modes: a closed loop has none")
         if self.precise and (self.mode == "closed" or self.engine != ("fast",)):

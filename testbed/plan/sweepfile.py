@@ -12,7 +12,7 @@ from testbed.plan import fitting
 from testbed.plan.axes import AXES
 from testbed.plan.axis import with_unit
 from testbed.plan.fields import Machine
-from testbed.plan.schema import Exclude, Front, Limits, Load, Objective, Order, Pools, Replicas, Slo, Sweep, Workload
+from testbed.plan.schema import Exclude, Front, Limits, Load, Order, Pools, Replicas, Slo, Sweep, Workload
 
 __all__ = ["Machine", "Sweep", "dump", "load", "parse"]
 
@@ -50,7 +50,7 @@ def _allowed_keys(location: Location) -> str:
     }
     model: Any = sections.get(str(location[0]) if len(location) > 1 else "", Sweep)
     if location[:2] in (("load", "slo"), ("load", "objective")) and len(location) > 2:
-        model = Slo if location[1] == "slo" else Objective
+        model = Slo
     return ", ".join(model.model_fields)
 
 
@@ -185,6 +185,6 @@ def _written(section: str, name: str, value: Any) -> Any:
     axis = _BY_KEY.get(f"{section}.{name}" if section else name)
     if axis is not None:
         return [axis.as_written(one) for one in value] if isinstance(value, tuple) else axis.as_written(value)
-    if isinstance(value, Slo | Objective):
+    if isinstance(value, Slo):
         return {"p99": with_unit(value.p99, "us")}
     return with_unit(value, "us") if name in ("warmup", "duration") else value

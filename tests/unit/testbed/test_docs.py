@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from testbed import docs
 from testbed.plan import cells, sweepfile
 from testbed.plan.cells import Cell
-from testbed.plan.schema import Front, Limits, Load, Objective, Order, Pools, Replicas, Slo, Workload
+from testbed.plan.schema import Front, Limits, Load, Order, Pools, Replicas, Slo, Workload
 from testbed.plan.search import Capacity
 from testbed.plan.steps import Answer
 from testbed.results.columns import COLUMNS
@@ -89,9 +89,9 @@ def keys_of(section: type[BaseModel], before: str = "") -> Iterator[str]:
         "load": Load,
         "order": Order,
         "slo": Slo,
-        "objective": Objective,
+        "objective": Slo,
     }
-    sections |= {"replicas": Replicas, "front": Front}
+    sections |= {"replicas": Replicas, "front": Front, "slo": Slo, "objective": Slo}
     for name in section.model_fields:
         if name in sections:
             yield from keys_of(sections[name], f"{before}{name}.")

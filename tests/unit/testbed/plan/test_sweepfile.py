@@ -73,8 +73,6 @@ def test_connection_takes_its_three_forms() -> None:
             "some.yaml:2: load: found {'mode': 'open'}, allowed: rate or profile beside mode open",
         ),
         ("name: a\nload: {rate: 5}\n", "allowed: rate only with mode open"),
-        ("name: a\nload: {objective: {p99: 5ms}}\n", "allowed: objective only with mode open, not closed"),
-        ("name: a\nload: {objective: {p90: 5ms}}\n", "load.objective.p90: unknown key, allowed: p99"),
         (
             "name: a\nload: {mode: open, rate: 0}\n",
             "some.yaml:2: load.rate: found 0, allowed: requests per second, 0.1 to",
