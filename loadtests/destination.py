@@ -5,8 +5,8 @@ that resolves a name when it starts. `all`: it asks when the run begins and take
 that all workers have in common. `each`: every connection asks anew and takes one address of its answer at random.
 
 At random rather than the first: C libraries may sort what a server has shuffled, by how near each address is to the
-client's own (RFC 6724, section 6, rule 9), and one and the same would be the first for ever. That of these images leaves
-the shuffled answers of Docker's DNS as they are; there both come to the same.
+client's own (RFC 6724, section 6, rule 9), and one and the same would be the first for ever. That of these images
+leaves the shuffled answers of Docker's DNS as they are; there both come to the same.
 """
 
 from __future__ import annotations
