@@ -109,13 +109,12 @@ def contests(view: View) -> list[Contest]:
     found: dict[Any, list[Course]] = {}
     for group in view.groups:
         row = group.rows[0]
-        if not is_transient(row):
-            continue
         trials = [one for row in counted(group.good) if (one := measured(view, row, objective)) is not None]
         if trials:
             key = (group.series, *(row.get(name) for name in rest))
             found.setdefault(key, []).append(Course(group, tuple(trials)))
-    return [Contest(_heading(view, courses[0].group), tuple(courses)) for courses in found.values()]
+    moving = [courses for courses in found.values() if any(is_transient(one.group.rows[0]) for one in courses)]
+    return [Contest(_heading(view, courses[0].group), tuple(courses)) for courses in moving]
 
 
 _SYSTEM = (*setups.SPREAD, "scaling", "cpus")
@@ -123,6 +122,11 @@ _SYSTEM = (*setups.SPREAD, "scaling", "cpus")
 
 def _heading(view: View, group: Group) -> str:
     return ", ".join(filter(None, (group.series, setups.in_words(view, group.rows[0], _SYSTEM))))
+
+
+def is_told(view: View) -> bool:
+    """Whether there is an objective to tell of."""
+    return objective_us(view.results) is not None
 
 
 def measured(view: View, row: Row, objective: float) -> Measured | None:
@@ -223,7 +227,8 @@ def _text(found: Interval | None) -> str:
     if found is None:
         return "not known"
     shown = f"{found.estimate:,.4g}"
-    return shown if found.low is None or found.high is None else f"{shown} ({found.low:,.4g} to {found.high:,.4g})"
+    known = found.low is not None and found.high is not None and found.low < found.high
+    return shown if not known else f"{shown} ({found.low:,.4g} to {found.high:,.4g})"
 
 
 def numbers(contest: Contest) -> Markup:

@@ -4,6 +4,7 @@ None is "not known"; what is not known of one box in a second is not known of al
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -163,10 +164,11 @@ def _count_at(points: Sequence[tuple[float, float]], moment: float) -> float:
     """The counter, which stood at zero before the first reading."""
     if moment < points[0][0]:
         return 0.0
-    for (left, before), (right, after) in pairwise(points):
-        if left <= moment <= right:
-            return before + (after - before) * (moment - left) / (right - left) if right > left else after
-    return points[-1][1]
+    place = bisect_right(points, moment, key=lambda point: point[0])
+    if place == len(points):
+        return points[-1][1]
+    (left, before), (right, after) = points[place - 1], points[place]
+    return before + (after - before) * (moment - left) / (right - left)
 
 
 def load_steps(offered: Sequence[float | None]) -> list[int]:
