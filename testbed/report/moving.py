@@ -11,10 +11,10 @@ from markupsafe import Markup
 
 from testbed.plan import scaling
 from testbed.plan.redo import counted
-from testbed.report import setups
+from testbed.report import setups, standing
 from testbed.report.html import heads, table
 from testbed.report.source import Row
-from testbed.report.timeline import Timeline, is_transient, load_steps, objective_us, timeline
+from testbed.report.timeline import Timeline, is_transient, objective_us, rises, timeline
 from testbed.report.view import Group, View, duration
 from testbed.scaling.assess import Assessment, Objective, Second, assess
 from testbed.statistics import Interval, median_interval, ratio_interval
@@ -114,6 +114,8 @@ def contests(view: View) -> list[Contest]:
             key = (group.series, *(row.get(name) for name in rest))
             found.setdefault(key, []).append(Course(group, tuple(trials)))
     moving = [courses for courses in found.values() if any(is_transient(one.group.rows[0]) for one in courses)]
+    for courses in moving:
+        courses.sort(key=lambda one: (one.moves, *standing.plainness(one.group)))
     return [Contest(_heading(view, courses[0].group), tuple(courses)) for courses in moving]
 
 
@@ -135,7 +137,7 @@ def measured(view: View, row: Row, objective: float) -> Measured | None:
     if seen is None:
         return None
     seconds = seconds_of(seen)
-    steps = load_steps(seen.offered) or [0]
+    steps = rises(row, seen.offered) or [0]
     done = sum(bool(one.get("done")) for one in seen.actions)
     late = _late(view.results.file(row["trial_id"], "load.json") or {}, objective)
     parts = (late, row.get("failed"), row.get("missed"))

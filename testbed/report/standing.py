@@ -30,7 +30,7 @@ def standings(view: View) -> list[Standing]:
         row = group.rows[0]
         if not is_transient(row) and row.get("share") in (None, 1.0):
             found.setdefault((group.series, *(row.get(name) for name in rest)), []).append(group)
-    several = [sorted(groups, key=_plainness) for groups in found.values() if len(groups) > 1]
+    several = [sorted(groups, key=plainness) for groups in found.values() if len(groups) > 1]
 
     def heading(group: Group) -> str:
         return ", ".join(filter(None, (group.series, setups.in_words(view, group.rows[0], setups.SPREAD))))
@@ -38,7 +38,8 @@ def standings(view: View) -> list[Standing]:
     return [Standing(heading(groups[0]), tuple(groups)) for groups in several]
 
 
-def _plainness(group: Group) -> tuple[float, bool, str]:
+def plainness(group: Group) -> tuple[float, bool, str]:
+    """What sorts the plainest first."""
     row = group.rows[0]
     front = str(row.get("front") or "none")
     return float(row.get("replicas") or 1), front != "none", front
