@@ -204,7 +204,7 @@ def _caption(times: list[Timeline], objective: float | None) -> str:
     words = [
         (
             "One trial by the second, so no interval. From the top: requests offered and served; the p99 latency of "
-            "what was answered in that second, on a logarithmic scale, where a second has answers enough for it; CPU "
+            "what was answered in that second, on a logarithmic scale (of fewer than 100 replies the slowest); CPU "
             "limits of all replicas together and what they used; replicas that were given connections."
         )
     ]

@@ -136,7 +136,7 @@ def measured(view: View, row: Row, objective: float) -> Measured | None:
     seen = timeline(view.results, row)
     if seen is None:
         return None
-    seconds = seconds_of(seen)
+    seconds = seconds_of(seen, objective)
     steps = rises(row, seen.offered) or [0]
     done = sum(bool(one.get("done")) for one in seen.actions)
     late = _late(view.results.file(row["trial_id"], "load.json") or {}, objective)
@@ -145,7 +145,7 @@ def measured(view: View, row: Row, objective: float) -> Measured | None:
     return Measured(row["block"], assess(seconds, Objective(objective), steps, done), lost)
 
 
-def seconds_of(seen: Timeline) -> list[Second]:
+def seconds_of(seen: Timeline, objective: float) -> list[Second]:
     """As the assessment has them. CPUs are over the length of each, so that their sum is CPU-seconds."""
     return [
         Second(
@@ -153,13 +153,22 @@ def seconds_of(seen: Timeline) -> list[Second]:
             ok=_whole(seen.served[place]),
             failed=_whole(seen.failed[place]),
             missed=_whole(seen.missed[place]),
-            p99_us=seen.p99_us[place],
+            p99_us=_waited(seen, place, objective),
             supply=seen.serving[place],
             reserved_cpus=_times(seen.reserved_cpus[place], seen.lengths[place]),
             used_cpus=_times(seen.used_cpus[place], seen.lengths[place]),
         )
         for place in range(len(seen.starts))
     ]
+
+
+def _waited(seen: Timeline, place: int, objective: float) -> Number:
+    """The p99 of a second. Where nothing was answered, what was due at its beginning has waited through all of it: that
+    is beyond an objective that is shorter; of another nothing is known."""
+    if seen.served[place] == 0 and seen.offered[place]:
+        length_us = seen.lengths[place] * 1e6
+        return length_us if objective < length_us else None
+    return seen.p99_us[place]
 
 
 def _whole(value: Number) -> int | None:

@@ -187,6 +187,37 @@ def test_a_second_that_is_not_known_is_not_counted_as_none(moving: Path, tmp_pat
     assert "or not all of it is known" in text(str(courses.lines(contest)[-1]))
 
 
+def edited(moving: Path, path: Path, second: int, **changes: Any) -> str:
+    """What is told of one replica that stands still, after its seconds were edited."""
+    copy = Path(shutil.copytree(moving, path))
+    for file in copy.glob("trials/*/load.json"):
+        load = json.loads(file.read_text())
+        load["slices"][second] |= changes
+        file.write_text(json.dumps(load))
+    (contest,) = courses.contests(view_of(copy))
+    return text(str(courses.lines(contest)[0]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "seconds"),
+    [
+        # Of fewer than 100 replies one is more than 1 %, so that the slowest decides.
+        ({"ok": 99, "p99_us": None, "max_us": 49_000}, "15 s"),
+        ({"ok": 99, "p99_us": None, "max_us": 51_000}, "16 s"),
+        ({"ok": 100, "p99_us": None, "max_us": 49_000}, "not known s"),
+        # Nothing was answered: what was due at the second's beginning has waited for more than 50 ms.
+        ({"ok": 0, "p99_us": None, "max_us": None}, "16 s"),
+        ({"ok": 0, "offered": 0, "p99_us": None, "max_us": None}, "15 s"),
+        ({"failed": 2}, "16 s"),
+        ({"missed": 1}, "15 s"),
+    ],
+)
+def test_whether_a_second_with_few_replies_holds(
+    moving: Path, tmp_path: Path, changes: dict[str, Any], seconds: str
+) -> None:
+    assert f"; {seconds} in violation" in edited(moving, tmp_path / "run", 2, **changes)
+
+
 def test_without_an_objective_nothing_is_told_of_it(moving: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(moving, tmp_path / "run"))
     sweep = (copy / "sweep.yaml").read_text().splitlines()
