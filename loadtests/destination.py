@@ -1,13 +1,17 @@
 """Where the connections of a run go: who asks DNS for a target's name, how often, and which of its addresses is taken.
 
 `once`: each worker asks when the run begins and goes to the first address of the answer ever after, as a program does
-that resolves a name when it starts. `all`: it asks when the run begins and takes the addresses in turn. `each`: every
-connection asks anew and takes the first address of its answer, as a plain client library does; an engine that shuffles
-its answers, as Docker's does, so spreads them at random.
+that resolves a name when it starts. `all`: it asks when the run begins and takes the addresses in turn, in an order
+that all workers have in common. `each`: every connection asks anew and takes one address of its answer at random.
+
+At random rather than the first: C libraries may sort what a server has shuffled, by how near each address is to the
+client's own (RFC 6724, section 6, rule 9), and one and the same would be the first for ever. That of these images
+leaves the shuffled answers of Docker's DNS as they are; there both come to the same.
 """
 
 from __future__ import annotations
 
+import random
 from _queue import SimpleQueue
 from collections import Counter, deque
 from collections.abc import Callable
@@ -31,15 +35,15 @@ Found = Callable[["Address | None"], None]
 class Destination:
     """A target as the connections of one worker's run see it, and how many it has got at each address."""
 
-    def __init__(self, host: str, port: int, dns: str = "once", place: int = 0) -> None:
-        """`place`: of this worker among the others, who so do not all begin with the same address. OSError where the
-        name does not resolve."""
+    def __init__(self, host: str, port: int, dns: str = "once", before: int = 0) -> None:
+        """`before`: how many users the workers before this one have, whose turns come first. OSError where the name
+        does not resolve."""
         self.host, self.port = host, port
         self.looks_up = dns == "each"
         """Whether every connection asks anew: then `look_up` says where it goes, and `next` is for nobody."""
         addresses = resolve_all(host, port)
-        self._addresses = addresses if dns == "all" else addresses[:1]
-        self._turn = place % len(self._addresses)
+        self._addresses = sorted(addresses, key=_order) if dns == "all" else addresses[:1]
+        self._turn = before % len(self._addresses)
         self._opened: Counter[Address] = Counter()
         self._look_ups: _LookUps | None = None
 
@@ -54,7 +58,7 @@ class Destination:
         if not self.looks_up:
             return self.next()
         try:
-            return resolve_all(self.host, self.port)[0]
+            return random.choice(resolve_all(self.host, self.port))
         except OSError as error:
             raise ConnectError(error.strerror or str(error)) from None
 
@@ -80,6 +84,10 @@ class Destination:
             self._look_ups = None
 
 
+def _order(address: Address) -> tuple[int, str]:
+    return address.family, str(address.sockaddr)
+
+
 class _LookUps:
     """Threads of the system's own that ask the resolver, so that gevent's loop never waits for it."""
 
@@ -103,7 +111,7 @@ class _LookUps:
                 continue
             address = None
             try:
-                family, _, _, _, sockaddr = look_up(host, port, type=1)[0]
+                family, _, _, _, sockaddr = random.choice(look_up(host, port, type=1))
                 address = Address(family, sockaddr)
             except OSError:
                 pass

@@ -22,6 +22,16 @@ FINAL = "threadmill_final"
 """Type of the message with which a worker reports a run that is over."""
 
 
+def share_of(total: int, index: int, workers: int) -> int:
+    """One worker's share of a whole number; the shares add up to it."""
+    return total // workers + (index < total % workers)
+
+
+def before(total: int, index: int, workers: int) -> int:
+    """The shares of the workers before it, together."""
+    return sum(share_of(total, earlier, workers) for earlier in range(index))
+
+
 @dataclass(frozen=True)
 class HoldOrder:
     """One worker's idle holders for the run that is about to start. `wanted` 0 closes those of a run that did not."""
@@ -33,8 +43,8 @@ class HoldOrder:
     at_once: int
     dns: str
     """As the option of that name."""
-    place: int
-    """Of the worker among the others."""
+    before: int
+    """How many holders the workers before this one have."""
 
     def to_wire(self) -> dict[str, Any]:
         return asdict(self)
@@ -53,7 +63,9 @@ class RunOrder:
     closes_unix: float | None
     """None: the window closes when the run is stopped."""
     workers: tuple[str, ...]
-    """Ids of those that take part, in the order in which they share slots."""
+    """Ids of those that take part, in the order in which they share slots and users."""
+    users: int = 0
+    """Of all of them."""
 
     def to_wire(self) -> dict[str, Any]:
         return asdict(self)

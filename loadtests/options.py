@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from loadtests import profiles
+
 Value = str | int | float | bool
 
 
@@ -33,6 +35,8 @@ class Field:
         text = str(found).strip()
         try:
             return self.read(text)
+        except OptionError:
+            raise
         except ValueError:
             raise OptionError(f"{self.name}: {self.allowed}, not {_shown(text)}") from None
 
@@ -106,6 +110,14 @@ def _trial_id(text: str) -> str:
     return text
 
 
+def _profile(text: str) -> str:
+    try:
+        return profiles.parse(text).text if text else ""
+    except ValueError as error:
+        # It knows which segment.
+        raise OptionError(f"load_profile: {error}") from None
+
+
 FIELDS: tuple[Field, ...] = (
     _choice("mode", ("closed", "open"), "closed: users wait for replies; open: a rate"),
     Field(
@@ -118,6 +130,8 @@ FIELDS: tuple[Field, ...] = (
     _whole("payload_bytes", 64, 1, 65536, "size of a request, 1 to 65536"),
     _number("think_ms", 0.0, 0, 3_600_000, "closed: milliseconds a user pauses between requests"),
     _number("rate", 0.0, 0, 1_000_000, "open: requests per second over all workers"),
+    # Locust has a field `profile` of its own, the name of a group of runs.
+    Field("load_profile", "", "open: a rate that changes, such as 100x20s,400x60s", profiles.NOTATION, _profile),
     _choice("arrivals", ("constant", "poisson"), "open: evenly spaced, or at random"),
     _choice("engine", ("fast", "plain"), "fast: costs a quarter; plain: easy to read"),
     _flag("precise", "open, fast: spin before each start, on a core of its own"),
@@ -154,6 +168,8 @@ class Options:
     payload_bytes: int
     think_ms: float
     rate: float
+    load_profile: str
+    """Empty: the rate does not change."""
     arrivals: str
     engine: str
     precise: bool
@@ -175,6 +191,11 @@ class Options:
     @property
     def open_loop(self) -> bool:
         return self.mode == "open"
+
+    @property
+    def profile(self) -> profiles.Profile | None:
+        """None: the rate does not change."""
+        return profiles.parse(self.load_profile) if self.load_profile else None
 
     @property
     def requests_per_connection(self) -> int | None:
@@ -221,14 +242,31 @@ def too_few_users(wanted: Options, users: int, workers: int) -> str:
 def _check_combination(wanted: Options) -> None:
     """What belongs to the other mode was meant to have an effect, so it is refused rather than ignored."""
     if wanted.open_loop:
-        if not wanted.rate:
+        if not wanted.rate and not wanted.load_profile:
             raise OptionError("rate: mode open needs requests per second above 0, not 0")
+        _check_profile(wanted)
         if wanted.think_ms:
             raise OptionError(f"think_ms: mode open has no think time, so 0, not {wanted.think_ms:g}")
     else:
         if wanted.rate:
             raise OptionError(f"rate: mode closed has none, so 0, not {wanted.rate:g}; or choose mode open")
+        if wanted.load_profile:
+            raise OptionError(f"load_profile: {_shown(wanted.load_profile)} needs mode open")
         if wanted.arrivals != "constant":
             raise OptionError(f"arrivals: {wanted.arrivals} needs mode open")
     if wanted.precise and not (wanted.open_loop and wanted.engine == "fast"):
         raise OptionError("precise: true needs mode open and engine fast")
+
+
+def _check_profile(wanted: Options) -> None:
+    profile = wanted.profile
+    if profile is None:
+        return
+    if wanted.rate:
+        raise OptionError(f"rate: load_profile says the rates, so 0, not {wanted.rate:g}")
+    if wanted.window_s and profile.length_s > wanted.window_s:
+        raise OptionError(
+            f"load_profile: at most as long as the window, {wanted.window_s:g} s, not {profile.length_s:g} s"
+        )
+    if not profile.highest:
+        raise OptionError("load_profile: a rate above 0 somewhere, not 0 throughout")

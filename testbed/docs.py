@@ -46,8 +46,9 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "What the server spent": (
         *("cpu_used_s", "cpu_us_per_request", "window_s", "throttled_periods", "periods", "throttled_s"),
         *("memory_peak_bytes", "pss_bytes", "oom_kills", "voluntary_switches", "involuntary_switches"),
-        *("accept_queue_max", "listen_overflows", "server_served"),
+        *("accept_queue_max", "listen_overflows", "imbalance", "server_served"),
     ),
+    "What the front spent": ("front_cpu_s", "front_cpu_us_per_request", "front_connections", "front_queue_max"),
     "What measuring cost": (
         *("generator_cpu_share", "probe_cpu_share", "speed_drift", "server_steal_share", "generator_steal_share"),
         "overhead_s",
@@ -57,7 +58,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
 _FOLLOWS: dict[rules.Role, str] = {
     "invalidates": "`invalid`",
     "generator short": "`client-bound`",
-    "off schedule": "`client-bound`, unless the server is saturated",
+    "off schedule": "`client-bound`, unless server or front is saturated",
     "flag": "shown, changes no verdict",
 }
 

@@ -151,7 +151,8 @@ class Control:
         closes_unix = opens_unix + wanted.window_s if wanted.window_s else None
         host, port = self.targets[wanted.target]
         workers = frozenset(self._alive())
-        order = RunOrder(uuid4().hex, host, port, begins_unix, opens_unix, closes_unix, tuple(sorted(workers)))
+        users, shared = self.runner.target_user_count, tuple(sorted(workers))
+        order = RunOrder(uuid4().hex, host, port, begins_unix, opens_unix, closes_unix, shared, users)
         by_hand_id = f"web-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{wanted.target}"
         run = CurrentRun(
             options=wanted,
@@ -274,6 +275,15 @@ class Control:
         """Idle holders held now in the run under way, as last reported; None until each worker has said."""
         counts = [self._live.get(worker, {}).get("idle_holders") for worker in self.run.workers] if self.run else [None]
         return None if None in counts else sum(count for count in counts if count is not None)
+
+    def responses(self) -> dict[str, Any]:
+        """What has ended since the run began, as Locust's own statistics have it."""
+        total = self.runner.stats.total
+        return {
+            "requests": total.num_requests,
+            "failures": total.num_failures,
+            "times_ms": {str(ms): count for ms, count in total.response_times.items()},
+        }
 
     def status(self) -> dict[str, Any]:
         run, runner = self.run, self.runner

@@ -10,17 +10,12 @@ from uuid import uuid4
 import gevent
 from locust.runners import MasterRunner
 
-from loadtests.messages import HELD, HOLD, HoldOrder
+from loadtests.messages import HELD, HOLD, HoldOrder, before, share_of
 from loadtests.options import Options
 from loadtests.worker.holders import OPENING_AT_ONCE, longest_opening_s
 
 HOLDING_MARGIN_S = 2.0
 """How much later than it has to a worker may say that its idle holders are there."""
-
-
-def share_of(total: int, index: int, workers: int) -> int:
-    """One worker's share of a whole number; the shares add up to it."""
-    return total // workers + (index < total % workers)
 
 
 class Holding:
@@ -54,7 +49,8 @@ class Holding:
         for index, worker in enumerate(workers):
             at_once = max(4, OPENING_AT_ONCE // len(workers))
             share = share_of(wanted, index, len(workers))
-            order = HoldOrder(self._hold_id, host, port, share, at_once, options.dns, index)
+            earlier = before(wanted, index, len(workers))
+            order = HoldOrder(self._hold_id, host, port, share, at_once, options.dns, earlier)
             self._runner.send_message(HOLD, order.to_wire(), worker)
         return set(workers)
 

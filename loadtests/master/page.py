@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 FIELD_ORDER = (
-    *("target", "mode", "userCount", "spawnRate", "rate", "arrivals", "thinkMs"),
+    *("target", "mode", "userCount", "spawnRate", "rate", "loadProfile", "arrivals", "thinkMs"),
     *(
         "connection",
         "dns",
@@ -39,6 +39,7 @@ LABELS = {
     "userCount": "Users (open: the most requests in flight)",
     "spawnRate": "Users started per second",
     "rate": "Rate (requests/s of all users together)",
+    "loadProfile": "Profile of the rate, in place of it (100x20s,100-400x60s or 200+-150/60sx120s)",
     "arrivals": "Arrivals (evenly spaced, or at random)",
     "thinkMs": "Think time (ms between reply and next request)",
     "connection": "Connection (persistent, per-request, or requests on each)",
@@ -56,7 +57,7 @@ LABELS = {
 }
 """What a person would write over a field. Locust makes a label of a field's name and its help: "Think Ms (...)"."""
 
-MODE_FIELDS = {"closed": ("thinkMs",), "open": ("rate", "arrivals")}
+MODE_FIELDS = {"closed": ("thinkMs",), "open": ("rate", "loadProfile", "arrivals")}
 """What has a meaning in one mode only. In the other it is faded, not hidden: left filled in, it is refused by name."""
 
 

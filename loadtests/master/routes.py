@@ -38,6 +38,7 @@ class Routes:
         app.after_request(self._tidy_page)
         app.add_url_rule("/threadmill/echo", view_func=self.echo, methods=["GET"])
         app.add_url_rule("/threadmill/status", view_func=self.status, methods=["GET"])
+        app.add_url_rule("/threadmill/responses", view_func=self.responses, methods=["GET"])
         app.add_url_rule("/threadmill/stop", view_func=self.stop, methods=["POST"])
         app.add_url_rule("/threadmill/verify", view_func=self.verify, methods=["POST"])
         app.add_url_rule("/threadmill/hold", view_func=self.hold, methods=["POST"])
@@ -93,6 +94,9 @@ class Routes:
 
     def status(self) -> Response:
         return jsonify(self._control.status())
+
+    def responses(self) -> Response:
+        return jsonify(self._control.responses())
 
     def stop(self) -> Response:
         run = self._control.stop_and_wait()

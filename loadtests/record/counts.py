@@ -21,9 +21,6 @@ class UserClock:
     done_at: float = -math.inf
     replied_at: float = -math.inf
 
-    def in_flight(self, at: float) -> bool:
-        return self.done_at < self.sent_at <= at
-
 
 @dataclass(slots=True)
 class Slice:
@@ -35,6 +32,8 @@ class Slice:
     ok: int = 0
     bytes: int = 0
     connections: int = 0
+    in_flight: int = 0
+    """At its end: requests begun and not completed."""
     failures: dict[str, int] = field(default_factory=dict)
     latency_us: Histogram = field(default_factory=Histogram)
 
@@ -46,6 +45,7 @@ class Slice:
             "ok": self.ok,
             "bytes": self.bytes,
             "connections": self.connections,
+            "in_flight": self.in_flight,
             "failures": self.failures,
             "latency_us": self.latency_us.to_wire(),
         }

@@ -156,6 +156,7 @@ def _merged_slices(slices: Iterable[Mapping[str, Any]], slots: Slots | None) -> 
                 "failed": sum(_failures(group).values()),
                 "offered": None if slots is None else offered[key][0],
                 "missed": None if slots is None else offered[key][1],
+                "in_flight": _sum(group, "in_flight"),
                 "p50_us": supported_percentile(latency, 0.5),
                 "p99_us": supported_percentile(latency, 0.99),
             }

@@ -10,7 +10,12 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+
+from loadtests.profiles import Profile
+
+_NOT_EXACT = 1e-6
+"""Of a slot's number: a product of floats may lie this far beside the whole number that is meant."""
 
 
 def constant(begins_at: float, rate: float, worker: int, workers: int) -> Iterator[float]:
@@ -25,7 +30,7 @@ def constant(begins_at: float, rate: float, worker: int, workers: int) -> Iterat
 
 def poisson(begins_at: float, rate: float, worker: int, workers: int, seed: int) -> Iterator[float]:
     """One worker's share of a Poisson process: independent ones with a share of the rate each add up to it."""
-    draw = random.Random(f"{seed}/{worker}/{workers}").expovariate
+    draw = _draw(worker, workers, seed)
     share = rate / workers
     at = begins_at
     while True:
@@ -38,6 +43,39 @@ def arrivals(kind: str, begins_at: float, rate: float, worker: int, workers: int
     if kind == "poisson":
         return poisson(begins_at, rate, worker, workers, seed)
     return constant(begins_at, rate, worker, workers)
+
+
+def changing(
+    kind: str, profile: Profile, begins_at: float, opens_at: float, worker: int, workers: int, seed: int
+) -> Iterator[float]:
+    """The same of a rate that changes from the opening of the window on, and stands at its first until then.
+
+    Slots are numbered from the opening, where number 0 is due, so those of the warm-up have numbers below it. Constant
+    arrivals are due when the integral of the rate has come to their number. Those of Poisson are such of a rate of 1
+    on the axis of that integral (time change: Devroye, Non-Uniform Random Variate Generation, 1986, VI.1.3).
+    Infinite for slots that will never be due, at a last rate of 0.
+    """
+    warmup = profile.first_rate * max(0.0, opens_at - begins_at)
+    counts = _random_counts(-warmup, worker, workers, seed) if kind == "poisson" else _counts(-warmup, worker, workers)
+    return (opens_at + at for at in profile.times(counts))
+
+
+def _counts(first: float, worker: int, workers: int) -> Iterator[int]:
+    """The worker's slots from this number on: those that divided by the number of workers leave its own."""
+    least = math.ceil(first - _NOT_EXACT)
+    return itertools.count(least + (worker - least) % workers, workers)
+
+
+def _random_counts(first: float, worker: int, workers: int, seed: int) -> Iterator[float]:
+    draw = _draw(worker, workers, seed)
+    at = first
+    while True:
+        at += draw(1 / workers)
+        yield at
+
+
+def _draw(worker: int, workers: int, seed: int) -> Callable[[float], float]:
+    return random.Random(f"{seed}/{worker}/{workers}").expovariate
 
 
 class SlotCounts:

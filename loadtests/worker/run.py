@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from locust.stats import RequestStats
@@ -62,7 +62,7 @@ class RunOnWorker:
         recorder = Recorder(time.perf_counter(), window.opens_at, window.closes_at, open_loop=options.open_loop)
         run = cls(options, destination, recorder, window.begins_at)
         begins_at = window.begins_at
-        arrivals = schedule.arrivals(options.arrivals, begins_at, options.rate or 1, worker, workers, options.seed)
+        arrivals = _arrivals(options, window, worker, workers)
         if options.engine == "fast":
             opened = OpenLoop(arrivals, recorder.slot_sent) if options.open_loop else None
             run.engine = Loop(
@@ -102,3 +102,11 @@ class RunOnWorker:
         """The users are gone; harmless a second time."""
         if self.engine is not None:
             self.engine.close()
+
+
+def _arrivals(options: Options, window: Window, worker: int, workers: int) -> Iterator[float]:
+    """The intended starts of an open loop; a closed one has no use for them."""
+    kind, begins_at, seed = options.arrivals, window.begins_at, options.seed
+    if profile := options.profile:
+        return schedule.changing(kind, profile, begins_at, window.opens_at, worker, workers, seed)
+    return schedule.arrivals(kind, begins_at, options.rate or 1, worker, workers, seed)

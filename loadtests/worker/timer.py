@@ -6,6 +6,7 @@ Those of gevent's loop tick once a millisecond, and so does the timeout of epoll
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 
 _CLOCK_MONOTONIC = 1
@@ -40,7 +41,11 @@ class Timer:
         self._pointer = ctypes.byref(self._setting)
 
     def set(self, at: float) -> None:
-        """Expire at `at`, at once if that is past. Forgets an earlier setting, and that it has expired."""
+        """Expire at `at`, at once if that is past, never if that is infinite. Forgets an earlier setting, and that it
+        has expired."""
+        if at == math.inf:
+            self.off()
+            return
         value = self._setting.value
         # All zeros would switch it off.
         value.seconds, value.nanoseconds = divmod(max(1, int(at * _NS)), _NS)

@@ -16,7 +16,7 @@ from locust.runners import WorkerRunner
 
 from loadtests import options
 from loadtests.destination import Destination
-from loadtests.messages import FINAL, HELD, HOLD, LIVE, RUN, HoldOrder, RunOrder
+from loadtests.messages import FINAL, HELD, HOLD, LIVE, RUN, HoldOrder, RunOrder, before
 from loadtests.worker import generator
 from loadtests.worker.generator import CollectorClock, Reading
 from loadtests.worker.holders import Holders
@@ -71,7 +71,7 @@ class Worker:
         order = HoldOrder(**msg.data)
         self._holders.close()
         self._holders = holders = Holders(
-            _destination(order.host, order.port, order.dns, order.place) if order.wanted else None,
+            _destination(order.host, order.port, order.dns, order.before) if order.wanted else None,
             order.wanted,
             order.at_once,
         )
@@ -91,7 +91,7 @@ class Worker:
         begins_at, opens_at = order.begins_unix + to_monotonic, order.opens_unix + to_monotonic
         closes_at = None if order.closes_unix is None else order.closes_unix + to_monotonic
         index, workers = order.workers.index(self._runner.client_id), len(order.workers)
-        destination = _destination(order.host, order.port, wanted.dns, index)
+        destination = _destination(order.host, order.port, wanted.dns, before(order.users, index, workers))
         window = Window(begins_at, opens_at, closes_at)
         shared = RunOnWorker.prepare(wanted, destination, window, environment.stats, index, workers)
         self._run = run = WorkersRun(order.id, shared, self._holders)
@@ -183,9 +183,9 @@ def _raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _destination(host: str, port: int, dns: str, place: int) -> Destination | None:
+def _destination(host: str, port: int, dns: str, before: int) -> Destination | None:
     try:
-        return Destination(host, port, dns, place)
+        return Destination(host, port, dns, before)
     except OSError as error:
         logger.error("%s:%d does not resolve: %s", host, port, error)
         return None

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
 
 
 def _show(found: list["Listed"], arguments: argparse.Namespace, console: "Console") -> None:
-    from testbed.results.table import LEGEND, new_table
+    from testbed.results.table import legend, new_table
     from testbed.terminal import plain
     from testbed.units import format_bytes
 
@@ -52,7 +52,8 @@ def _show(found: list["Listed"], arguments: argparse.Namespace, console: "Consol
         table.add_row(one.name, _count(one), _verdicts(one.verdicts), format_bytes(one.bytes), one.state)
     console.print(table)
     say = plain(console)
-    say(LEGEND)
+    for line in legend({kind for one in found for kind in one.verdicts}):
+        say(line)
     for one in found:
         if one.note:
             say(f"{one.name}: {one.note}")

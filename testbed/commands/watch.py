@@ -13,7 +13,7 @@ HELP = "show what a running server does: processes, threads, switches, queues"
 
 def options(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument(
-        "model", nargs="?", metavar="MODEL", help="or a container's name; default: the one that runs"
+        "model", nargs="?", metavar="MODEL", help="or the name of a container or of a project; default: what runs"
     )
     completed_by(models, model)
     parser.add_argument("--interval", type=float, default=1.0, metavar="S", help="seconds between looks (default 1)")

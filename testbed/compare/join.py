@@ -88,7 +88,15 @@ class JoinedCell:
     @property
     def client_bound(self) -> bool:
         """Whether the generator bounded some trial: its throughput is not the server's."""
-        return "client-bound" in self.base_verdicts or "client-bound" in self.other_verdicts
+        return self._either("client-bound")
+
+    @property
+    def front_bound(self) -> bool:
+        """The same of what stands before the servers."""
+        return self._either("front-bound")
+
+    def _either(self, verdict: str) -> bool:
+        return verdict in self.base_verdicts or verdict in self.other_verdicts
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from testbed.results.table import add_cell_columns, cell_texts, new_table
 
 LEGEND = (
     "each figure is second / first with its 95 % interval, Welch's t over trials; (in brackets): no difference shown; "
-    "?: no interval, fewer than 3 valid trials a side; -: no valid value; C: a trial was bounded by the generator"
+    "?: no interval, fewer than 3 valid trials a side; -: no valid value; C: a trial was bounded by the generator, "
+    "F: by the front"
 )
 
 
@@ -67,9 +68,9 @@ def table(title: str, joined: Sequence[JoinedCell], measures: tuple[str, ...]) -
         by_name = {found.measure.name: found for found in one.comparisons}
         texts = cell_texts(Cell(**one.cell), names)
         figures = [ratio_text(by_name[measure]) for measure in measures]
-        if one.client_bound and "throughput" in measures:
+        if "throughput" in measures:
             place = measures.index("throughput")
-            figures[place] += " C"
+            figures[place] += " C" * one.client_bound + " F" * one.front_bound
         shown.add_row(*texts, *figures)
     return shown
 

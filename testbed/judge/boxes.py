@@ -23,7 +23,8 @@ class Box:
 
     # Its limits; None where there is none.
     cpu_limit: float | None = None
-    """CPUs it can use at once, be it by a quota or by its processors. Of a load worker, its quota."""
+    """CPUs it can use at once, be it by a quota or by its processors; the most, where that was changed while the load
+    was on. Of a load worker, its quota."""
     memory_limit_bytes: int | None = None
     tasks_limit: int | None = None
     """Processes and threads."""
@@ -56,15 +57,29 @@ class Box:
     watching_cpu_share: float | None = None
     """What its probe cost, of one core."""
 
-    # How it fared.
+    # How it fared, over its life.
     served: int | None = None
-    """Replies by its own count, over its life. Its `errors` belong to them where `other_replies` counts `!error`."""
+    """Replies by its own count. Its `errors` belong to them where `other_replies` counts `!error`."""
+    connections: int | None = None
+    """Taken from the kernel's queue, by its own count; those it turned away among them."""
+    connection_limit: int | None = None
+    """Of a front: how many it may have open at once."""
+    open_max: int | None = None
+    """Of a front: the most it had open at once."""
+    dropped: int | None = None
+    """Of a front: taken and closed at once, for want of room."""
+    queue_max: int | None = None
+    """Of a front: the most connections that waited in it for a server at once."""
     workers_replaced: int | None = None
     """Pool workers that died and were replaced."""
     said: str = ""
     """What its log says of a connection it could not take."""
     ended: str | None = None
     """How it ended before it was asked to; empty when it did not."""
+    joined: bool = False
+    """Whether it was started while the load was on: then what it used is counted from its start."""
+    removed: bool = False
+    """Whether it was stopped on purpose while the load was on."""
 
 
 def total(values: Iterable[Number | None]) -> Number | None:
@@ -81,6 +96,12 @@ def _over(join: Callable[[Sequence[Number]], Number], values: Iterable[Number | 
     every = list(values)
     known = [value for value in every if value is not None]
     return join(known) if known and len(known) == len(every) else None
+
+
+def has_no_room(front: Box) -> bool:
+    """Whether a front had as many connections open as it may; False where that is not known."""
+    limit, most_open = front.connection_limit, front.open_max
+    return bool(limit) and most_open is not None and limit is not None and most_open >= limit
 
 
 def said_of(box: Box, boxes: Sequence[Box], words: str) -> str:

@@ -30,9 +30,13 @@ class Evidence:
     """CPU time that both kinds take at least, at the machine's fastest moment. None: not known, so what was asked."""
 
     idle_holders: int = 0
+    one_queue: bool = False
+    """Whether connections wait in one queue of the front, and none in a server's."""
+    transient: bool = False
+    """Whether rate, limits or replicas were to change within the window."""
 
     boxes: tuple[Box, ...] = ()
-    """Every container that was watched, with its limits and readings: the servers, the load workers."""
+    """Every container that was watched, with its limits and readings: the servers, their front, the load workers."""
 
     # The course of the trial.
     failure: str = ""
@@ -91,12 +95,33 @@ class Evidence:
     other_replies: int | None = None
     """Lines the servers answered to verification and readiness, outside of the load's own counts."""
 
+    client_connections: int | None = None
+    """Connections that the load workers have made."""
+    check_connections: int | None = None
+    """Those made the same way outside of the load: through the front, where there is one."""
+    direct_connections: int | None = None
+    """Those made straight to single servers, past the front: readiness, verification and shape."""
+    front_to_replicas: Mapping[str, int] | None = field(default=None, hash=False)
+    """Connections handed to each replica by the front's own count. None: it does not count them by replica."""
+    front_failed: int | None = None
+    """How often it could not reach a server, by the same count."""
+
     generator_steal_share: float | None = None
     """Of the window's time of the load workers' processors, what the hypervisor gave to others."""
 
     @property
     def servers(self) -> tuple[Box, ...]:
         return tuple(box for box in self.boxes if box.role == "server")
+
+    @property
+    def fronts(self) -> tuple[Box, ...]:
+        """What stands before the servers; none where the load goes straight to them."""
+        return tuple(box for box in self.boxes if box.role == "front")
+
+    @property
+    def measured(self) -> tuple[Box, ...]:
+        """All that is under test."""
+        return (*self.servers, *self.fronts)
 
     @property
     def generator(self) -> tuple[Box, ...]:

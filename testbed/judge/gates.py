@@ -7,13 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from testbed.judge.boxes import Box, are_known, of_which, said_of, total
+from testbed.judge.boxes import Box, are_known, of_which, said_of
 from testbed.judge.evidence import Evidence, Thresholds
 
 Status = Literal["pass", "fail", "unknown"]
-
-# Failures that the server cannot have answered: the request never reached it.
-_NEVER_ANSWERED = frozenset({"connect"})
 
 
 @dataclass(frozen=True)
@@ -60,10 +57,11 @@ def model_shape(e: Evidence) -> Gate:
 
 
 def server_survived(e: Evidence) -> Gate:
+    """One that was removed on purpose may end; what it has replaced until then counts as of the others."""
     allowed = "the server and its workers live until they are stopped"
-    for box in e.servers:
-        if box.ended:
-            return decide("server_survived", False, said_of(box, e.servers, box.ended), allowed)
+    if lost := [box for box in e.servers if box.ended and not box.removed]:
+        found = "; ".join(said_of(box, e.servers, f"{box.ended}{_share_lost(e, box)}") for box in lost)
+        return decide("server_survived", False, found, allowed)
     for box in e.servers:
         if box.workers_replaced:
             found = f"{box.workers_replaced} of its workers died and were replaced"
@@ -76,13 +74,32 @@ def server_survived(e: Evidence) -> Gate:
     return decide("server_survived", True, "lived", allowed)
 
 
+def _share_lost(e: Evidence, box: Box) -> str:
+    """How many connections went to one that died, by the front's count; what it has served died with it."""
+    handed = e.front_to_replicas or {}
+    return f", with {handed[box.name]} of {sum(handed.values())} connections" if box.name in handed else ""
+
+
+def front_survived(e: Evidence) -> Gate | None:
+    """None where the load goes straight to the servers."""
+    if not e.fronts:
+        return None
+    allowed = "the front lives until it is stopped"
+    for box in e.fronts:
+        if box.ended:
+            return decide("front_survived", False, said_of(box, e.fronts, box.ended), allowed)
+    if not are_known(e.fronts, lambda b: b.ended):
+        return unknown("front_survived", "the container's state", allowed)
+    return decide("front_survived", True, "lived", allowed)
+
+
 def oom(e: Evidence) -> Gate:
     allowed = "0 processes killed for want of memory"
-    for box in e.servers:
+    for box in e.measured:
         if box.oom_kills:
-            return decide("oom", False, said_of(box, e.servers, f"{box.oom_kills} killed"), allowed)
-    if not are_known(e.servers, lambda b: b.oom_kills):
-        return unknown("oom", f"this engine does not count them{of_which(e.servers, lambda b: b.oom_kills)}", allowed)
+            return decide("oom", False, said_of(box, e.measured, f"{box.oom_kills} killed"), allowed)
+    if not are_known(e.measured, lambda b: b.oom_kills):
+        return unknown("oom", f"this engine does not count them{of_which(e.measured, lambda b: b.oom_kills)}", allowed)
     return decide("oom", True, "0 killed", allowed)
 
 
@@ -121,32 +138,6 @@ def wrong_echo(e: Evidence) -> Gate:
         return unknown("wrong_echo", "no load result", allowed)
     wrong = e.total_failures.get("bad_echo", 0)
     return decide("wrong_echo", wrong == 0, f"{wrong} wrong", allowed)
-
-
-def conservation(e: Evidence) -> Gate:
-    """Every request sent has one fate, and what the servers have counted, together, is the client's count.
-
-    A request that failed or was in flight may or may not have been served, except one that never reached the server.
-    """
-    if e.sent is None or e.total_ok is None or e.total_failures is None or e.total_in_flight is None:
-        return unknown("conservation", "the load's totals", "sent = ok + failed + in flight")
-    failed = sum(e.total_failures.values())
-    if e.sent != e.total_ok + failed + e.total_in_flight:
-        found = f"{e.sent} sent, {e.total_ok} ok + {failed} failed + {e.total_in_flight} in flight"
-        return decide("conservation", False, found, "sent = ok + failed + in flight, exactly")
-    if e.other_replies is None:
-        return unknown("conservation", "replies outside of the load", "served = replies the clients counted")
-    low = e.total_ok + e.other_replies
-    uncertain = (
-        e.total_in_flight
-        + e.holders_unanswered
-        + sum(n for kind, n in e.total_failures.items() if kind not in _NEVER_ANSWERED)
-    )
-    allowed = f"{low} served" if not uncertain else f"{low} to {low + uncertain} served"
-    served = total(box.served for box in e.servers)
-    if served is None:
-        return unknown("conservation", f"the server's own count{of_which(e.servers, lambda b: b.served)}", allowed)
-    return decide("conservation", low <= served <= low + uncertain, f"{served} served", allowed)
 
 
 # --- what the load generator lacked ---
@@ -221,13 +212,17 @@ def achieved_over_offered(e: Evidence, t: Thresholds) -> Gate | None:
 def disturbed(e: Evidence, t: Thresholds) -> Gate:
     most = t.steal_share + (t.steal_tick_s / e.window_s if e.window_s else 0.0)
     allowed = f"at most {most:.1%} of the window taken from the processors of server or generator by others"
-    servers = [box.steal_share for box in e.servers if box.steal_share is not None]
-    shares = {"server": max(servers, default=None), "generator": e.generator_steal_share}
+    shares = {"server": _stolen(e.servers), "front": _stolen(e.fronts), "generator": e.generator_steal_share}
     told = [f"{share:.1%} of the {who}'s" for who, share in shares.items() if share is not None]
     over = any(share is not None and share > most for share in shares.values())
-    if not over and (e.server_steal_share is None or e.generator_steal_share is None):
+    if not over and not (are_known(e.measured, lambda b: b.steal_share) and e.generator_steal_share is not None):
         return unknown("disturbed", "time stolen by a hypervisor", allowed)
     return decide("disturbed", not over, f"stolen: {', '.join(told)}", allowed)
+
+
+def _stolen(boxes: tuple[Box, ...]) -> float | None:
+    """Of the one from whose processors most was taken, of those of which it is known."""
+    return max((box.steal_share for box in boxes if box.steal_share is not None), default=None)
 
 
 def isolation(e: Evidence) -> Gate:

@@ -39,7 +39,8 @@ def held(e: Evidence) -> Gate | None:
         each = "1 connection" if slots == 1 else f"{slots} connections"
         return decide("held", False, f"{number} of {e.idle_holders} held: {e.model} serves {each} at once", allowed)
     if number < e.idle_holders and slots != surely_served(e):
-        found = f"{number} of {e.idle_holders} held: {e.model} has a queue for each worker, where one waits for another"
+        who = f"{e.model} has a queue for each worker" if len(e.servers) == 1 else "there is a queue for each server"
+        found = f"{number} of {e.idle_holders} held: {who}, where one waits for another"
         return decide("held", False, found, allowed)
     if number < e.idle_holders:
         return decide("held", False, f"{number} of {e.idle_holders} held: {cause(e)}", allowed)
@@ -49,11 +50,11 @@ def held(e: Evidence) -> Gate | None:
 
 
 def cause(e: Evidence) -> str:
-    """Why there were not more, in words: the first that is shown of what can run out, in whichever server."""
+    """Why there were not more, in words: the first that is shown of what can run out, in whichever server or front."""
     for find in (_ended, _killed, _out_of_descriptors, _out_of_tasks, _out_of_memory, _says):
-        for server in e.servers:
-            if found := find(server):
-                return said_of(server, e.servers, found)
+        for box in e.measured:
+            if found := find(box):
+                return said_of(box, e.measured, found)
     return _seen_by_the_holders(e)
 
 

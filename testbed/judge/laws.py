@@ -15,9 +15,10 @@ def serving_slots(e: Evidence) -> int | None:
 
 
 def surely_served(e: Evidence) -> int | None:
-    """How many connections all servers together serve at once wherever they land; None as above."""
-    at_once = shape.surely_served(e.model, e.workers, e.threads) if shape.is_known(e.model) else None
-    return None if at_once is None else at_once * max(1, len(e.servers))
+    """How many connections are served at once wherever they land, be it all on one server; None as above."""
+    if e.one_queue:
+        return serving_slots(e)
+    return shape.surely_served(e.model, e.workers, e.threads) if shape.is_known(e.model) else None
 
 
 def generator_cores(e: Evidence) -> float | None:
@@ -43,7 +44,8 @@ def held_by_workers(e: Evidence) -> float | None:
 
 
 def littles_law(e: Evidence, t: Thresholds) -> Gate | None:
-    """N = X (R + Z) in a closed loop, R from send to reply, with the connect where one is made. None in an open loop.
+    """N = X (R + Z) in a closed loop, R from send to reply, with the connect where one is made. None in an open loop,
+    and where rate, limits or replicas were to change.
 
     Counting completions in a window of T seconds errs at its edges: each user's first cycle of R + Z began before it,
     and the last goes on after it. A user's sum is off by the difference of the two cycles' ages, which is less than
@@ -59,7 +61,7 @@ def littles_law(e: Evidence, t: Thresholds) -> Gate | None:
     an unknown time where the generator was short of CPU, which is its own gate's matter. Failed requests take users
     for a time nobody measures. Under either, a sum too small tells nothing; one too large still does.
     """
-    if e.mode == "open":
+    if e.mode == "open" or e.transient:
         return None
     name, law = "littles_law", f"N = X(R+Z) within {t.little_relative:.0%}"
     x, r, window_s = e.throughput_rps, e.service_time_mean_us, e.window_s
@@ -104,9 +106,9 @@ def _generator_short(e: Evidence, t: Thresholds) -> bool:
     return "fail" in (generator_cpu(e, t).status, generator_throttling(e, t).status)
 
 
-def cpu_limit(e: Evidence, server: Box) -> float:
-    """CPUs that its container lets a server use: without a limit, those of the machine."""
-    return server.cpu_limit if server.cpu_limit is not None else float(e.machine_cpus or math.inf)
+def cpu_limit(e: Evidence, box: Box) -> float:
+    """CPUs that its container lets it use: without a limit, those of the machine."""
+    return box.cpu_limit if box.cpu_limit is not None else float(e.machine_cpus or math.inf)
 
 
 def usable_cpus(e: Evidence, server: Box) -> float:
@@ -122,7 +124,8 @@ def usable_cpus(e: Evidence, server: Box) -> float:
 def utilisation_law(e: Evidence, t: Thresholds) -> Gate:
     """U = X D, with D a lower bound of the true CPU time per request: its work at the machine's fastest moment.
 
-    So X D <= U <= limit, the limit for each server and U over all of them.
+    So X D <= U <= limit, the limit for each server and U over all of them. A front has a limit too, and no part in D.
+    A limit that was changed within the window is the greatest that was in force.
 
     A request that completes in the window may have spent its D before it, once per user.
     """
@@ -132,10 +135,10 @@ def utilisation_law(e: Evidence, t: Thresholds) -> Gate:
     if x is None or not window_s:
         return unknown(name, "throughput", law)
     longest_s = (window_s + t.quota_period_s) * (1 + t.cpu_time_relative)
-    for server in e.servers:
-        if server.cpu_used_s is not None and server.cpu_used_s > cpu_limit(e, server) * longest_s:
-            found, allowed = _cpu_time(server.cpu_used_s, window_s, cpu_limit(e, server), longest_s)
-            return decide(name, False, said_of(server, e.servers, found), allowed)
+    for box in e.measured:
+        if box.cpu_used_s is not None and box.cpu_used_s > cpu_limit(e, box) * longest_s:
+            found, allowed = _cpu_time(box.cpu_used_s, window_s, cpu_limit(e, box), longest_s)
+            return decide(name, False, said_of(box, e.measured, found), allowed)
     if e.cpu_used_s is not None:
         limits = sum(cpu_limit(e, server) for server in e.servers)
         found, allowed = _cpu_time(e.cpu_used_s, window_s, limits, longest_s)

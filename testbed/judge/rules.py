@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from testbed.judge import conservation, holding, laws
 from testbed.judge import gates as gate
-from testbed.judge import holding, laws
 from testbed.judge.evidence import Evidence, Thresholds
 from testbed.judge.gates import Gate
 from testbed.judge.steady import steady_state
@@ -59,9 +59,18 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "server_survived",
         "invalidates",
-        "the server and its pool's workers live until they are stopped",
-        "A server that starts again, or a worker that is replaced, served only part of the window.",
+        "every server and its pool's workers live until they are stopped; one that the sweep's scaling takes out may "
+        "end",
+        "A server that starts again, or a worker that is replaced, served only part of the window. Of several, the one "
+        "that died is named: its count died with it, so no sum over them is known.",
         _plain(gate.server_survived),
+    ),
+    Rule(
+        "front_survived",
+        "invalidates",
+        "the front lives until it is stopped; where there is one",
+        "All connections went through it.",
+        _plain(gate.front_survived),
     ),
     Rule(
         "oom",
@@ -109,14 +118,24 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "conservation",
         "invalidates",
-        "sent = ok + failed + in flight, exactly; and the server's own count is the clients'",
+        "sent = ok + failed + in flight, exactly; and the server's own count is the clients'; of several servers, the "
+        "sum of theirs",
         "Two counts that were made apart: a request that is lost or counted twice shows.",
-        _plain(gate.conservation),
+        _plain(conservation.conservation),
+    ),
+    Rule(
+        "connections",
+        "invalidates",
+        "the front has taken the connections that clients and checks made to it; and all servers together those that "
+        "it made to them, and those that checks made past it; where there is a front",
+        "Three counts that were made apart: a connection that is lost on the way, or that came from elsewhere, shows. "
+        "Exact, but for requests that failed or had no reply when the load ended.",
+        _plain(conservation.connections),
     ),
     Rule(
         "littles_law",
         "invalidates",
-        "closed loop: users = throughput x (service time + think time)",
+        "closed loop: users = throughput x (service time + think time); not of a transient trial",
         "It holds for any system; where it does not, a clock or a count is wrong.",
         laws.littles_law,
     ),
@@ -124,7 +143,7 @@ RULES: tuple[Rule, ...] = (
         "utilisation_law",
         "invalidates",
         "throughput x least CPU time per request is at most the CPU that the server can use, and what it used is at "
-        "most its limit",
+        "most its limit, likewise the front's; of a limit that was changed, the greatest",
         "Otherwise requests were answered without their work, or the limit was not in force.",
         laws.utilisation_law,
     ),
@@ -159,14 +178,15 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "steady_state",
         "flag",
-        "throughput and median service time of the window's halves are alike, and the first second is no outlier",
+        "throughput and median service time of the window's halves are alike, and the first second is no outlier; not "
+        "of a transient trial",
         "A window that drifts is a mean of two states. It is a measurement all the same.",
         steady_state,
     ),
     Rule(
         "disturbed",
         "flag",
-        "no hypervisor takes the processors of server or generator away",
+        "no hypervisor takes the processors of server, front or generator away",
         "The latency of those moments is the hypervisor's.",
         gate.disturbed,
     ),

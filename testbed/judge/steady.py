@@ -8,14 +8,16 @@ from testbed.judge.evidence import Evidence, Thresholds
 from testbed.judge.gates import Gate, decide, unknown
 
 
-def steady_state(e: Evidence, t: Thresholds) -> Gate:
+def steady_state(e: Evidence, t: Thresholds) -> Gate | None:
     """A halves test after pyperf's, with one limit both ways (see Thresholds), on throughput and median service time
-    per second.
+    per second. None where rate, limits or replicas were to change.
 
     Its test of the median absolute deviation is left out: of 20 values that has an error of a quarter by itself, and
     pyperf goes on until a test passes, where a trial has one try. Counts of n replies in a half have an error of
     1/sqrt(n) by themselves; two standard errors of the difference come on top.
     """
+    if e.transient:
+        return None
     allowed = (
         f"halves of the window within {t.steady_mean_relative:.0%}, "
         f"quartiles within {t.steady_quartile_relative:.0%}, first second no outlier"

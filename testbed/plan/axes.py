@@ -36,6 +36,7 @@ from testbed.plan.fields import (
     Users,
     WorkUs,
 )
+from testbed.plan.profile import STEADY, LoadProfile, label
 
 
 def _written_connection(value: str) -> str | dict[str, int]:
@@ -230,15 +231,35 @@ AXES: tuple[Axis, ...] = (
         "rate_rps",
         Rate,
         None,
-        "open loop: requests per second that were to be sent",
+        "open loop: requests per second that were to be sent; of a profile, its mean over the window",
         asks="open loop: requests per second over all workers",
-        default_words="needed with `open`",
+        default_words="needed with `open`, unless `profile` says it",
         by_search=True,
         heading="rate",
         text=number,
         title="requests/s sent",
         told_in="load",
         form=Form("rate", lambda rate: rate or 0, lambda rate: rate or None),
+    ),
+    Axis(
+        "load.profile",
+        "profile",
+        LoadProfile,
+        None,
+        "open loop: the rate as it changes over the window, in the short form of the sweep file; none where it does "
+        "not",
+        asks="open loop: a rate that changes over the window. It begins when the window opens; the warm-up runs at its "
+        "first rate, and its last holds until the window closes",
+        default_words="none",
+        absent=STEADY,
+        several=False,
+        earlier=STEADY,
+        text=label,
+        left=True,
+        title="profile of the rate",
+        words=label,
+        told_in="load",
+        form=Form("load_profile", lambda text: "" if text == STEADY else text, lambda text: text or STEADY),
     ),
     Axis(
         "load.arrivals",
@@ -297,6 +318,8 @@ AXES: tuple[Axis, ...] = (
         asks="containers of the server that are alike, each with `limits.memory`",
         earlier=1,
         excluded_as="replicas",
+        # Of two lines: a table in a terminal has little room.
+        heading="rep-\nlicas",
         title="replicas",
     ),
     Axis(
@@ -373,7 +396,7 @@ AXES: tuple[Axis, ...] = (
         "who asks DNS for the server's addresses: once (a load worker, and takes the first), each (every connection), "
         "all (a load worker, and takes them in turn)",
         asks="with `front: dns`, who asks for the replicas' addresses. `once`: each load worker when the load begins, "
-        "and goes to the first ever after. `each`: every connection anew, and takes the first of the answer. `all`: "
+        "and goes to the first ever after. `each`: every connection anew, and takes any of the answer. `all`: "
         "each load worker when the load begins, and its connections take them in turn",
         default_words="`each` with `front: dns`; else a name has one address",
         absent="",

@@ -14,6 +14,7 @@ from testbed.errors import UserError
 from testbed.plan import scaling_fit
 from testbed.plan.axes import AXES, BY_FIELD, FIELDS
 from testbed.plan.fields import PROXIES, QUEUEING
+from testbed.plan.profile import STEADY, mean_rps
 from testbed.plan.schema import Exclude, Sweep
 
 # What a trial costs beyond warm-up and window: start, readiness, stop, collection. Only for the time a plan announces.
@@ -50,6 +51,7 @@ class Cell:
     idle_holders: int
     mode: str
     rate_rps: float | None
+    profile: str
     arrivals: str
     engine: str
     precise: bool
@@ -142,7 +144,7 @@ def cells(sweep: Sweep) -> list[Cell]:
     """Every combination that is not excluded, in the order in which the file lists the values."""
     asked = {axis.field: axis.asked(sweep) for axis in AXES if axis.crossed}
     crossed = (dict(zip(asked, values, strict=True)) for values in itertools.product(*asked.values()))
-    every = dict.fromkeys(_settled(Cell(**values)) for values in crossed)
+    every = dict.fromkeys(_settled(Cell(**values), sweep.duration / 1e6) for values in crossed)
     return [cell for cell in every if not any(_excluded(cell, rule) for rule in sweep.exclude)]
 
 
@@ -168,8 +170,10 @@ def _pool(model: str) -> str:
     return traits.pool if traits else ""
 
 
-def _settled(cell: Cell) -> Cell:
+def _settled(cell: Cell, window_s: float) -> Cell:
     """The cell without the values that mean nothing in it, so that they do not make two cells of one."""
+    if cell.profile != STEADY:
+        cell = replace(cell, rate_rps=mean_rps(cell.profile, window_s))
     return _with_pools(with_front(cell))
 
 

@@ -48,6 +48,7 @@ from testbed.plan.fields import (
     whole,
 )
 from testbed.plan.fields import Front as FrontKind
+from testbed.plan.profile import LoadProfile, misfit
 from testbed.plan.scaling_values import Scales
 
 # Requests in flight at most in the open modes, unless a sweep says otherwise.
@@ -176,12 +177,18 @@ class Load(Strict):
     worker_cpus: WorkerCpus | None = setting(None, "a CPU limit for each of them", "no limit")
     idle_holders: Values[Holders]
     rate: Values[Rate] | None
+    profile: LoadProfile | None
     arrivals: Values[Arrivals]
     engine: Values[LoadLoop]
     precise: bool
     dns: Values[Dns] | None
     slo: Slo | None = setting(None, "what a rate must hold in a search", "needed in a search")
     at: Values[Fraction] | None
+    objective: Slo | None = setting(
+        None,
+        "open loop: what the load is meant to hold, for the report to say how long and how often it did not",
+        "none",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -192,10 +199,17 @@ class Load(Strict):
 
     @model_validator(mode="after")
     def _what_the_mode_needs(self) -> Self:
+        if self.profile is not None and self.mode != "open":
+            raise not_allowed(f"profile only with mode open, not {self.mode}")
+        if self.profile is not None and self.rate is not None:
+            raise not_allowed("rate or profile, not both: a profile says its rates itself")
+        if self.objective is not None and self.mode != "open":
+            raise not_allowed("objective only with mode open: a search has slo, and a closed loop waits for replies")
         for name, modes in {"rate": ("open",), "slo": ("capacity", "relative"), "at": ("relative",)}.items():
             wanted, is_given = self.mode in modes, getattr(self, name) is not None
-            if wanted and not is_given:
-                raise not_allowed(f"{name} beside mode {self.mode}, which needs it")
+            if wanted and not is_given and (name != "rate" or self.profile is None):
+                needed = "rate or profile beside mode open, which needs one"
+                raise not_allowed(needed if name == "rate" else f"{name} beside mode {self.mode}, which needs it")
             if is_given and not wanted:
                 raise not_allowed(f"{name} only with mode {' or '.join(modes)}")
         if self.mode == "closed" and self.arrivals != ("constant",):
@@ -274,6 +288,17 @@ class Sweep(Strict):
                     ("load", "rate", place),
                     f"at least {1e6 / self.duration:g} with a duration of {self.duration / 1e6:g} s, so that a window "
                     "holds a request",
+                )
+        if self.load.profile and (said := misfit(self.load.profile, self.duration)):
+            raise not_allowed_at(("load", "profile"), said)
+        return self
+
+    @model_validator(mode="after")
+    def _who_has_several_addresses(self) -> Self:
+        for place, dns in enumerate(self.load.dns or ()):
+            if dns != "once" and "dns" not in self.front.kind:
+                raise not_allowed_at(
+                    ("load", "dns", place), "once without front dns: there the server's name has one address"
                 )
         return self
 

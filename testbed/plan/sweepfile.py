@@ -49,7 +49,7 @@ def _allowed_keys(location: Location) -> str:
         "front": Front,
     }
     model: Any = sections.get(str(location[0]) if len(location) > 1 else "", Sweep)
-    if location[:2] == ("load", "slo") and len(location) > 2:
+    if location[:2] in (("load", "slo"), ("load", "objective")) and len(location) > 2:
         model = Slo
     return ", ".join(model.model_fields)
 
@@ -137,7 +137,7 @@ def parse(text: str, path: Path, machine: Machine) -> Sweep:
     except ValueError as error:
         raise UserError(f"{path}:{error}") from None
     try:
-        sweep = Sweep.model_validate(data, context={"machine": machine})
+        sweep = Sweep.model_validate(data, context={"machine": machine, "directory": path.parent})
     except ValidationError as error:
         raise UserError("\n".join(_describe(details, lines, path) for details in error.errors())) from None
     key, said = fitting.misfit(sweep, machine)

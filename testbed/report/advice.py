@@ -9,8 +9,8 @@ from testbed.report.view import percent
 from testbed.statistics import CONFIDENCE
 
 
-def advice(found: dict[str, Ranking]) -> Markup:
-    """Which model to choose, as a clause, in HTML."""
+def advice(found: dict[str, Ranking], each: str = "model") -> Markup:
+    """Which model to choose, as a clause, in HTML. `each`: what else is to choose from."""
     rate = found.get(THROUGHPUT.column) or found[CAPACITY.column]
     latency = found[LATENCY.column]
     if rate.leader is None and all(place.set_aside for place in rate.places) and rate.places:
@@ -18,14 +18,14 @@ def advice(found: dict[str, Ranking]) -> Markup:
     if rate.leader is None:
         return Markup("nothing can be said, {}").format(ranking.nothing(list(found.values())))
     if latency.leader is None or rate.measure is CAPACITY:
-        return Markup("choose {}{}").format(_firsts(rate, f"for {rate.measure.best}"), _sureness(rate))
+        return Markup("choose {}{}").format(_firsts(rate, f"for {rate.measure.best}"), _sureness(rate, each))
     both = [place.group.series for place in rate.first if place.group.series in _names(latency)]
     sure = rate.certain and latency.certain
     if not both:
         return Markup("choose {}, {}; {}").format(
             _firsts(rate, "for the most requests"),
             _firsts(latency, "for the shortest p99 latency"),
-            f"none is first in both ({_confidence(rate, latency)})" if sure else _only_a_hint(rate, latency),
+            f"none is first in both ({_confidence(rate, latency, each=each)})" if sure else _only_a_hint(rate, latency),
         )
     names = _bold(both)
     if not sure and len(rate.places) > 1:
@@ -41,7 +41,7 @@ def advice(found: dict[str, Ranking]) -> Markup:
     if behind:
         verb = "is" if len(behind) == 1 else "are"
         what += Markup("; {} {} shown to be behind in one or both").format(joined(behind, "and"), verb)
-    return Markup("choose {}: {} ({})").format(names, what, _confidence(rate, latency))
+    return Markup("choose {}: {} ({})").format(names, what, _confidence(rate, latency, each=each))
 
 
 def verdict(found: dict[str, Ranking]) -> Markup:
@@ -71,16 +71,16 @@ def _firsts(found: Ranking, purpose: str) -> Markup:
     return Markup("{} {}").format(_bold(_names(found)), purpose)
 
 
-def _confidence(*found: Ranking) -> str:
+def _confidence(*found: Ranking, each: str) -> str:
     count = min(one.blocks for one in found)
-    return f"{percent(CONFIDENCE)} confidence in each comparison, {count} trials of each model"
+    return f"{percent(CONFIDENCE)} confidence in each comparison, {count} trials of each {each}"
 
 
-def _sureness(found: Ranking) -> str:
+def _sureness(found: Ranking, each: str) -> str:
     """How sure a ranking by one measure is, as the end of a sentence."""
     if sum(not place.set_aside for place in found.places) < 2:
         return ", the only one that can be ranked" if len(found.places) > 1 else ", the only one measured"
-    return f" ({_confidence(found)})" if found.certain else f"; {_only_a_hint(found)}"
+    return f" ({_confidence(found, each=each)})" if found.certain else f"; {_only_a_hint(found)}"
 
 
 def _only_a_hint(*found: Ranking) -> str:

@@ -6,7 +6,9 @@ from pathlib import Path
 from markupsafe import Markup
 
 from testbed.files import write_atomically
-from testbed.report import choice, figures, figures_latency, figures_server, traces, words
+from testbed.report import choice, figures, figures_latency, figures_server, systems, traces, words
+from testbed.report import figures_scaling as scaled
+from testbed.report import figures_timeline as timed
 from testbed.report.derive import derive
 from testbed.report.glossary import glossary
 from testbed.report.page import Figure, Section, figure_html, render
@@ -35,7 +37,8 @@ def html(results: Results) -> str:
     drawn = all_figures(seen)
     grid = fill("figures.html", figures=[Markup(figure_html(one)) for one in drawn])
     sections = [
-        Section("choice", "Which model", str(choice.section(seen))),
+        *([] if systems.is_only(seen) else [Section("choice", "Which model", str(choice.section(seen)))]),
+        *([Section("systems", systems.TITLE, str(told))] if (told := systems.section(seen)) else []),
         Section("figures", "Figures", str(grid)),
         Section("trials", "All trials", str(trials_table(seen))),
         Section("terms", "Models and terms", str(glossary(seen))),
@@ -49,7 +52,11 @@ def all_figures(seen: View) -> list[Figure]:
     over_cpus = {one.id: one for one in figures.over_cpus(seen)}
     first = [over_cpus.pop(name) for name in ("capacity", "throughput") if name in over_cpus]
     rest = [
+        *timed.timelines(seen),
         *first,
+        *scaled.over_replicas(seen),
+        scaled.spread(seen),
+        scaled.cpu_of_boxes(seen),
         figures_latency.throughput_latency(seen),
         figures_latency.distribution(seen),
         *over_cpus.values(),

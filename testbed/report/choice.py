@@ -140,6 +140,12 @@ def _notes(view: View, when: dict[str, Any], found: dict[str, Ranking]) -> list[
     bound = [one.series for one in groups if one.client_bound]
     if bound:
         lines.append(f"Client-bound: {', '.join(bound)}: the load generator was at its limit; the server may do more.")
+    fronted = [one.series for one in groups if one.has("front-bound")]
+    if fronted:
+        lines.append(f"Front-bound: {', '.join(fronted)}: what stands before the servers was full; they may do more.")
+    changed = [one.series for one in groups if one.has("transient")]
+    if changed:
+        lines.append(f"Transient: {', '.join(changed)}: means over a change of load, limits or replicas, no capacity.")
     failing = [f"{one.series} {100 * share:.2g} %" for one in groups if (share := _failed_share(one))]
     if failing:
         lines.append(f"Requests that failed: {', '.join(failing)}.")

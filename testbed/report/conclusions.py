@@ -1,6 +1,6 @@
 """What can be concluded from the results of a report and what cannot, and how much the machine drifted. Pure."""
 
-from testbed.report import choice
+from testbed.report import choice, systems
 from testbed.report.ranking import nothing
 from testbed.report.view import View, percent
 from testbed.statistics import CONFIDENCE, FEWEST_BLOCKS, NOISY_CV
@@ -28,7 +28,9 @@ def can(view: View) -> list[str]:
             "of the models is a hint."
         )
     alone = sum(len(one.places) == 1 and one.leader is not None for one in rates)
-    if alone:
+    if alone and systems.is_only(view):
+        lines.append("Between systems of replicas and fronts, and what changes them: see Which system.")
+    elif alone:
         lines.append(f"In {alone} of {len(rates)} conditions only one model was measured: there is nothing to choose.")
     same = len(rates) - shown - few - none - alone
     if same:
@@ -69,6 +71,10 @@ def cannot(view: View) -> list[str]:
         lines.append("The capacity of servers that were not saturated: they were not asked for all they can do.")
     if any(row["verdict"] == "client-bound" for row in rows):
         lines.append("The capacity of servers whose trials are client-bound: the generator was the limit.")
+    if any(row["verdict"] == "front-bound" for row in rows):
+        lines.append("The capacity of servers whose trials are front-bound: what stands before them was the limit.")
+    if any(row["verdict"] == "transient" for row in rows):
+        lines.append("Any capacity from transient trials: load, limits or replicas changed while they were measured.")
     if {row["mode"] for row in rows} == {"closed"}:
         lines.append(
             "What users meet who do not wait for each other: in a closed loop a user who waits sends nothing, so a "

@@ -3,6 +3,7 @@
 from markupsafe import Markup
 
 from servers.models import SERVERS, describe
+from testbed.report import setups
 from testbed.report.templating import fill
 from testbed.report.view import View
 
@@ -20,6 +21,16 @@ TERMS = {
     "no difference shown": "the interval of the ratio holds 1. It does not mean that the two are equal.",
 }
 
+# Where there were several boxes, or something changed.
+TERMS_OF_SYSTEMS = {
+    "replica": "one of several servers that are alike; the CPU limit is that of all together where it is split.",
+    "front": "what spreads connections over the replicas: the name's addresses (dns), or a proxy in a box of its own.",
+    "imbalance": "what the busiest replica served by the mean of all: 1 is even, their number means one did it all.",
+    "front-bound": "the front was at its limit: the replicas may be capable of more.",
+    "transient": "load, limits or replicas were to change in the window: its numbers are means over that.",
+    "CPU-second reserved": "one processor kept for one second, used or not: what is paid for.",
+}
+
 
 def in_short(model: str) -> str:
     """What a model is made of: its description up to the colon."""
@@ -31,4 +42,5 @@ def glossary(view: View) -> Markup:
     """The models and the terms, for who meets them first."""
     unknown = "a model of which this version has no description"
     models = [(model, describe(model) if model in SERVERS else unknown) for model in view.models]
-    return fill("glossary.html", models=models, terms=TERMS.items())
+    terms = TERMS | (TERMS_OF_SYSTEMS if setups.has_several(view) else {})
+    return fill("glossary.html", models=models, terms=terms.items())

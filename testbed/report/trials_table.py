@@ -30,6 +30,12 @@ _MAIN: dict[str, tuple[str, Shape]] = {
     "failed": ("failed", _count),
 }
 
+# Likewise where there were several boxes.
+_OF_SYSTEMS: dict[str, tuple[str, Shape]] = {
+    "imbalance": ("imbalance", lambda value: f"{value:.2f}"),
+    "front_cpu_us_per_request": ("front's CPU per request", duration),
+}
+
 
 @dataclass(frozen=True)
 class _Column:
@@ -56,10 +62,12 @@ def trials_table(view: View) -> Markup:
 
 def _columns(view: View) -> list[_Column]:
     axes = [axis.name for axis in view.axes if axis.name in COLUMNS]
-    main = ["trial_id", "model", *axes, "verdict", *_MAIN]
+    known = {name for row in view.results.rows for name in _OF_SYSTEMS if row.get(name) is not None}
+    measured = _MAIN | {name: told for name, told in _OF_SYSTEMS.items() if name in known}
+    main = ["trial_id", "model", *axes, "verdict", *measured]
     heading = {"trial_id": "trial", **{axis.name: axis.title for axis in view.axes}}
-    heading |= {name: text for name, (text, _) in _MAIN.items()}
-    shapes: dict[str, Shape] = {name: shape for name, (_, shape) in _MAIN.items()}
+    heading |= {name: text for name, (text, _) in measured.items()}
+    shapes: dict[str, Shape] = {name: shape for name, (_, shape) in measured.items()}
     shapes |= {name: _axis_shape(name) for name in axes}
     shown = {*main, "reasons"}
     return [

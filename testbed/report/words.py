@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from testbed.report import choice, work
+from testbed.report import choice, systems, work
 from testbed.report.advice import advice
 from testbed.report.conclusions import can, cannot, drift
 from testbed.report.facts import facts
@@ -57,6 +57,19 @@ def _opening(view: View) -> str:
 
 def _short_answer(view: View) -> dict[str, object]:
     """Which model for which conditions, as a list or, of many, as a table."""
+    if systems.is_only(view):
+        short = systems.in_short(view)
+        more = max(0, len(short) - MOST_LINES)
+        beyond = f"And {more} more. " if more else ""
+        return {
+            "kind": "",
+            "shown": bullets(short[:MOST_LINES]),
+            "is_grid": True,
+            "rest": 0,
+            "grid_words": beyond,
+            "of": "system",
+            "anchor": "systems",
+        }
     ranked = choice.conditions(view)
     lines = []
     for when in ranked[:MOST_LINES]:
@@ -76,6 +89,8 @@ def _short_answer(view: View) -> dict[str, object]:
         "is_grid": bool(grid),
         "rest": rest,
         "grid_words": None if rest <= 0 else _grid_words(view) if grid else "",
+        "of": "model",
+        "anchor": "choice",
     }
 
 
@@ -95,7 +110,7 @@ def _grid_words(view: View) -> str:
 def _marked(view: View) -> list[dict[str, object]]:
     """The trials that do not count or may mislead, by kind, with reasons."""
     found: list[dict[str, object]] = []
-    for kind in ("invalid", "client-bound", "disturbed"):
+    for kind in ("invalid", "client-bound", "front-bound", "disturbed"):
         rows = [row for row in view.results.rows if row["verdict"] == kind or (kind == "disturbed" and row[kind])]
         if rows:
             trials = [(row["trial_id"], row["reasons"]) for row in rows[:MOST_REASONS]]

@@ -1,5 +1,6 @@
 """What a request asks of the server and who asks, in words for who has not seen a sweep file. Pure."""
 
+from testbed.plan.profile import STEADY, label
 from testbed.report.source import Row
 from testbed.report.view import duration, size
 
@@ -77,6 +78,9 @@ def load(row: Row) -> str:
     if row.get("mode") == "open":
         rate, arrivals = row.get("rate_rps"), row.get("arrivals")
         spread = "at random moments (Poisson)" if arrivals == "poisson" else "at even intervals"
+        if (profile := row.get("profile") or STEADY) != STEADY:
+            mean = "" if rate is None else f", {rate:,.6g} requests/s in the mean"
+            return f"Open loop: the rate follows {label(profile)}{mean}; requests come {spread}.{rest}"
         known = "a fixed number of" if rate is None else f"{rate:,.6g}"
         return f"Open loop: {known} requests/s come {spread}, whether or not earlier ones are answered.{rest}"
     if row.get("mode") in ("capacity", "relative"):

@@ -21,7 +21,8 @@ from testbed.results.columns import COLUMNS, EARLIER
 #      In its course came where a trial stands in its search, and the stolen time
 #   4  the seed of a trial's arrivals, which trial a redo measures again, and evidence by box: each container that was
 #      watched
-SCHEMA_VERSION = 4
+#   5  the verdicts front-bound and transient, what a front has counted, and what was changed within the window
+SCHEMA_VERSION = 5
 _SWITCHES_SINCE = 3
 
 # What load and probe write of a trial of a minute stays below this.

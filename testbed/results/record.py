@@ -5,11 +5,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from testbed.judge import steal
-from testbed.judge.boxes import Box, most, total
+from testbed.judge.boxes import Box, total
 from testbed.judge.evidence import Evidence
 from testbed.judge.verdict import Verdict, judge
+from testbed.parts.counts import FrontCounts
 from testbed.plan.cells import Cell, Trial
+from testbed.plan.profile import STEADY
+from testbed.plan.scaling import NONE
+from testbed.results import front_counts
 from testbed.results.directory import SCHEMA_VERSION
+from testbed.results.metrics import metrics, rounded, worked_s
 from testbed.results.nested import at
 from testbed.stack.cpus import CpuSets
 from testbed.stack.services import Limits, Role, Service
@@ -57,6 +62,12 @@ class Findings:
     """Connections that readiness, verification and shape made straight to single servers; None as above."""
     check_connections: int | None = 0
     """Those made through the front besides the load's; None as above."""
+    front: FrontCounts | None = None
+    """What the front has counted when the load had ended; None without a front of its own, and where it did not say."""
+    actions: list[dict[str, Any]] = field(default_factory=list)
+    """What was changed while the load was on, in its order."""
+    provision: list[dict[str, Any]] = field(default_factory=list)
+    """What there was to serve, from each moment at which that changed."""
     workers_expected: int | None = None
     load: dict[str, Any] | None = None
     packets_dropped: int | None = None
@@ -79,8 +90,9 @@ def exit_report(log: str) -> dict[str, Any] | None:
     return None
 
 
-def box_of(seen: Seen, window_s: float | None) -> Box:
-    """A measured service as the verdict and the record have it, over a window of that length."""
+def box_of(seen: Seen, window_s: float | None, front: FrontCounts | None = None) -> Box:
+    """A measured service as the verdict and the record have it, over a window of that length. `front`: what it has
+    counted itself, where it is a front."""
     probe = seen.probe
     # A control group and a network namespace of its own begin at zero, so what they have counted is what grew.
     grown = at(probe, "closed") if seen.joined else at(probe, "difference")
@@ -110,11 +122,20 @@ def box_of(seen: Seen, window_s: float | None) -> Box:
         workers_replaced=at(seen.report, "replaced"),
         said=seen.said,
         ended=seen.ended,
+        joined=seen.joined,
+        removed=seen.removed,
+        **(front_counts.of_box(front) if seen.role == "front" else {"connections": _taken(seen.report)}),
     )
 
 
+def _taken(report: dict[str, Any] | None) -> int | None:
+    """Connections: one that a server turns away it has taken from its queue too."""
+    return total((at(report, "accepted"), at(report, "refused")))
+
+
 def _measured(found: Findings) -> list[Box]:
-    return [box_of(seen, at(found.load, "window", "duration_s")) for seen in found.boxes]
+    window_s = at(found.load, "window", "duration_s")
+    return [box_of(seen, window_s, found.front) for seen in found.boxes]
 
 
 def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) -> Evidence:
@@ -128,7 +149,7 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         )
     before_start = at(load, "replies_to_checks")
     known = found.other_echoes is not None and before_start is not None
-    holders = at(load, "idle_holders")
+    holders, made = at(load, "idle_holders"), at(load, "connections")
     return Evidence(
         model=cell.model,
         workers=cell.workers,
@@ -141,6 +162,8 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         spin_us=cell.spin_us,
         hash_us=cell.hash_us,
         idle_holders=cell.idle_holders,
+        one_queue=cell.queue == "front",
+        transient=cell.profile != STEADY or cell.scaling != NONE,
         boxes=(*_measured(found), *(_worker(one) for one in at(load, "generator") or ())),
         least_cpu_us=found.least_cpu_us,
         # Every probe reads the processors of the whole machine.
@@ -178,6 +201,11 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         total_failures=at(totals, "failures"),
         total_in_flight=at(totals, "in_flight"),
         other_replies=found.other_echoes + before_start + (at(holders, "echoes") or 0) if known else None,
+        client_connections=None if made is None else sum(made.values()),
+        check_connections=total((found.check_connections, front_counts.of_the_start(load))),
+        direct_connections=found.direct_connections,
+        front_to_replicas=front_counts.handed_on(found.front),
+        front_failed=front_counts.failed(found.front),
     )
 
 
@@ -189,77 +217,11 @@ def _worker(one: dict[str, Any]) -> Box:
     return Box(
         name=str(one["worker"]),
         role="load worker",
-        cpu_used_s=_worked_s(one),
+        cpu_used_s=worked_s(one),
         window_s=one["window_s"],
         cpu_limit=one.get("cpu_limit"),
         throttled_periods=one.get("throttled_periods"),
     )
-
-
-def _worked_s(one: dict[str, Any]) -> float | None:
-    """CPU time of a load worker without what its engine spun, which it would not have if it had been busy."""
-    used = one.get("cpu_used_s")
-    return None if used is None else float(used) - float(one.get("cpu_spun_s") or 0.0)
-
-
-def metrics(cell: Cell, found: Findings) -> dict[str, Any]:
-    """The measured columns of trials.csv; None where a source is missing. Of several servers, the sums."""
-    load, servers = found.load, [box for box in _measured(found) if box.role == "server"]
-    ok = at(load, "ok")
-    used_s = total(box.cpu_used_s for box in servers)
-    # Whole microseconds, as they were counted: what they come to per request does not depend on how they were added.
-    used_us = None if used_s is None else round(used_s * 1e6)
-    return {
-        # In an open loop users stand for requests in flight: one that was not needed is not starved.
-        "users_starved": at(load, "users_starved") if cell.mode == "closed" else None,
-        "throughput_rps": _rounded(at(load, "throughput_rps"), 2),
-        "latency_p50_us": at(load, "latency_us", "p50"),
-        "latency_p90_us": at(load, "latency_us", "p90"),
-        "latency_p99_us": at(load, "latency_us", "p99"),
-        "latency_max_us": at(load, "latency_us", "max"),
-        "service_time_p50_us": at(load, "service_time_us", "p50"),
-        "service_time_p99_us": at(load, "service_time_us", "p99"),
-        "send_lag_p99_us": at(load, "send_lag_us", "p99"),
-        "dispatch_lag_p99_us": at(load, "dispatch_lag_us", "p99"),
-        "holders_held": at(load, "idle_holders", "held_throughout"),
-        "offered": at(load, "offered"),
-        "missed": at(load, "missed"),
-        "achieved_over_offered": _rounded(at(load, "achieved_over_offered"), 4),
-        "ok": ok,
-        "failed": at(load, "failed"),
-        "in_flight": at(load, "in_flight"),
-        "cpu_used_s": _rounded(used_s, 4),
-        "cpu_us_per_request": _rounded(used_us / ok, 1) if used_us is not None and ok else None,
-        "window_s": _rounded(at(load, "window", "duration_s"), 3),
-        "throttled_periods": total(box.throttled_periods for box in servers),
-        "periods": total(box.periods for box in servers),
-        "throttled_s": _rounded(total(box.throttled_s for box in servers), 4),
-        "memory_peak_bytes": total(box.memory_peak_bytes for box in servers),
-        "pss_bytes": total(box.pss_bytes for box in servers),
-        "oom_kills": total(box.oom_kills for box in servers),
-        "voluntary_switches": total(box.voluntary_switches for box in servers),
-        "involuntary_switches": total(box.involuntary_switches for box in servers),
-        "accept_queue_max": most(box.accept_queue_max for box in servers),
-        "listen_overflows": total(box.listen_overflows for box in servers),
-        "generator_cpu_share": _generator_share(load),
-        "probe_cpu_share": total(box.watching_cpu_share for box in servers),
-        "server_served": total(box.served for box in servers),
-    }
-
-
-def _generator_share(load: dict[str, Any] | None) -> float | None:
-    """The CPU share of the busiest load worker, of one core."""
-    workers = at(load, "generator") or []
-    shares = [
-        worked_s / one["window_s"]
-        for one in workers
-        if (worked_s := _worked_s(one)) is not None and one.get("window_s")
-    ]
-    return _rounded(max(shares), 3) if shares else None
-
-
-def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits)
 
 
 def _seconds(us: int | None) -> float | None:
@@ -285,15 +247,20 @@ def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         "unsteady": verdict.unsteady,
         "disturbed": verdict.disturbed,
         "reasons": list(verdict.reasons),
-        **metrics(trial.cell, found),
-        "speed_drift": _rounded(found.speed_drift, 3),
-        "server_steal_share": _rounded(known.server_steal_share, 4),
-        "generator_steal_share": _rounded(known.generator_steal_share, 4),
+        **metrics(trial.cell, found.load, known.boxes),
+        "speed_drift": rounded(found.speed_drift, 3),
+        "server_steal_share": rounded(known.server_steal_share, 4),
+        "generator_steal_share": rounded(known.generator_steal_share, 4),
         "overhead_s": round(found.overhead_s, 3),
         "gates": [asdict(gate) for gate in verdict.gates],
         "verification": found.verification,
         "cpu_sets": asdict(cpu_sets),
         "boxes": [_shown(box) for box in known.boxes],
+        "front_counts": None if found.front is None else asdict(found.front),
+        "check_connections": found.check_connections,
+        "direct_connections": found.direct_connections,
+        "actions": found.actions,
+        "provision": found.provision,
         **_reports(found),
         "phases_began_s": {name: round(seconds, 3) for name, seconds in found.phases_s.items()},
         "total_s": round(found.total_s, 3),

@@ -163,6 +163,11 @@ def sweep_warnings(rows: list[Row]) -> list[str]:
             f"{counts['client-bound']} of {len(that_count)} trials measured the load generator, not the server; "
             "set `load: {workers: N}` higher, or lower `users`, or use a larger machine"
         )
+    if counts["front-bound"]:
+        found.append(
+            f"{counts['front-bound']} of {len(that_count)} trials measured the front, not the servers behind it; "
+            "set `front: {cpus: C}` higher"
+        )
     if unsteady := sum(bool(row["unsteady"]) for row in good(rows)):
         found.append(f"{unsteady} trials drifted within their window; set `warmup` and `duration` longer")
     found += [*_disturbed(rows), *_drifted(rows)]

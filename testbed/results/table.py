@@ -1,7 +1,7 @@
 """The tables at the end of a sweep: one line per cell, medians over the blocks, with the verdicts behind them."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from statistics import median
 from typing import Any
@@ -21,10 +21,28 @@ from testbed.units import format_us
 Rows = list[dict[str, Any]]
 
 # One letter a trial, so that a line of the table has room for the verdicts of all its repeats.
-LETTERS = {"server-bound": "S", "not-saturated": "n", "client-bound": "C", "invalid": "!"}
-LEGEND = "verdict: S server-bound (counts as capacity), n not saturated, C client-bound, ! invalid (gives no number)"
+LETTERS = {
+    "server-bound": "S",
+    "front-bound": "F",
+    "not-saturated": "n",
+    "client-bound": "C",
+    "transient": "t",
+    "invalid": "!",
+}
+_LEGEND = "verdict: S server-bound (counts as capacity), n not saturated, C client-bound, ! invalid (gives no number)"
 
-LEGEND_DISTURBED = "* disturbed: others on the hypervisor took more of the processors than a measurement bears"
+# Of verdicts that most sweeps cannot come to, told where they do.
+_LEGENDS = {
+    "front-bound": "F front-bound: what stands before the servers was full, so this is no capacity of theirs",
+    "transient": "t transient: load, limits or replicas were to change, so this is a mean over that and no capacity",
+}
+_LEGEND_DISTURBED = "* disturbed: others on the hypervisor took more of the processors than a measurement bears"
+
+
+def legend(verdicts: Collection[str], disturbed: bool = False) -> list[str]:
+    """What the letters of these verdicts mean, in lines; `disturbed`: and the mark of trials that were."""
+    told = [line for kind, line in _LEGENDS.items() if kind in verdicts]
+    return [_LEGEND, *told, *([_LEGEND_DISTURBED] if disturbed else [])]
 
 
 def new_table(title: str) -> Table:
@@ -87,7 +105,10 @@ def results_table(title: str, cells: list[Cell], rows: Rows) -> Table:
     shares = any(cell.share is not None for cell in cells)
     if shares:
         table.add_column("rate", justify="right")
+    # Of what the replicas served: with one there is nothing to be unlike.
+    several = any(cell.replicas > 1 for cell in cells)
     headings = ["req/s", *(["±"] if repeated else []), "p50", "p99", "CPU\ns", "throt-\ntled", "peak\nMiB"]
+    headings += ["max/\nmean"] if several else []
     for heading in [*headings, *({"users_starved": "starv-\ned", "failed": "er-\nrors"}[name] for name in troubles)]:
         table.add_column(heading, justify="right")
     table.add_column("ver-\ndict")
@@ -110,6 +131,7 @@ def results_table(title: str, cells: list[Cell], rows: Rows) -> Table:
             _show(_median(good, "cpu_used_s"), lambda n: f"{n:.2f}"),
             _show(throttled_percent(good), lambda n: f"{n:.0f}%"),
             _show(_median(good, "memory_peak_bytes"), lambda n: f"{n / 2**20:.1f}"),
+            *([_show(_median(good, "imbalance"), lambda n: f"{n:.2f}")] if several else []),
             *(_show(_median(good, name), lambda n: f"{n:.0f}") for name in troubles),
             f"[red]{letters}[/]" if "!" in letters else letters,
         )

@@ -21,9 +21,11 @@ from testbed.names import image_name
 from testbed.plan.axes import AXES
 from testbed.plan.axis import Axis, Form
 from testbed.plan.cells import Cell, has_threads, has_workers, with_front
+from testbed.plan.profile import STEADY, mean_rps
 from testbed.results import reading, web_boxes
 from testbed.results.directory import SCHEMA_VERSION, csv_text
-from testbed.results.record import Findings, Seen, evidence, metrics
+from testbed.results.metrics import metrics
+from testbed.results.record import Findings, Seen, evidence
 from testbed.results.summary import summary
 from testbed.results.web_boxes import WebBoxes
 from testbed.stack import needs
@@ -88,7 +90,8 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
     cell = _cell(load, boxes, machine_cpus)
     found = Findings(load=load, boxes=_seen(cell, boxes, load["window"]), other_echoes=None)
     found.workers_expected = load["workers_present"]["expected"]
-    verdict = judge(evidence(cell, found, UNPINNED, machine_cpus))
+    known = evidence(cell, found, UNPINNED, machine_cpus)
+    verdict = judge(known)
     options = load["options"]
     unknown: Record = {name: boxes.of_servers(name) for name in ("cpus", "memory_bytes")}
     unknown |= {"limit": "quota" if unknown["cpus"] else None}
@@ -109,7 +112,7 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
         "unsteady": verdict.unsteady,
         "disturbed": verdict.disturbed,
         "reasons": list(verdict.reasons),
-        **metrics(cell, found),
+        **metrics(cell, load, known.boxes),
         "overhead_s": None,
         "gates": [asdict(gate) for gate in verdict.gates],
         "verification": None,
@@ -178,6 +181,8 @@ def _cell(load: Record, boxes: WebBoxes, machine_cpus: int) -> Cell:
     }
     chosen = {axis.field: _chosen(axis, axis.form, options) for axis in AXES if axis.form}
     usual: Record = {axis.field: axis.usual for axis in AXES}
+    if chosen["profile"] != STEADY and (window_s := load["window"]["duration_s"]):
+        chosen["rate_rps"] = mean_rps(chosen["profile"], window_s)
     return with_front(Cell(**usual | chosen | counted))
 
 

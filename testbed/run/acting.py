@@ -70,6 +70,11 @@ class Actor:
         """Every replica that has a container now."""
         return [*self._fleet.serving, *self._fleet.joining, *self._fleet.leaving]
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something has begun that is not over."""
+        return bool(self._fleet.joining or self._fleet.leaving)
+
     def now(self, what: What) -> float:
         """What there is, or is to be once all that was begun is done."""
         return {"cpus": self.cpus, "memory": self.memory_bytes, "replicas": self._fleet.meant}[what]

@@ -132,6 +132,10 @@ class Boxes:
         """Where the probe beside a box writes its summary, whole, once it is done."""
         return directory.load / f"{self._outputs[name]}.probe.json"
 
+    def series(self, directory: ResultsDirectory, name: str) -> Path:
+        """What the probe beside a box has written so far, where it is one that can be read along."""
+        return directory.load / f".{self._outputs[name]}.probe.ndjson.partial"
+
     def take_probes(self, directory: ResultsDirectory) -> bool:
         """Take what the probes have written to the trial's directory. Whether each of them has."""
         for name, seen in self.seen.items():

@@ -97,29 +97,35 @@ class Fleet:
         if not fresh:
             return [Change("", "no replica is left that has not been used", done=False)]
         services = [one for name in fresh for one in (name, f"{system.PROBE_PREFIX}{name}")]
+        began = time.monotonic()
         try:
             self._engine.up(self._compose_file, self._project, services)
         except UserError as error:
             found = [Change(name, f"{name} could not be started: {error}", done=False) for name in fresh]
-            return [change for change in found if not self._joined(change.name)]
+            return [change for change in found if not self._joined(change.name, began)]
         return [
             Change(name, f"{name} is gone right after its start", done=False)
             for name in fresh
-            if not self._joined(name)
+            if not self._joined(name, began)
         ]
 
-    def _joined(self, name: str) -> bool:
+    def _joined(self, name: str, since: float) -> bool:
         try:
             self._boxes.join(name)
         except ContainerGone:
             return False
-        self.joining[name] = time.monotonic()
+        self.joining[name] = since
         return True
 
     def shrink(self, count: int) -> list[Change]:
-        """Begin to take so many out, those that joined last first."""
+        """Begin to take so many out, those that came last first: one that does not serve yet simply goes."""
         changes: list[Change] = []
-        for name in reversed(self.serving[-count:] if count else []):
+        for name in list(reversed(self.joining))[:count]:
+            del self.joining[name]
+            self._boxes.remove(name, self._directory)
+            changes.append(Change(name, f"{name} is stopped before it served"))
+            count -= 1
+        for name in list(reversed(self.serving))[:count]:
             self.serving.remove(name)
             self.leaving[name] = time.monotonic()
             try:

@@ -13,7 +13,7 @@ from testbed.plan.schema import Sweep
 from testbed.report import after
 from testbed.results.directory import ResultsDirectory
 from testbed.results.summary import summary
-from testbed.results.table import LEGEND, LEGEND_DISTURBED, capacity_table, results_table
+from testbed.results.table import capacity_table, legend, results_table
 from testbed.run.course import Course
 from testbed.run.ending import Ending
 from testbed.terminal import plain
@@ -62,9 +62,8 @@ class Outcome:
         if shown:
             title = f"{sweep.name}: medians of the {sweep.duration / 1e6:g} s window"
             self.console.print(results_table(title, shown, rows))
-            self._say(LEGEND)
-            if any(row.get("disturbed") for row in rows):
-                self._say(LEGEND_DISTURBED)
+            for line in legend({row["verdict"] for row in rows}, any(row.get("disturbed") for row in rows)):
+                self._say(line)
         if answers:
             self.console.print(capacity_table(f"{sweep.name}: capacity", answers))
         for line in found["warnings"][:MOST_WARNINGS]:

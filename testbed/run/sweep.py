@@ -12,7 +12,7 @@ from rich.console import Console
 from testbed import exits
 from testbed.errors import Breakdown, UserError
 from testbed.interrupt import deferred, interruptible
-from testbed.plan import cells, redo, scaling, sweepfile
+from testbed.plan import cells, redo, sweepfile
 from testbed.plan.cells import Trial
 from testbed.plan.schema import Sweep
 from testbed.results import reading
@@ -46,8 +46,6 @@ def run(sweep: Sweep, source: str, results_root: Path, console: Console, engine:
     Whatever happens, no container or network of this run is left, and finished trials stay where the last line says.
     """
     cells.trials(sweep)
-    if any(one != scaling.NONE for one in sweep.scaling):
-        raise UserError("scaling: found in this sweep, allowed: none (it can be planned, and is not carried out yet)")
     started = datetime.now(UTC)
     stamp = started.strftime("%Y%m%dT%H%M%SZ")
     directory = ResultsDirectory(results_root / f"{sweep.name}-{stamp}")

@@ -3,27 +3,39 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from servers.models import SERVERS
 from testbed.errors import EngineGone, UserError
 from testbed.files import write_atomically, write_json
+from testbed.parts import front
 from testbed.parts import trial as parts
+from testbed.parts.asking import Address
+from testbed.parts.counts import FrontCounts
+from testbed.parts.front import FRONTS, Client
 from testbed.plan import calibration
 from testbed.plan.calibration import Work
 from testbed.plan.cells import Trial
+from testbed.plan.scaling import Law
+from testbed.plan.scaling_values import of_text
 from testbed.results.directory import ResultsDirectory, row_of
 from testbed.results.record import Findings, record
+from testbed.run.acting import Actor, clock_since
 from testbed.run.boxes import BoxEnded, Boxes, TrialFailed
 from testbed.run.checks import Checks
+from testbed.run.fleet import Fleet
+from testbed.run.scaler import Scaler, Sensors
+from testbed.run.sensors import Series
 from testbed.run.speeds import Speeds
+from testbed.scaling import forecast
 from testbed.stack import compose, system
 from testbed.stack.compose import compose_text
 from testbed.stack.conntrack import Tracking
 from testbed.stack.docker import Engine
 from testbed.stack.locust_api import Load, LoadError, Status
+from testbed.stack.resizing import set_limits
 from testbed.stack.system import LOAD_STORE, Run
 
 # How long Locust may take to tell the window of a run that it has accepted, and how often it is asked.
@@ -77,12 +89,14 @@ class _TrialRun:
         self.stack = parts.stack(setting.run, SERVERS, trial)
         self.boxes = Boxes(self.stack, trial)
         self.found = Findings(
-            boxes=list(self.boxes.seen.values()),
             workers_expected=setting.run.workers,
             speed_drift=calibration.drift(setting.speeds.calibration, setting.block_speed),
         )
         self.directory: Path = setting.directory.trial(trial.trial_id)
         self._tracking: Tracking | None = None
+        self._checks = Checks(self.load, self.boxes, self.cell, self.found)
+        self._front: Client | None = None
+        self._actor: Actor | None = None
         self._work = Work(0, 0)
         self._say = say
         self._began = time.monotonic()
@@ -109,6 +123,10 @@ class _TrialRun:
         return self._judge()
 
     def _lay_out(self) -> None:
+        scaling = of_text(self.cell.scaling)
+        if isinstance(scaling, Law):
+            # It takes a processor for seconds, once: before anything is measured.
+            forecast.prepare(scaling.forecast)
         self.setting.directory.begin_trial(self.trial.trial_id)
         project = compose.project(self.stack, {LOAD_STORE: "../../load"})
         write_atomically(self.directory / "compose.yaml", compose_text(project))
@@ -135,6 +153,10 @@ class _TrialRun:
         return row_of(written)
 
     def _record(self) -> dict[str, Any]:
+        self.found.boxes = list(self.boxes.seen.values())
+        if self._actor is not None:
+            self.found.actions = [asdict(action) for action in self._actor.actions]
+            self.found.provision = [asdict(one) for one in self._actor.provision]
         self.found.least_cpu_us = calibration.least_cpu_us(self._work, *self.setting.speeds.readings)
         return record(self.trial, self.found, self.setting.run.cpu_sets, self.setting.engine.cpus)
 
@@ -164,15 +186,18 @@ class _TrialRun:
             raise
         if lacking := self.boxes.take(setting.engine, setting.run.run_id):
             raise TrialFailed(f"{lacking[0]}'s container is gone right after its start")
+        if self.cell.is_proxied:
+            kind = FRONTS[self.cell.front]
+            port = setting.engine.published_port(setting.run.run_id, front.NAME, kind.counters)
+            self._front = kind.client(Address(kind.name, port))
         if setting.engine.is_here:
             self._tracking = Tracking(self.boxes.pids())
 
     def _check(self) -> None:
-        checks = Checks(self.load, self.boxes, self.cell, self.found)
         self._phase("ready")
-        checks.wait_until_ready()
+        self._checks.wait_until_ready()
         self._phase("verify")
-        checks.verify()
+        self._checks.verify()
 
     def _drive(self) -> None:
         self._phase("warm-up")
@@ -188,7 +213,7 @@ class _TrialRun:
         users = self._checked_status().users
         if users != cell.users:
             raise TrialFailed(f"only {users} of {cell.users} users had started when the window opened")
-        self._watch_until(now + closes_in_s, "during the window")
+        self._watch_until(now + closes_in_s, "during the window", self._scaler(now + opens_in_s))
         self.boxes.note_ended("during the window")
 
     def _window_edges(self) -> tuple[float, float]:
@@ -211,14 +236,54 @@ class _TrialRun:
             raise TrialFailed(f"worker lost: {status.workers} of {status.workers_expected} left")
         return status
 
-    def _watch_until(self, moment: float, when: str) -> None:
+    def _scaler(self, opened_at: float) -> Scaler | None:
+        """What changes the trial while its window, which opened at this moment, is open; None where nothing does."""
+        scaling = of_text(self.cell.scaling)
+        if scaling is None:
+            return None
+        setting, clock = self.setting, clock_since(opened_at)
+        kind = FRONTS.get(self.cell.front)
+        fleet = Fleet(
+            self.boxes,
+            self._checks,
+            setting.engine,
+            self.stack.project,
+            self.directory / "compose.yaml",
+            setting.directory,
+            system.server_names(self.cell),
+            # What takes servers while it runs is told of them.
+            self._front if kind is not None and kind.takes_servers else None,  # type: ignore[arg-type]
+        )
+        self._actor = Actor(self.boxes, fleet, set_limits, clock)
+        sensors = Sensors(
+            self.boxes,
+            fleet,
+            self.load,
+            self._waiting_in_front if kind is not None and kind.takes_servers else None,
+            lambda name: Series(self.boxes.series(setting.directory, name)),
+        )
+        return Scaler(scaling, self._actor, sensors, clock)
+
+    def _waiting_in_front(self) -> int | None:
+        counts = self._front_counts()
+        return None if counts is None else counts.waiting
+
+    def _front_counts(self) -> FrontCounts | None:
+        """None without a front of its own, and where it does not say."""
+        try:
+            return None if self._front is None else self._front.read()
+        except OSError:
+            return None
+
+    def _watch_until(self, moment: float, when: str, scaler: Scaler | None = None) -> None:
         while (left := moment - time.monotonic()) > 0:
             # Close to the edge a look could make the next step late.
             if left > WATCH_INTERVAL_S / 2:
                 self.boxes.note_ended(when)
                 self._checked_status()
                 self._look_at_tracking()
-            time.sleep(max(0.0, min(WATCH_INTERVAL_S, moment - time.monotonic())))
+            wanted_s = WATCH_INTERVAL_S if scaler is None else min(WATCH_INTERVAL_S, max(0.0, scaler.look()))
+            time.sleep(max(0.0, min(wanted_s, moment - time.monotonic())))
 
     def _collect(self) -> None:
         """End the load, then the server, and take what each has to say. Nothing of the trial is left running."""
@@ -231,6 +296,7 @@ class _TrialRun:
         except LoadError as error:
             self.found.failure = self.found.failure or str(error)
         self.found.load = directory.take_json(trial_id, f"{trial_id}.json", "load.json")
+        self.found.front = self._front_counts()
         if "window" in self.found.phases_s:
             self.boxes.wait_for_probes(directory)
         probed = self.boxes.take_probes(directory)

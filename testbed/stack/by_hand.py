@@ -139,11 +139,11 @@ def up(
 
 
 def containers(model: str) -> list[tuple[str, str]]:
-    """Id and service of each container that runs of this model: the one of its name, or the numbered ones."""
-    lines = _compose("ps", "--status", "running", "--format", "{{.ID}} {{.Service}}").splitlines()
-    pairs = (line.split() for line in lines)
-    mine = [(container_id, service) for container_id, service in pairs if re.fullmatch(rf"{model}(-\d+)?", service)]
-    return sorted(mine, key=lambda one: (len(one[1]), one[1]))
+    """Id and name of each container of this model that runs. Of several they are numbered, as `up` says them."""
+    lines = _compose("ps", "--status", "running", "--format", "{{.ID}} {{.Service}} {{.Name}}").splitlines()
+    fields = (line.split() for line in lines)
+    mine = [(int(name.rpartition("-")[2]), container) for container, service, name in fields if service == model]
+    return [(container, f"{model}-{number}" if len(mine) > 1 else model) for number, container in sorted(mine)]
 
 
 def _address(service: str, port: int, number: int = 1) -> str:
@@ -163,8 +163,9 @@ def _until_it_hands_on(front: str, model: str, environment: dict[str, str]) -> N
 
 
 def _as_typed(environment: dict[str, str], counts: list[str], services: list[str]) -> str:
-    """The command that a person types for it, with the variables that say something."""
-    said = [f"{name}={value}" for name, value in environment.items() if value or name == "SERVER_PORT"]
+    """The command that a person types for it. With each variable, also an empty one: Compose makes a container anew for
+    one that is empty and was not set."""
+    said = [f"{name}={value}" for name, value in environment.items()]
     # Locust brings one worker along by itself.
     services = [name for name in services if name != "worker"]
     return " ".join([*said, "docker compose up --detach", *counts, *services])

@@ -1,5 +1,6 @@
 """Driving Locust's master through its HTTP API: start a run, follow it, stop it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from testbed.errors import Breakdown
 from testbed.plan.axes import AXES
 from testbed.plan.calibration import Work
 from testbed.plan.cells import Cell, Trial
+from testbed.plan.profile import STEADY
 from testbed.stack.system import target
 
 # The master answers at once or is in trouble; stopping waits for the workers' last figures.
@@ -42,6 +44,18 @@ class Status:
     failures: int
 
 
+@dataclass(frozen=True)
+class Responses:
+    """What has ended since the run began, by Locust's own statistics: they come every second or so, and times are
+    rounded to two digits."""
+
+    requests: int
+    """Failures among them."""
+    failures: int
+    times_ms: Mapping[float, int]
+    """How many took so long."""
+
+
 def form(trial: Trial, work: Work, warmup_s: float, window_s: float) -> dict[str, Any]:
     """What Locust's master is asked for: the fields of its form, by name. Pure."""
     cell = trial.cell
@@ -50,6 +64,8 @@ def form(trial: Trial, work: Work, warmup_s: float, window_s: float) -> dict[str
         "spawn_rate": cell.users,
         "target": target(cell),
         **{axis.form.name: axis.form.sent(getattr(cell, axis.field)) for axis in AXES if axis.form},
+        # The mean of a profile is no rate to be sent at.
+        **({"rate": 0} if cell.profile != STEADY else {}),
         "spin_units": work.spin_units,
         "hash_rounds": work.hash_rounds,
         "seed": trial.seed,
@@ -153,6 +169,11 @@ class Load:
     def status(self) -> Status:
         answer = self._call("GET", "/threadmill/status", REQUEST_TIMEOUT_S)
         return Status(**{name: answer[name] for name in Status.__annotations__})
+
+    def responses(self) -> Responses:
+        answer = self._call("GET", "/threadmill/responses", REQUEST_TIMEOUT_S)
+        times = {float(ms): count for ms, count in answer["times_ms"].items()}
+        return Responses(answer["requests"], answer["failures"], times)
 
     def stop(self) -> None:
         """Stop the run; after this its result is on the volume. LoadError when a worker's figures are missing.

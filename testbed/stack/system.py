@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from testbed.names import image_name
+from testbed.plan import scaling
 from testbed.plan.cells import Cell, Trial
 from testbed.stack import needs
 from testbed.stack.cpus import UNPINNED, CpuSets, format_cpu_list, parse_cpu_list
@@ -33,6 +34,9 @@ LOAD_KERNEL = {"net.ipv4.ip_local_port_range": "1024 65535", "net.ipv4.tcp_tw_re
 SHARED_KERNEL = {"net.ipv4.ip_local_reserved_ports": f"5557,5558,{SERVER_PORT},{WEB_PORT}"}
 # What the targets that are reached over loopback are called.
 SHARED_SUFFIX = "-shared"
+
+# How many containers there may be over the time for each replica of the most there may be at once.
+LIVES = 3
 
 MASTER = "locust"
 WORKER = "worker"
@@ -146,7 +150,11 @@ def server_limits(run: Run, cell: Cell, place: int = 0) -> Limits:
 def server_names(cell: Cell) -> tuple[str, ...]:
     """The services of the servers, those that may join included: after the model where there is but one and nothing
     before it, else numbered."""
-    return (cell.model,) if cell.is_single else tuple(f"{cell.model}-{n + 1}" for n in range(cell.most_replicas))
+    if cell.is_single:
+        return (cell.model,)
+    # A container that was taken out does not come back: what it has counted is its own. Its place takes another.
+    count = cell.replicas if cell.most_replicas == cell.replicas else cell.most_replicas * LIVES
+    return tuple(f"{cell.model}-{n + 1}" for n in range(count))
 
 
 def servers(run: Run, trial: Trial) -> tuple[Service, ...]:
@@ -193,7 +201,7 @@ def probe(run: Run, trial: Trial, box: Service, output: str) -> Service:
         role="probe",
         image=run.image("probe"),
         user=run.user,
-        command=("--output", _RESULTS, "--name", output),
+        command=("--output", _RESULTS, "--name", output, *(("--live",) if trial.cell.scaling != scaling.NONE else ())),
         limits=Limits(processors=run.cpu_sets.rest),
         network=None,
         sees_processes_of=box.name,

@@ -4,13 +4,12 @@ import io
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from testbed.errors import UserError
-from testbed.stack import by_hand, resizing
+from testbed.stack import resizing
 from testbed.stack.resizing import InForce
 from tests.commanded import commanded
 from tests.e2e.compose import docker, own_compose
@@ -97,21 +96,22 @@ def test_what_is_not_there_is_one_line() -> None:
     assert "\n" not in str(error.value)
 
 
-def test_by_hand_it_is_one_command_that_says_what_was_and_what_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_by_hand_it_is_one_command_that_says_what_was_and_what_is(monkeypatch: pytest.MonkeyPatch) -> None:
     text = io.StringIO()
     console = Console(file=text, width=200, no_color=True)
-    with own_compose(tmp_path) as compose:
-        monkeypatch.setattr(by_hand, "PROJECT", tmp_path)
+    with own_compose() as compose:
         monkeypatch.setenv("COMPOSE_PROJECT_NAME", compose.name)
         with pytest.raises(UserError, match=r"^prefork: found none that runs, allowed: "):
             commanded(console, "scale", "prefork", "--cpus", "0.5")
-        compose("up", "--detach", "--wait", "prefork", SERVER_CPUS="0.5", SERVER_MEMORY="128m")
+        limits = {"SERVER_CPUS": "0.5", "SERVER_MEMORY": "128m"}
+        compose("up", "--detach", "--wait", "prefork", "spmt", "--scale", "spmt=2", **limits)
         assert commanded(console, "scale", "prefork", "--cpus", "0.75", "--memory", "256MiB") == 0
-        limits = compose.container("prefork")["HostConfig"]
-        assert (limits["NanoCpus"], limits["Memory"], limits["MemorySwap"]) == (750_000_000, 256 * MIB, 256 * MIB)
+        found = compose.container("prefork")["HostConfig"]
+        assert (found["NanoCpus"], found["Memory"], found["MemorySwap"]) == (750_000_000, 256 * MIB, 256 * MIB)
+        assert commanded(console, "scale", "spmt", "--cpus", "0.25") == 0
     assert text.getvalue().splitlines() == [
         "prefork: was 0.5 CPUs, 128MiB; is 0.75 CPUs, 256MiB",
         "prefork keeps the processes of its pool: their number was decided at its start",
+        "spmt-1: was 0.5 CPUs, 128MiB; is 0.25 CPUs, 128MiB",
+        "spmt-2: was 0.5 CPUs, 128MiB; is 0.25 CPUs, 128MiB",
     ]

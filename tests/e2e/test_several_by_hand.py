@@ -207,7 +207,7 @@ def test_watch_has_a_row_for_each_and_follows_those_that_come_and_go(compose: Co
         screen.wait_for("haproxy  0.5 CPUs, 256MiB")
         screen.interrupt()
         assert screen.end() == 0
-    with terminal("watch", "haproxy", "--interval", "0.5") as screen:
+    with terminal("watch", name, "--interval", "0.5") as screen:
         for one in ("haproxy-1", "spmt-1", "spmt-2"):
             screen.wait_for(f"\n{one} ")
         screen.wait_for("spmt, 2 containers behind haproxy")
@@ -266,7 +266,7 @@ def test_the_page_loads_the_front_and_tells_every_container_apart(
     page.get_by_role("button", name="Start", exact=True).click()
     trial_id = wait_until(lambda: (found := api.status())["users"] and found["trial_id"], "the run to start")
     page.get_by_role("tab", name="Server").click()
-    wait_until(lambda: any("containers" in row[0] for row in table(page) if row), "the containers")
+    wait_until(lambda: [row[0] for row in table(page) if row].count("CPU") == 3, "figures of three containers")
     rows = table(page)
     heads = [row[0] for row in rows]
     assert rows[0][:2] == ["4 containers", "cores used: not known"]

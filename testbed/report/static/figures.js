@@ -136,11 +136,12 @@ const figures = (() => {
     const data = traces.map(({ meta, ...trace }) => recolour(structuredClone(trace), ""));
     const width = plot.clientWidth;
     const layout = themed({ ...structuredClone(spec.layout ?? {}), ...chosen?.layout }, width);
-    for (const letter of ["x", "y"]) {
-      const axis = layout[`${letter}axis`];
+    for (const [name, axis] of Object.entries(layout).filter(([key]) => /^[xy]axis\d*$/.test(key))) {
       if (axis.type !== "log" || axis.tickvals) continue;
-      const marks = (layout.shapes ?? []).flatMap((one) => (one[`${letter}ref`] === "paper" ? [] : [one[`${letter}0`]]));
-      Object.assign(axis, logTicks([...data.flatMap((trace) => reach(trace, letter)), ...marks]));
+      const letter = name[0], id = name.replace("axis", "");
+      const mine = data.filter((trace) => (trace[`${letter}axis`] ?? letter) === id);
+      const marks = (layout.shapes ?? []).flatMap((one) => ((one[`${letter}ref`] ?? letter) === id ? [one[`${letter}0`]] : []));
+      Object.assign(axis, logTicks([...mine.flatMap((trace) => reach(trace, letter)), ...marks]));
     }
     if (!data.length) {
       layout.annotations = [{ text: "nothing to show for this choice", showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 }];

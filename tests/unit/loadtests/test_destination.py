@@ -1,6 +1,7 @@
 """Which of a name's addresses a connection goes to, and how many went to each."""
 
 import socket
+from collections import Counter
 
 import gevent
 import pytest
@@ -9,6 +10,7 @@ from gevent.event import Event
 from loadtests import destination
 from loadtests.client import Address, ConnectError
 from loadtests.destination import Destination
+from loadtests.messages import before, share_of
 
 THREE = [Address(socket.AF_INET, (f"10.0.0.{n}", 8081)) for n in (1, 2, 3)]
 
@@ -44,18 +46,59 @@ def test_once_is_the_first_address_ever_after(resolver: Resolver) -> None:
     assert hosts([found.choose()]) == ["1"]
 
 
-@pytest.mark.parametrize(("place", "order"), [(0, "1231"), (1, "2312"), (5, "3123")])
-def test_all_are_taken_in_turn_and_each_worker_begins_elsewhere(resolver: Resolver, place: int, order: str) -> None:
-    found = Destination("spmt", 8081, "all", place)
+@pytest.mark.parametrize(("earlier", "order"), [(0, "1231"), (1, "2312"), (5, "3123")])
+def test_all_are_taken_in_turn_after_those_of_earlier_workers(resolver: Resolver, earlier: int, order: str) -> None:
+    found = Destination("spmt", 8081, "all", earlier)
     assert "".join(hosts([found.next() for _ in range(4)])) == order
     assert resolver.asked == 1
+
+
+@pytest.mark.parametrize(("users", "workers"), [(4, 2), (7, 2), (8, 3), (10, 4), (2, 5)])
+def test_the_users_of_all_workers_together_are_spread_evenly(resolver: Resolver, users: int, workers: int) -> None:
+    """Although each gets the addresses in another order, and no worker's share is a multiple of their number."""
+    taken = Counter[str]()
+    for worker in range(workers):
+        found = Destination("spmt", 8081, "all", before(users, worker, workers))
+        taken.update(hosts([found.next() for _ in range(share_of(users, worker, workers))]))
+    assert taken.total() == users
+    assert max(taken.values()) - min(taken[host] for host in "123") <= 1
 
 
 def test_each_asks_anew_for_every_connection(resolver: Resolver) -> None:
     found = Destination("spmt", 8081, "each")
     assert found.looks_up
-    assert hosts([found.choose() for _ in range(3)]) == ["2", "3", "1"]
-    assert resolver.asked == 4
+    for _ in range(60):
+        found.choose()
+    assert resolver.asked == 61
+
+
+def test_each_takes_any_address_of_an_answer_whose_order_never_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a C library that sorts what the engine's DNS has shuffled."""
+    monkeypatch.setattr(destination, "resolve_all", lambda _host, _port: list(THREE))
+    found = Destination("spmt", 8081, "each")
+    taken = Counter(hosts([found.choose() for _ in range(300)]))
+    # A hundred of each, give or take five standard deviations.
+    assert all(60 < taken[host] < 140 for host in "123")
+
+
+def test_who_must_not_wait_takes_any_of_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(destination, "resolve_all", lambda _host, _port: list(THREE))
+    answer = [(address.family, 1, 6, "", address.sockaddr) for address in THREE]
+    monkeypatch.setattr(destination, "get_original", lambda _module, _name: lambda *_asked, **_kind: answer)
+    found = Destination("spmt", 8081, "each")
+    told: list[Address | None] = []
+    over = Event()
+
+    def tell(address: Address | None) -> None:
+        told.append(address)
+        if len(told) == 100:
+            over.set()
+
+    for _ in range(100):
+        found.look_up(tell)
+    assert over.wait(10)
+    found.close()
+    assert set(told) == set(THREE)
 
 
 def test_a_name_that_goes_away_is_a_failure_to_connect(resolver: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:

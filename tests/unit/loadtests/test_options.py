@@ -1,6 +1,6 @@
 import pytest
 
-from loadtests import options
+from loadtests import options, profiles
 from loadtests.options import OptionError
 
 TARGETS = ["spst", "event-loop"]
@@ -82,6 +82,39 @@ def test_options_survive_the_way_to_a_worker():
 def test_an_open_loop_has_a_rate_and_arrivals():
     found = parse(mode="open", rate="2500.5", arrivals="poisson", seed="9")
     assert (found.open_loop, found.rate, found.arrivals, found.seed) == (True, 2500.5, "poisson", 9)
+
+
+def test_a_profile_says_the_rates_of_an_open_loop():
+    found = parse(mode="open", load_profile=" 100x20s, 400x1m", window_s=80)
+    assert (found.load_profile, found.rate) == ("100x20s,400x60s", 0)
+    assert found.profile is not None
+    assert found.profile.length_s == 80
+    assert options.parse(found.as_dict(), ["spst"]) == found
+    assert parse(mode="open", rate=5).profile is None
+    # Until Stop: its last rate holds.
+    assert parse(mode="open", load_profile="100x20s").window_s == 0
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ({"load_profile": "5x9s"}, "load_profile: '5x9s' needs mode open"),
+        ({"mode": "open", "load_profile": "5x9s", "rate": 5}, "rate: load_profile says the rates, so 0, not 5"),
+        (
+            {"mode": "open", "load_profile": "5x9s,6x2s", "window_s": 10},
+            "load_profile: at most as long as the window, 10 s, not 11 s",
+        ),
+        ({"mode": "open", "load_profile": "0x9s"}, "load_profile: a rate above 0 somewhere, not 0 throughout"),
+        (
+            {"mode": "open", "load_profile": "5x9s,6xs"},
+            f"load_profile: segment 2, '6xs': allowed: {profiles.NOTATION}",
+        ),
+    ],
+)
+def test_a_profile_that_cannot_be_run_is_refused_in_one_line(form, message):
+    with pytest.raises(OptionError) as caught:
+        parse(**form)
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,22 @@ def test_a_request_counts_where_it_completes():
     assert [(piece["start_s"], piece["ok"]) for piece in recorder.to_wire()["slices"]] == [(-1, 1), (0, 2), (1, 1)]
 
 
+def test_a_slice_tells_what_is_in_flight_at_its_end_also_where_nothing_completes_for_seconds():
+    recorder = Recorder(99.0, 100.0, 103.0)
+    one, other, third = (recorder.join() for _ in range(3))
+    recorder.begin(one, 99.5)
+    recorder.begin(other, 100.2)
+    recorder.ok(other, 100.4, 10)
+    recorder.begin(other, 101.5)
+    # Begun and done past the edge of a second, before anything has cut it.
+    recorder.begin(third, 102.0)
+    recorder.ok(third, 102.1, 10)
+    recorder.failed(one, 103.0, "eof", answered=False)
+    recorder.finish(103.5)
+    found = [(piece["start_s"], piece["in_flight"]) for piece in recorder.to_wire()["slices"]]
+    assert found == [(-1, 1), (0, 1), (1, 3), (2, 2), (3, 1)]
+
+
 def test_failures_are_counted_by_kind_and_have_no_latency():
     recorder = Recorder(0.0, 0.0, None)
     clock = recorder.join()

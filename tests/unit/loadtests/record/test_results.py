@@ -79,7 +79,7 @@ def test_slices_of_workers_that_started_a_little_apart_are_the_same_slices():
     assert [piece["start_s"] for piece in merged["slices"]] == [-0.99, 0, 1, 2]
     assert merged["slices"][-1] == {
         "start_s": 2, "duration_s": 0.7, "in_window": False, "ok": 1, "failed": 0, "offered": None, "missed": None,
-        "p50_us": 100, "p99_us": None,
+        "in_flight": 0, "p50_us": 100, "p99_us": None,
     }  # fmt: skip
 
 
@@ -136,9 +136,17 @@ def test_what_was_due_in_the_window_is_offered_and_what_was_not_sent_by_its_end_
         (1, 3, 2),
         (2, 1, 1),
     ]
+    assert [piece["in_flight"] for piece in merged["slices"]] == [1, 0, 1, 0]
     assert merged["totals"] == {
         "sent": 5, "ok": 5, "failed": 0, "in_flight": 0, "failures": dict.fromkeys(FAILURES, 0),
     }  # fmt: skip
+
+
+def test_what_is_in_flight_at_the_end_of_a_second_adds_up_over_workers():
+    one = open_final([(0.1, 0.1, 1.5), (0.2, 0.2, None)], users=2)
+    other = open_final([(0.3, 0.3, 1.2)], worker="w2")
+    merged = merge(one, other, mode="open", rate=10)
+    assert [(piece["start_s"], piece["in_flight"]) for piece in merged["slices"]] == [(-1, 0), (0, 3), (1, 1), (2, 1)]
 
 
 def test_slots_of_a_very_long_run_are_counted_in_its_last_slice(monkeypatch):

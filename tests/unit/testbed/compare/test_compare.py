@@ -53,6 +53,20 @@ def test_a_change_of_one_model_shows_there_and_nowhere_else(tmp_path: Path) -> N
     assert found["spst", 0.5].words() == "no difference shown"
 
 
+@pytest.mark.parametrize(("verdict", "mark"), [("client-bound", "C"), ("front-bound", "F"), ("server-bound", "")])
+def test_throughput_that_was_not_the_servers_is_marked(tmp_path: Path, verdict: str, mark: str) -> None:
+    def second(cell: Any, block: int) -> dict[str, Any]:
+        return steady(1000.0)(cell, block) | {"verdict": verdict if cell.model == "spmt" else "server-bound"}
+
+    compared(tmp_path, second=second)
+    _, told = printed(tmp_path / "first", tmp_path / "second", width=120)
+    lines = [line.split() for line in told.splitlines()]
+    marks = [{"C", "F"} & set(words) for words in lines if words and words[0] == "spmt"]
+    assert any(mark in found for found in marks) == bool(mark)
+    assert all(found <= {mark} for found in marks)
+    assert not any({"C", "F"} & set(words) for words in lines if words and words[0] == "spst")
+
+
 def test_too_few_trials_give_a_ratio_without_an_interval_and_claim_nothing(tmp_path: Path) -> None:
     second = make_run(tmp_path / "second", {"repeat": 2}, measured=steady(500.0))
     (pair,) = compare([make_run(tmp_path / "first", measured=steady(1000.0)), second], [], force=False)

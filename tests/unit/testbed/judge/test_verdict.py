@@ -1,5 +1,6 @@
 """Each gate fails by itself and for its own reason, at its own threshold, and precedence is as documented."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -32,7 +33,10 @@ def test_gates_belong_to_the_loop_they_are_defined_for() -> None:
     assert closed ^ opened == {"littles_law", "send_lag", "achieved_over_offered"}
     holding = {gate.name for gate in judge(replace(GOOD, idle_holders=9)).gates}
     assert holding - closed == {"held"}
-    assert closed | opened | holding == {*INVALIDATING, *GENERATOR_SHORT, *SCHEDULE, *FLAGS}
+    front = Box("front", "front")
+    before = {gate.name for gate in judge(dataclasses.replace(GOOD, boxes=(*GOOD.boxes, front))).gates}
+    assert before - closed == {"front_survived", "connections"}
+    assert closed | opened | holding | before == {*INVALIDATING, *GENERATOR_SHORT, *SCHEDULE, *FLAGS}
 
 
 FAILING: list[tuple[str, dict[str, Any], str]] = [

@@ -1,4 +1,4 @@
-"""A front as a service of a trial, what it is told, and what it means for it to be full."""
+"""A front as a service of a trial, and what it is told."""
 
 from dataclasses import replace
 
@@ -9,8 +9,7 @@ from fronts import settings
 from testbed.names import FRONTS as IMAGES
 from testbed.parts import front, haproxy, nginx
 from testbed.parts import trial as parts
-from testbed.parts.counts import UNKNOWN, FrontCounts
-from testbed.parts.front import FRONTS, Load, full
+from testbed.parts.front import FRONTS
 from testbed.plan.cells import Trial
 from testbed.plan.fields import PROXIES, QUEUEING
 from testbed.stack import compose, system
@@ -111,29 +110,3 @@ def test_its_quota_is_within_the_servers_processors_or_on_those_they_leave() -> 
     run = replace(RUN, cpu_sets=replace(RUN.cpu_sets, server="1-3"))
     assert front.limits(run, of.cell, 2).processors == "3"
     assert front.limits(RUN, of.cell, 2).processors == "2-3"
-
-
-AT = {"cpu_share": 0.9, "throttled_share": 0.5, "period_s": 0.1}
-QUIET = FrontCounts(connections=9, open_most=99, limit=100, dropped=0)
-
-
-@pytest.mark.parametrize(
-    ("load", "counts", "says"),
-    [
-        (Load(0.25, 10.0, 2.0, 90, 40), QUIET, []),
-        (Load(0.25, 10.0, 2.25, 90, 40), QUIET, ["the front used 90% of its 0.25 CPUs; full from 90%"]),
-        # Of the 100 periods of the window, not of the 60 in which it ran.
-        (Load(0.25, 10.0, 1.0, 60, 50), QUIET, ["the front was throttled in 50% of its quota periods; full from 50%"]),
-        (Load(0.25, 10.0, 1.0, 60, 49), QUIET, []),
-        (
-            Load(),
-            replace(QUIET, open_most=100),
-            ["the front had all 100 connections open that it may have"],
-        ),
-        (Load(), replace(QUIET, dropped=3), ["the front dropped 3 connections for want of room"]),
-        (Load(), UNKNOWN, []),
-        (Load(0.25, None, 2.5), UNKNOWN, []),
-    ],
-)
-def test_what_shows_that_it_could_not_have_done_more(load: Load, counts: FrontCounts, says: list[str]) -> None:
-    assert full(load, counts, **AT) == says

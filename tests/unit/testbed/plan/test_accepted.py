@@ -37,6 +37,7 @@ work = st.sampled_from([0, "1us", "500us", "5ms", "9s", "10s"])
 pool = st.sampled_from([1, 2, 1024])
 rates = axis(st.sampled_from([0.1, 1, 100, 1_000_000]))
 slos = st.sampled_from([{"p99": "1us"}, {"p99": "50ms"}])
+PROFILE = "10x10s,20x100ms"
 shares = axis(st.sampled_from([0.01, 0.07, 1 / 3, 0.33333333, 2.0]))
 ANY_MODE = {
     "users": axis(st.sampled_from([1, 2, 3, 64, 10_000])),
@@ -46,6 +47,7 @@ ANY_MODE = {
     "engine": axis(st.sampled_from(["fast", "plain"])),
     "dns": axis(st.sampled_from(["once", "each", "all"])),
 }
+OBJECTIVE = {"objective": slos}
 OPEN = {"arrivals": axis(st.sampled_from(["constant", "poisson"])), "precise": st.booleans()}
 
 
@@ -55,7 +57,12 @@ def mode(name: str, needs: dict[str, Any], may: dict[str, Any]) -> st.SearchStra
 
 LOADS = st.one_of(
     mode("closed", {}, {}),
-    mode("open", {"rate": rates}, OPEN),
+    mode("open", {"rate": rates}, OPEN | OBJECTIVE),
+    mode(
+        "open",
+        {"profile": st.sampled_from([PROFILE, [{"rate": 10, "for": "10s"}, {"rate": 20, "for": "100ms"}]])},
+        OPEN,
+    ),
     mode("capacity", {"slo": slos}, OPEN),
     mode("relative", {"slo": slos, "at": shares}, OPEN),
     # What hardly ever fits together: it has to be refused whole.

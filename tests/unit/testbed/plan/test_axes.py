@@ -25,7 +25,7 @@ from testbed.plan.sweepfile import parse
 from testbed.results.columns import COLUMNS, EARLIER, TEXT_COLUMNS
 from testbed.stack import locust_api
 from tests.unit.testbed.accepted import RUN
-from tests.unit.testbed.plan.test_accepted import CALIBRATION, DOCUMENTS, MACHINE, PATH
+from tests.unit.testbed.plan.test_accepted import CALIBRATION, DOCUMENTS, MACHINE, PATH, PROFILE
 
 PROJECT = Path(__file__).parents[4]
 TABLE, CELLS = Path("testbed/plan/axes.py"), Path("testbed/plan/cells.py")
@@ -128,6 +128,7 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         "idle_holders": load.idle_holders,
         "mode": (load.mode,),
         "rate_rps": load.rate or (None,),
+        "profile": (load.profile or "none",),
         "arrivals": load.arrivals,
         "engine": load.engine,
         "precise": (load.precise,),
@@ -145,6 +146,9 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for combination in itertools.product(*values.values()):
         cell = dict(zip(values, combination, strict=True))
+        if cell["profile"] == PROFILE:
+            # 10 s at 10 requests/s, and 20 until the window closes.
+            cell["rate_rps"] = round(20 - 100 / (sweep.duration / 1e6), 6)
         if cell["replicas"] == 1:
             cell["replica_cpus"] = "split"
         if cell["front"] != "dns":
@@ -205,6 +209,7 @@ OTHER = {
     "idle_holders": 9,
     "mode": "open",
     "rate_rps": 77.5,
+    "profile": PROFILE,
     "arrivals": "poisson",
     "engine": "plain",
     "precise": True,
@@ -269,6 +274,7 @@ def test_every_axis_is_a_column_with_its_meaning_in_one_place_of_the_table() -> 
     assert not {"cpus", "workers", "rate_rps", "precise", "share"} & TEXT_COLUMNS
     assert EARLIER == {
         "engine": "plain",
+        "profile": "none",
         "precise": False,
         "network": "bridge",
         "replicas": 1,

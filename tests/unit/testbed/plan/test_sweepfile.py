@@ -70,7 +70,7 @@ def test_connection_takes_its_three_forms() -> None:
         ),
         (
             "name: a\nload: {mode: open}\n",
-            "some.yaml:2: load: found {'mode': 'open'}, allowed: rate beside mode open, which",
+            "some.yaml:2: load: found {'mode': 'open'}, allowed: rate or profile beside mode open",
         ),
         ("name: a\nload: {rate: 5}\n", "allowed: rate only with mode open"),
         (

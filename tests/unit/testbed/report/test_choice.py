@@ -70,6 +70,13 @@ def test_a_client_bound_model_is_not_called_slower_than_one_that_was_measured(tm
     assert "Client-bound: spst: the load generator was at its limit" in text(choice.section(seen))
 
 
+def test_what_stood_before_servers_or_changed_is_noted_of_a_model(tmp_path):
+    seen = two(tmp_path, spst={"verdict": "front-bound"}, spmt={"verdict": "transient"})
+    told = text(choice.section(seen))
+    assert "Front-bound: spst: what stands before the servers was full" in told
+    assert "Transient: spmt: means over a change of load, limits or replicas" in told
+
+
 def test_invalid_trials_give_no_number_and_no_advice(tmp_path):
     seen = view_of(make_results(tmp_path / "run", verdict="invalid", status="failed"))
     assert advice(seen, cpus=0.5) == "nothing can be said, no trial is valid"

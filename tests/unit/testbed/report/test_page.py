@@ -80,6 +80,15 @@ def test_invalid_and_client_bound_trials_have_marks_of_their_own(tmp_path):
     assert Page(str(trials_table(seen))).count("tr", **{"data-verdict": "invalid"}) == 4
 
 
+def test_front_bound_trials_have_a_mark_of_their_own(tmp_path):
+    verdicts = {1: "front-bound", 2: "server-bound", 3: "server-bound"}
+    seen = view_of(make_run(tmp_path / "run", measured=lambda cell, block: {"verdict": verdicts[block]}))
+    (figure,) = [one for one in all_figures(seen) if one.id == "throughput"]
+    dots = next(trace for trace in figure.plotly["data"] if "text" in trace)
+    assert set(dots["marker"]["symbol"]) == {"diamond-open", "circle"}
+    assert "Hollow diamond: front-bound" in figure.caption
+
+
 def test_marks_that_no_trial_has_are_not_explained(seen):
     (figure,) = [one for one in all_figures(seen) if one.id == "throughput"]
     assert "Hollow" not in figure.caption and "Cross" not in figure.caption

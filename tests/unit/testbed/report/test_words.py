@@ -1,6 +1,10 @@
 """The words above the figures: what was compared, what can be said, what not, and what does not count."""
 
-from testbed.report import conclusions, words
+from typing import get_args
+
+from testbed.judge.verdict import Kind
+from testbed.report import conclusions, words, work
+from testbed.report.facts import VERDICTS
 from tests.made_results import HOSTILE, make_results
 from tests.unit.testbed.made_runs import make_run, steady
 from tests.unit.testbed.report.pages import text, view_of
@@ -43,6 +47,27 @@ def test_each_verdict_is_counted_and_the_trials_that_do_not_count_are_named_with
     assert "reason 3" not in told
     assert "The capacity of servers whose trials are client-bound" in " ".join(conclusions.cannot(seen))
     assert "The capacity of servers that were not saturated" in " ".join(conclusions.cannot(seen))
+
+
+def test_the_verdicts_of_fronts_and_changes_are_told_with_what_does_not_follow(tmp_path):
+    kinds = {1: "front-bound", 2: "transient", 3: "server-bound"}
+
+    def measured(cell, block):
+        return {"verdict": kinds[block], "reasons": [f"reason {block}"]}
+
+    seen = view_of(make_run(tmp_path / "run", {"limits": {"cpus": 0.5}}, measured=measured))
+    told = text(words.lead(seen))
+    assert "2 front-bound: what stands before the servers was at its limit" in told
+    assert "2 transient: load, limits or replicas were to change" in told
+    assert "Why 2 trials are front-bound" in told and "reason 1" in told
+    assert "reason 2" not in told
+    cannot = " ".join(conclusions.cannot(seen))
+    assert "The capacity of servers whose trials are front-bound" in cannot
+    assert "Any capacity from transient trials" in cannot
+
+
+def test_every_verdict_has_its_words():
+    assert set(VERDICTS) == set(get_args(Kind))
 
 
 def test_too_few_trials_claim_nothing(tmp_path):
@@ -106,3 +131,11 @@ def test_a_search_is_described_as_one_and_its_steps_are_no_warnings(search):
     assert "are steps of the searches" in told
     assert "no interval from" not in told
     assert "some models sustain a lower rate than the first" in told
+
+
+def test_a_rate_that_changes_is_told_with_its_mean() -> None:
+    row = {"mode": "open", "rate_rps": 325.0, "profile": "100x20s,400x60s", "arrivals": "constant", "users": 64}
+    assert work.load(row) == (
+        "Open loop: the rate follows 100x20s,400x60s, 325 requests/s in the mean; requests come at even intervals."
+    )
+    assert "325 requests/s come at even intervals" in work.load(row | {"profile": None})

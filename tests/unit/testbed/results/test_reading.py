@@ -21,12 +21,12 @@ from testbed.run.course import Course
 from tests.unit.testbed.made_runs import MACHINE, make_run
 
 PROJECT = Path(__file__).parents[4]
-# As f0f7ac4 and 3a006ab wrote them, from made-up findings.
+# As f0f7ac4, 3a006ab and 571f583 wrote them, from made-up findings.
 OLDER = Path(__file__).parent / "older"
 SEARCH = "001-b1-spst-0.5cpu"
 
 
-@pytest.fixture(params=["schema-2", "schema-3"])
+@pytest.fixture(params=["schema-2", "schema-3", "schema-4"])
 def older(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A copy."""
     return Path(shutil.copytree(OLDER / request.param, tmp_path / "results" / "older"))
@@ -46,6 +46,7 @@ def test_results_of_earlier_versions_are_read_and_what_they_lack_is_not_known(ol
     assert [row["throughput_rps"] for row in run.rows[:3]] == [183.4, 100.0, 370.0]
     assert {row["voluntary_switches"] for row in run.rows} == ({4321} if older_version(older) >= 3 else {None})
     assert {row["server_steal_share"] for row in run.rows} == {None}
+    assert {row[name] for row in run.rows for name in ("imbalance", "front_cpu_s", "front_connections")} == {None}
     (found,) = run.capacity
     assert (found["answered"], found["rate_rps"], found["fails_at_rps"]) == (True, 366.8, 383.0)
 

@@ -64,6 +64,9 @@ def test_warnings_say_what_helps() -> None:
     assert any(line.endswith("set `repeat: 5` or more") for line in few)
     bound = summary([row(SPST, verdict="client-bound")], seed=1)["warnings"]
     assert any("measured the load generator" in line and "workers" in line for line in bound)
+    fronted = summary([row(SPST, verdict="front-bound")], seed=1)["warnings"]
+    assert any("measured the front" in line and "`front: {cpus: C}` higher" in line for line in fronted)
+    assert not any("the front" in line for line in [*few, *bound])
 
 
 def test_shares_pool_over_blocks_and_steps_of_searches_are_no_cells() -> None:

@@ -3,17 +3,18 @@
 import io
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rich.console import Console
 from rich.table import Table
 
+from testbed.judge.verdict import Kind
 from testbed.plan import cells
 from testbed.plan.cells import Trial
 from testbed.plan.search import Capacity
 from testbed.plan.steps import Answer
 from testbed.plan.sweepfile import Machine, parse
-from testbed.results.table import capacity_table, results_table, throttled_percent, verdict_letters
+from testbed.results.table import LETTERS, capacity_table, legend, results_table, throttled_percent, verdict_letters
 from tests.unit.testbed.rows import row
 
 CELLS = cells.cells(
@@ -58,8 +59,32 @@ def test_a_canary_does_not_count_as_a_repeat_of_its_cell() -> None:
 
 
 def test_every_verdict_of_a_cell_is_shown() -> None:
-    kinds = ("server-bound", "invalid", "server-bound", "client-bound", "not-saturated")
-    assert sorted(verdict_letters([row(CELLS[0], verdict=kind) for kind in kinds])) == ["!", "C", "S", "S", "n"]
+    kinds = (*get_args(Kind), "server-bound")
+    letters = verdict_letters([row(CELLS[0], verdict=kind) for kind in kinds])
+    assert sorted(letters) == ["!", "C", "F", "S", "S", "n", "t"]
+
+
+def test_the_legend_has_the_letters_that_are_there() -> None:
+    (usual,) = legend({"server-bound", "invalid"})
+    assert usual.startswith("verdict: S server-bound")
+    every = legend(get_args(Kind), disturbed=True)
+    assert [line.split()[0] for line in every] == ["verdict:", "F", "t", "*"]
+    told = " ".join(every)
+    assert all(f"{letter} {kind}" in told.replace("not saturated", "not-saturated") for kind, letter in LETTERS.items())
+    assert max(map(len, every)) <= 108
+
+
+def test_imbalance_is_shown_where_there_are_several_replicas() -> None:
+    several = [replace(CELLS[0], replicas=count, front="dns") for count in (1, 2)]
+    rows = [row(several[0], imbalance=None), row(several[1], imbalance=1.25)]
+    text = text_of(results_table("title", several, rows))
+    assert "max/" in text
+    for figure in ("1,500", "950us", "12.3ms", "2.34", "25%", "14.2"):
+        assert text.count(figure) == 2, figure
+    assert "1.25" in text
+    assert "…" not in text
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+    assert "max/" not in shown([row(cell) for cell in CELLS])
 
 
 def test_throttled_share_is_unknown_without_counters_and_zero_without_periods() -> None:

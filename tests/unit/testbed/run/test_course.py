@@ -42,6 +42,8 @@ def sweep_of(load: dict[str, Any], models: Sequence[str] = ("spst", "spmt")) -> 
 class Machine:
     """Measures trials as servers that hold up to 740 and 370 requests/s; dies at a given moment of its work."""
 
+    most_rps = 740.0
+
     def __init__(self, path: Path, sweep: Sweep, verdict: Callable[[Trial], str] = lambda _: "server-bound") -> None:
         self.directory = ResultsDirectory(path)
         self.sweep = sweep
@@ -63,7 +65,7 @@ class Machine:
         directory = self.directory.begin_trial(trial.trial_id)
         (directory / "compose.yaml").write_text("services: {}\n")
         self._moment()
-        rate, most = trial.cell.rate_rps or 0.0, 740.0 if trial.cell.model == "spmt" else 370.0
+        rate, most = trial.cell.rate_rps or 0.0, self.most_rps / (1 if trial.cell.model == "spmt" else 2)
         over = rate > most * (1 + trial.block / 10)
         verdict = self._verdict(trial)
         about = {"achieved_over_offered": 1.0, "latency_p99_us": 400_000 if over else 9_000, "verdict": verdict}
@@ -115,8 +117,14 @@ def moments_of(sweep: Sweep, path: Path) -> tuple[int, Machine]:
     return whole.moments, whole
 
 
+class Weak(Machine):
+    """Searches find what it holds after few trials."""
+
+    most_rps = 130.0
+
+
 def test_a_sweep_killed_at_any_moment_is_completed_with_exactly_what_is_missing(sweep: Sweep, tmp_path: Path) -> None:
-    whole = Machine(tmp_path / "whole", sweep)
+    whole = Weak(tmp_path / "whole", sweep)
     killed: list[tuple[Path, list[str]]] = []
 
     def left_by_a_kill() -> None:
@@ -133,7 +141,7 @@ def test_a_sweep_killed_at_any_moment_is_completed_with_exactly_what_is_missing(
     assert capacity.exists() == bool(sweep.load.slo)
     for path, measured in killed:
         kept = {name: text for name, text in files(path / "trials").items() if name.split("/")[0] in measured}
-        second = Machine(path, sweep)
+        second = Weak(path, sweep)
         second.go_on()
         assert measured + second.measured == whole.measured
         assert trials_in(path) == wanted

@@ -128,6 +128,15 @@ def test_one_that_leaves_is_given_nothing_more_and_goes_when_it_has_no_connectio
     assert list(found.joining) == ["spmt-3"]
 
 
+def test_one_that_does_not_serve_yet_goes_before_those_that_do(trial: Trial) -> None:
+    found = of(trial)
+    trial.silent = {"spmt-2"}
+    found.grow(1)
+    (change,) = found.shrink(1)
+    assert (change.said, trial.did[-1]) == ("spmt-2 is stopped before it served", "remove spmt-2")
+    assert (found.serving, found.joining, found.leaving) == (["spmt-1"], {}, {})
+
+
 def test_connections_that_stay_are_cut_in_the_end_and_counted(trial: Trial) -> None:
     found = of(trial)
     found.shrink(1)
@@ -191,8 +200,8 @@ def test_one_that_dies_is_out_wherever_it_was(trial: Trial) -> None:
     found = of(trial)
     found.grow(1)
     found.look()
-    found.grow(1)
     found.shrink(1)
+    found.grow(1)
     assert (found.serving, list(found.joining), list(found.leaving)) == (["spmt-1"], ["spmt-3"], ["spmt-2"])
     for name in ("spmt-3", "spmt-2"):
         trial.seen[name].ended = f"{name} ended"

@@ -49,9 +49,17 @@ def test_what_cannot_be_is_one_line(model: str, cpus: float | None, memory: str 
 
 
 def test_every_container_of_a_model_is_found_and_none_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = "9 event-loop-uvloop\n1 event-loop-10\n2 event-loop-2\n3 event-loop\n4 probe-event-loop\n5 worker\n"
-    monkeypatch.setattr(by_hand, "_compose", lambda *_: lines)
-    assert by_hand.containers("event-loop") == [("3", "event-loop"), ("2", "event-loop-2"), ("1", "event-loop-10")]
+    lines = [
+        "9 event-loop-uvloop threadmill-event-loop-uvloop-1",
+        "1 event-loop threadmill-event-loop-10",
+        "2 event-loop threadmill-event-loop-2",
+        "4 probe-event-loop threadmill-probe-event-loop-1",
+        "5 worker threadmill-worker-1",
+    ]
+    monkeypatch.setattr(by_hand, "_compose", lambda *_: "\n".join(lines))
+    assert by_hand.containers("event-loop") == [("2", "event-loop-2"), ("1", "event-loop-10")]
+    assert by_hand.containers("event-loop-uvloop") == [("9", "event-loop-uvloop")]
+    assert by_hand.containers("spst") == []
 
 
 def test_limits_are_said_in_words() -> None:

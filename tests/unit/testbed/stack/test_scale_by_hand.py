@@ -137,8 +137,8 @@ def test_up_says_where_each_answers_and_what_a_person_would_type(monkeypatch: py
         "Locust",
     ]
     assert said[-3].endswith(
-        "SERVER_CPUS=0.5 SERVER_MEMORY=134217728 SERVER_PORT= BACKEND=spmt FRONT_CPUS=0.5 FRONT_THREADS=1 docker "
-        "compose up --detach --scale worker=2 --scale spmt=2 spmt haproxy probe-1 probe-2 probe-haproxy locust"
+        "SERVER_CPUS=0.5 SERVER_MEMORY=134217728 PACKET_LOG= SERVER_PORT= BACKEND=spmt FRONT_CPUS=0.5 FRONT_THREADS=1 "
+        "docker compose up --detach --scale worker=2 --scale spmt=2 spmt haproxy probe-1 probe-2 probe-haproxy locust"
     )
 
 

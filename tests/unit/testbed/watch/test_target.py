@@ -35,7 +35,7 @@ def test_of_several_the_named_one() -> None:
 def test_the_containers_of_a_model_in_a_project_are_watched_together_with_what_stands_before_them() -> None:
     every = [*REPLICAS, FRONT]
     names = ["p-haproxy-1", "p-spmt-1", "p-spmt-2"]
-    assert chosen(every, None) == chosen(every, "spmt") == chosen(every, "haproxy") == names
+    assert chosen(every, None) == chosen(every, "spmt") == chosen(every, "haproxy") == chosen(every, "p") == names
     assert chosen(every, "p-spmt-2") == ["p-spmt-2"]
     assert chosen(every, "p-haproxy-1") == ["p-haproxy-1"]
     group = choose(every, None)
@@ -67,7 +67,11 @@ def test_packets_are_of_one_server() -> None:
 
 @pytest.mark.parametrize(
     ("targets", "wanted", "say"),
-    [([SPMT, SPST], None, "watch spmt"), ([SPST, OTHER_SPST], "spst", "watch threadmill-spst-1")],
+    [
+        ([SPMT, SPST], None, "watch spmt"),
+        ([SPST, OTHER_SPST], "spst", "watch threadmill-spst-1"),
+        ([*REPLICAS, target(name="q-spmt-1", project="q")], None, "watch p"),
+    ],
 )
 def test_several_are_named_with_what_to_say(targets: list[object], wanted: str | None, say: str) -> None:
     with pytest.raises(UserError, match=r"several servers run: .*; say which, such as") as caught:
