@@ -26,7 +26,7 @@ MOVING = {
     "replicas": {"count": [1, 4], "cpus": "each"},
     "front": {"kind": "haproxy", "cpus": 0.25},
     "limits": {"cpus": 0.25},
-    "load": {"mode": "open", "rate": 200},
+    "load": {"mode": "open", "profile": "100x5s,400x15s", "objective": {"p99": "50ms"}},
     "scaling": ["none", LAW],
     "exclude": [{"scaling": LAW, "replicas": 4}],
     "duration": "20s",
@@ -115,7 +115,6 @@ def make_moving(path: Path) -> Path:
         }
 
     make_run(path, MOVING, measured=measured)
-    (path / "sweep.yaml").write_text((path / "sweep.yaml").read_text() + f"objective: {{p99: {OBJECTIVE_US}us}}\n")
     for directory in sorted((path / "trials").iterdir()):
         _seconds(directory)
     return path

@@ -59,8 +59,8 @@ def connections(e: Evidence) -> Gate | None:
     """Behind a front: it has taken the connections that were made to it; the servers have taken those that it has made
     to them, and those that checks have made past it.
 
-    Each exactly, but for requests that failed: their connections may have been made or not, and taken or not. And a
-    server that had no slot or no time for a connection may not have taken it when the load ended. None without a front.
+    Each exactly, but for requests that failed: their connections may have been made or not, and taken or not. And one
+    that had no reply when the load ended may still have been on its way. None without a front.
     """
     if not e.fronts:
         return None
@@ -81,14 +81,15 @@ def _by_the_front(e: Evidence) -> _Count | str:
     taken = total(box.connections for box in e.fronts)
     if taken is None or e.client_connections is None or e.check_connections is None:
         return "what the front or the clients have counted"
-    if (failed := _failed(e)) is None:
-        return "failed requests"
+    if (failed := _failed(e)) is None or e.total_in_flight is None:
+        return "what failed or was in flight"
     unmade, made = failed
-    # One that failed when it was made is not among the clients', and may have come all the same.
-    sent = e.client_connections + e.check_connections
     # One with no room left leaves the others in the kernel's queue, as many as there are users at most.
     left = e.users + e.idle_holders if any(map(has_no_room, e.fronts)) else 0
-    return _Count(taken, sent - made - left, sent + unmade, "taken by the front")
+    late = 0 if e.connection == "persistent" else e.total_in_flight
+    # One that failed when it was made is not among the clients', and may have come all the same.
+    sent = e.client_connections + e.check_connections
+    return _Count(taken, sent - made - late - left, sent + unmade, "taken by the front")
 
 
 def _by_the_servers(e: Evidence) -> _Count | str:
@@ -97,11 +98,11 @@ def _by_the_servers(e: Evidence) -> _Count | str:
     if taken is None or handed is None or e.direct_connections is None:
         lacking = of_which(e.servers, lambda box: box.connections)
         return f"the servers' count{lacking} or that of what was made to them"
-    if (failed := _failed(e)) is None or (waiting := _left_waiting(e)) is None:
-        return "failed requests"
-    uncertain = sum(failed) + (e.front_failed or 0)
+    if (failed := _failed(e)) is None or (late := _late(e)) is None:
+        return "what failed or was in flight"
+    uncertain = sum(failed) + (e.front_failed or 0) + late
     sent = handed + e.direct_connections
-    return _Count(taken, sent - uncertain - waiting, sent + uncertain, "taken by the servers")
+    return _Count(taken, sent - uncertain, sent + uncertain, "taken by the servers")
 
 
 def _handed_on(e: Evidence) -> int | None:
@@ -121,13 +122,16 @@ def _failed(e: Evidence) -> tuple[int, int] | None:
     return unmade, sum(sum(failures.values()) for failures in kinds) - unmade
 
 
-def _left_waiting(e: Evidence) -> int | None:
-    """How many connections at most a server may not have taken when the load ended; None: not known."""
+def _late(e: Evidence) -> int | None:
+    """How many connections at most a front may have handed on after it was asked, or a server may not have taken by
+    then; None: not known."""
     if e.total_in_flight is None:
         return None
     at_once = surely_served(e)
-    idle = 0 if at_once is None else max(0, e.users + e.idle_holders - at_once)
     if at_once is None and e.connection == "persistent":
-        # Taken as soon as it came, long before the load ended.
+        # Each was taken as soon as it came, long before the load ended.
         return 0
-    return e.total_in_flight + e.holders_unanswered + idle
+    # In an open loop users may have a connection, and nothing to send.
+    idle = at_once is not None and e.mode == "open" and e.connection != "per-request"
+    waiting = max(0, e.users + e.idle_holders - (at_once or 0)) if idle else 0
+    return e.total_in_flight + e.holders_unanswered + waiting

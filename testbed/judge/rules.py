@@ -129,7 +129,7 @@ RULES: tuple[Rule, ...] = (
         "the front has taken the connections that clients and checks made to it; and all servers together those that "
         "it made to them, and those that checks made past it; where there is a front",
         "Three counts that were made apart: a connection that is lost on the way, or that came from elsewhere, shows. "
-        "Exact, but for failed requests, and for connections that a server had no slot for when the load ended.",
+        "Exact, but for requests that failed or had no reply when the load ended.",
         _plain(conservation.connections),
     ),
     Rule(

@@ -184,6 +184,11 @@ class Load(Strict):
     dns: Values[Dns] | None
     slo: Slo | None = setting(None, "what a rate must hold in a search", "needed in a search")
     at: Values[Fraction] | None
+    objective: Slo | None = setting(
+        None,
+        "open loop: what the load is meant to hold, for the report to say how long and how often it did not",
+        "none",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -198,6 +203,8 @@ class Load(Strict):
             raise not_allowed(f"profile only with mode open, not {self.mode}")
         if self.profile is not None and self.rate is not None:
             raise not_allowed("rate or profile, not both: a profile says its rates itself")
+        if self.objective is not None and self.mode != "open":
+            raise not_allowed("objective only with mode open: a search has slo, and a closed loop waits for replies")
         for name, modes in {"rate": ("open",), "slo": ("capacity", "relative"), "at": ("relative",)}.items():
             wanted, is_given = self.mode in modes, getattr(self, name) is not None
             if wanted and not is_given and (name != "rate" or self.profile is None):

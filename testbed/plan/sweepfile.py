@@ -49,7 +49,7 @@ def _allowed_keys(location: Location) -> str:
         "front": Front,
     }
     model: Any = sections.get(str(location[0]) if len(location) > 1 else "", Sweep)
-    if location[:2] == ("load", "slo") and len(location) > 2:
+    if location[:2] in (("load", "slo"), ("load", "objective")) and len(location) > 2:
         model = Slo
     return ", ".join(model.model_fields)
 

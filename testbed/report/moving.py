@@ -11,10 +11,10 @@ from markupsafe import Markup
 
 from testbed.plan import scaling
 from testbed.plan.redo import counted
-from testbed.report import setups
+from testbed.report import setups, standing
 from testbed.report.html import heads, table
 from testbed.report.source import Row
-from testbed.report.timeline import Timeline, is_transient, load_steps, objective_us, timeline
+from testbed.report.timeline import Timeline, is_transient, objective_us, rises, timeline
 from testbed.report.view import Group, View, duration
 from testbed.scaling.assess import Assessment, Objective, Second, assess
 from testbed.statistics import Interval, median_interval, ratio_interval
@@ -109,13 +109,14 @@ def contests(view: View) -> list[Contest]:
     found: dict[Any, list[Course]] = {}
     for group in view.groups:
         row = group.rows[0]
-        if not is_transient(row):
-            continue
         trials = [one for row in counted(group.good) if (one := measured(view, row, objective)) is not None]
         if trials:
             key = (group.series, *(row.get(name) for name in rest))
             found.setdefault(key, []).append(Course(group, tuple(trials)))
-    return [Contest(_heading(view, courses[0].group), tuple(courses)) for courses in found.values()]
+    moving = [courses for courses in found.values() if any(is_transient(one.group.rows[0]) for one in courses)]
+    for courses in moving:
+        courses.sort(key=lambda one: (one.moves, *standing.plainness(one.group)))
+    return [Contest(_heading(view, courses[0].group), tuple(courses)) for courses in moving]
 
 
 _SYSTEM = (*setups.SPREAD, "scaling", "cpus")
@@ -125,13 +126,18 @@ def _heading(view: View, group: Group) -> str:
     return ", ".join(filter(None, (group.series, setups.in_words(view, group.rows[0], _SYSTEM))))
 
 
+def is_told(view: View) -> bool:
+    """Whether there is an objective to tell of."""
+    return objective_us(view.results) is not None
+
+
 def measured(view: View, row: Row, objective: float) -> Measured | None:
     """What a trial came to; None where nothing is known of its seconds."""
     seen = timeline(view.results, row)
     if seen is None:
         return None
     seconds = seconds_of(seen)
-    steps = load_steps(seen.offered) or [0]
+    steps = rises(row, seen.offered) or [0]
     done = sum(bool(one.get("done")) for one in seen.actions)
     late = _late(view.results.file(row["trial_id"], "load.json") or {}, objective)
     parts = (late, row.get("failed"), row.get("missed"))
@@ -223,7 +229,8 @@ def _text(found: Interval | None) -> str:
     if found is None:
         return "not known"
     shown = f"{found.estimate:,.4g}"
-    return shown if found.low is None or found.high is None else f"{shown} ({found.low:,.4g} to {found.high:,.4g})"
+    known = found.low is not None and found.high is not None and found.low < found.high
+    return shown if not known else f"{shown} ({found.low:,.4g} to {found.high:,.4g})"
 
 
 def numbers(contest: Contest) -> Markup:

@@ -5,9 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from testbed.plan import scaling
-from testbed.plan.axes import FIELDS, OF_MODEL
 from testbed.report.source import Row
-from testbed.report.view import Group, View, axis_text, axis_title
+from testbed.report.view import Group, View, axis_text, axis_title, varying_fields
 
 # The axes of what stands in the system, as far as it stands still.
 SPREAD = ("replicas", "replica_cpus", "front", "front_cpus", "balance", "queue", "dns")
@@ -16,10 +15,8 @@ CONDITION = "condition"
 
 
 def varied(view: View) -> list[str]:
-    """The fields of a cell that differ within these results, those of the models' pools left out."""
-    rows = [group.rows[0] for group in view.groups]
-    names = [name for name in FIELDS if name not in OF_MODEL]
-    return [name for name in names if len({row.get(name) for row in rows}) > 1]
+    """The fields of a cell that differ within these results."""
+    return varying_fields([group.rows[0] for group in view.groups])
 
 
 def in_words(view: View, row: Row, without: Iterable[str] = ()) -> str:

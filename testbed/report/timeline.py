@@ -4,13 +4,16 @@ None is "not known"; what is not known of one box in a second is not known of al
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from loadtests import profiles
 from testbed.judge.boxes import total
 from testbed.plan import scaling, scaling_values
+from testbed.plan.profile import STEADY
 from testbed.report.source import Results, Row
 from testbed.results.boxes import server_files, servers
 from testbed.units import parse_duration_us
@@ -163,10 +166,26 @@ def _count_at(points: Sequence[tuple[float, float]], moment: float) -> float:
     """The counter, which stood at zero before the first reading."""
     if moment < points[0][0]:
         return 0.0
-    for (left, before), (right, after) in pairwise(points):
-        if left <= moment <= right:
-            return before + (after - before) * (moment - left) / (right - left) if right > left else after
-    return points[-1][1]
+    place = bisect_right(points, moment, key=lambda point: point[0])
+    if place == len(points):
+        return points[-1][1]
+    (left, before), (right, after) = points[place - 1], points[place]
+    return before + (after - before) * (moment - left) / (right - left)
+
+
+def rises(row: Row, offered: Sequence[float | None]) -> list[int]:
+    """The seconds from which the load is at once more than before: of a profile by its segments; else as it was
+    offered. Empty where it only ever changes little by little."""
+    profile = row.get("profile")
+    if profile in (None, "", STEADY):
+        return load_steps(offered)
+    begins, found, before = 0.0, [], None
+    for segment in profiles.parse(profile).segments:
+        if before is not None and segment.rate_at(0.0) > before:
+            found.append(math.floor(begins))
+        begins += segment.length_s
+        before = segment.rate_at(segment.length_s)
+    return found
 
 
 def load_steps(offered: Sequence[float | None]) -> list[int]:
@@ -180,17 +199,12 @@ def load_steps(offered: Sequence[float | None]) -> list[int]:
 
 
 def objective_us(results: Results) -> float | None:
-    """The p99 that the sweep asks for, in microseconds: of `load.slo` or `objective`; else what its laws hold the
+    """The p99 that the sweep asks for, in microseconds: `load.slo` or `load.objective`; else what its laws hold the
     latency to, where that is one time. None where it asks for none."""
     load = results.sweep.get("load")
-    places = [load.get(name) for name in ("slo", "objective")] if isinstance(load, dict) else []
-    for given in (*places, results.sweep.get("objective")):
-        p99 = given.get("p99") if isinstance(given, dict) else given
-        if p99 is not None:
-            try:
-                return float(parse_duration_us(p99))
-            except ValueError:
-                continue
+    for given in [load.get(name) for name in ("slo", "objective")] if isinstance(load, dict) else []:
+        if isinstance(given, dict) and "p99" in given:
+            return float(parse_duration_us(given["p99"]))
     laws = [scaling_values.of_text(text) for text in {str(row.get("scaling") or scaling.NONE) for row in results.rows}]
     targets = {law.target for law in laws if isinstance(law, scaling.Law) and law.on == "latency"}
     return targets.pop() if len(targets) == 1 else None

@@ -10,6 +10,8 @@ from testbed.judge.evidence import Evidence
 from testbed.judge.verdict import Verdict, judge
 from testbed.parts.counts import FrontCounts
 from testbed.plan.cells import Cell, Trial
+from testbed.plan.profile import STEADY
+from testbed.plan.scaling import NONE
 from testbed.results import front_counts
 from testbed.results.directory import SCHEMA_VERSION
 from testbed.results.metrics import metrics, rounded, worked_s
@@ -136,15 +138,6 @@ def _measured(found: Findings) -> list[Box]:
     return [box_of(seen, window_s, found.front) for seen in found.boxes]
 
 
-# Axes under which something is to change within the window, and what they are at where nothing is.
-_CHANGING, _STILL = ("profile", "scaling"), ("", "none", None)
-
-
-def _is_transient(cell: Cell) -> bool:
-    told = asdict(cell)
-    return any(told.get(name) not in _STILL for name in _CHANGING)
-
-
 def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) -> Evidence:
     """Everything the verdict needs to know."""
     load, totals = found.load, at(found.load, "totals")
@@ -170,7 +163,7 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         hash_us=cell.hash_us,
         idle_holders=cell.idle_holders,
         one_queue=cell.queue == "front",
-        transient=_is_transient(cell),
+        transient=cell.profile != STEADY or cell.scaling != NONE,
         boxes=(*_measured(found), *(_worker(one) for one in at(load, "generator") or ())),
         least_cpu_us=found.least_cpu_us,
         # Every probe reads the processors of the whole machine.

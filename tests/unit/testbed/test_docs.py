@@ -82,8 +82,16 @@ def sweep_of(**sections: Any) -> sweepfile.Sweep:
 
 
 def keys_of(section: type[BaseModel], before: str = "") -> Iterator[str]:
-    sections = {"limits": Limits, "pools": Pools, "workload": Workload, "load": Load, "order": Order, "slo": Slo}
-    sections |= {"replicas": Replicas, "front": Front}
+    sections = {
+        "limits": Limits,
+        "pools": Pools,
+        "workload": Workload,
+        "load": Load,
+        "order": Order,
+        "slo": Slo,
+        "objective": Slo,
+    }
+    sections |= {"replicas": Replicas, "front": Front, "slo": Slo, "objective": Slo}
     for name in section.model_fields:
         if name in sections:
             yield from keys_of(sections[name], f"{before}{name}.")

@@ -47,6 +47,7 @@ ANY_MODE = {
     "engine": axis(st.sampled_from(["fast", "plain"])),
     "dns": axis(st.sampled_from(["once", "each", "all"])),
 }
+OBJECTIVE = {"objective": slos}
 OPEN = {"arrivals": axis(st.sampled_from(["constant", "poisson"])), "precise": st.booleans()}
 
 
@@ -56,7 +57,7 @@ def mode(name: str, needs: dict[str, Any], may: dict[str, Any]) -> st.SearchStra
 
 LOADS = st.one_of(
     mode("closed", {}, {}),
-    mode("open", {"rate": rates}, OPEN),
+    mode("open", {"rate": rates}, OPEN | OBJECTIVE),
     mode(
         "open",
         {"profile": st.sampled_from([PROFILE, [{"rate": 10, "for": "10s"}, {"rate": 20, "for": "100ms"}]])},

@@ -183,10 +183,15 @@ def test_what_was_done_in_the_window_stands_in_the_record() -> None:
     assert (RECORD["actions"], RECORD["provision"]) == ([], [])
 
 
-def test_a_trial_under_scaling_is_transient_and_others_are_not() -> None:
-    steps = "scaling: {change: cpus, steps: [{at: 1s, to: 1}]}\nload: {mode: open, rate: 100}\nduration: 5s"
-    changing = trial_of(f"models: spmt\nlimits: {{cpus: 0.5}}\n{steps}")
-    assert changing.cell.scaling != "none"
+@pytest.mark.parametrize(
+    "change",
+    [
+        "scaling: {change: cpus, steps: [{at: 1s, to: 1}]}\nload: {mode: open, rate: 100}",
+        "load: {mode: open, profile: [{rate: 100, for: 2s}, {rate: 200, for: 3s}]}",
+    ],
+)
+def test_a_trial_in_which_something_is_to_change_is_transient_and_others_are_not(change: str) -> None:
+    changing = trial_of(f"models: spmt\nlimits: {{cpus: 0.5}}\nduration: 5s\n{change}")
     assert evidence(changing.cell, found(), SETS, 4).transient
     assert not evidence(TRIAL.cell, found(), SETS, 4).transient
 
