@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import docker.errors
@@ -73,16 +74,19 @@ class Front:
 
 
 class ByHand(Engine):
-    """The engine, as far as these containers need it. UserError where none of them runs."""
+    """The engine, as far as these containers need it. UserError where none of them runs at first."""
 
     def __init__(self, model: str) -> None:
         super().__init__()
         self.model = model
-        containers = by_hand.containers(model)
+
+    @cached_property
+    def _project(self) -> str:
+        containers = by_hand.containers(self.model)
         if not containers:
-            raise UserError(f"{model}: found none that runs, allowed: what `orchestrate.py up {model}` has started")
-        with speaking():
-            self._project = self._client.containers.get(containers[0][0]).labels[_PROJECT]
+            found = f"{self.model}: found none that runs"
+            raise UserError(f"{found}, allowed: what `orchestrate.py up {self.model}` has started")
+        return str(self._client.containers.get(containers[0][0]).labels[_PROJECT])
 
     def _running(self, *labels: str) -> list[Container]:
         wanted = {"label": [f"{_PROJECT}={self._project}", *labels], "status": "running"}
