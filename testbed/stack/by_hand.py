@@ -146,6 +146,13 @@ def containers(model: str) -> list[tuple[str, str]]:
     return [(container, f"{model}-{number}" if len(mine) > 1 else model) for number, container in sorted(mine)]
 
 
+def grow(model: str, count: int, companions: list[str], environment: dict[str, str]) -> None:
+    """Have so many containers of this model, which is more than there are, and start `companions`, which look into
+    them. What runs stays as it is. Returns once all are healthy; UserError, one line, where they do not come to it."""
+    scale = ("--scale", f"{model}={count}")
+    _compose("up", "--detach", "--wait", "--no-recreate", *scale, model, *companions, environment=environment)
+
+
 def _address(service: str, port: int, number: int = 1) -> str:
     return _compose("port", "--index", str(number), service, str(port)).strip()
 
