@@ -42,7 +42,8 @@ class Found:
     def uncertain(self) -> int:
         """Requests of which the client does not know whether they came to anything."""
         totals = self.load["totals"]
-        return int(totals["in_flight"]) + sum(totals["failures"].values())
+        in_flight: int = totals["in_flight"]
+        return in_flight + sum(totals["failures"].values())
 
     @property
     def gates(self) -> dict[str, str]:
