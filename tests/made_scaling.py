@@ -97,7 +97,7 @@ def make_moving(path: Path) -> Path:
                 "said": ["spst-2 serves, 1.7 s after its start"],
             }
         ]
-        before = {"at_s": -2.0, "serving": cell.replicas, "running": cell.replicas, "cpus": 0.25 * cell.replicas}
+        before = {"at_s": 0.004, "serving": cell.replicas, "running": cell.replicas, "cpus": 0.25 * cell.replicas}
         grown = [
             {"at_s": 7.2, "serving": 1, "running": 4, "cpus": 1.0},
             {"at_s": float(GROWN_AT), "serving": 4, "running": 4, "cpus": 1.0},

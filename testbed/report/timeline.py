@@ -105,7 +105,9 @@ def _levels(record: dict[str, Any]) -> Levels:
     """Of a trial in which nothing was to change, what there was throughout."""
     given = record.get("provision") or ()
     if given:
-        return tuple((float(one["at_s"]), float(one["serving"]), float(one["cpus"])) for one in given)
+        first, *later = ((float(one["at_s"]), float(one["serving"]), float(one["cpus"])) for one in given)
+        # It is written down right after the opening, before anything is changed.
+        return ((-math.inf, *first[1:]), *later)
     there = servers(record)
     cpus = total(box.get("cpu_limit") for box in there)
     if cpus is None or any(box.get("joined") or box.get("removed") for box in there):
