@@ -2,7 +2,7 @@
 
     stall         latency through a stopped server is what the schedule says, not what the waiting clients saw
     conservation  the server's own count is the clients' in 50 trials over all models
-    recognition   a rigged client-bound and a rigged server-bound run are told apart, 10 times out of 10
+    recognition   rigged client-bound, front-bound and server-bound runs are told apart, 10 times out of 10
     repeatability ten repeats of one cell: the coefficient of variation of throughput
     calibration   a request costs the CPU time that was asked, beyond a bare echo, within 25 % in the median
     switches      the probe's context switches are those of the server's own getrusage, for every server

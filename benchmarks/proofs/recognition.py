@@ -1,15 +1,16 @@
-"""A run that its generator limits and one that its server limits are told apart."""
+"""Runs that their generator limits, their front and their server are told apart."""
 
 from collections import Counter
 from pathlib import Path
 
 from benchmarks.proofs.running import CONSOLE
-from benchmarks.subjects import THREAD_EACH
+from benchmarks.subjects import LOOP, THREAD_EACH
 from benchmarks.sweeping import sweep
 
 
 def holds(directory: Path) -> bool:
-    """The same server, once with a generator that is given a tenth of a CPU, once with enough of it and more work."""
+    """With a generator that is given a tenth of a CPU; with a front that is given a twentieth; with enough of both, and
+    more work for the server."""
     base = {"models": [THREAD_EACH], "warmup": "1s", "duration": "3s", "repeat": 10}
     _, starved = sweep(
         directory, name="client-bound", limits={"cpus": 1}, load={"users": 8, "worker_cpus": 0.1}, **base
@@ -17,7 +18,17 @@ def holds(directory: Path) -> bool:
     _, loaded = sweep(
         directory, name="server-bound", limits={"cpus": 0.5}, workload={"spin": "2ms"}, load={"users": 8}, **base
     )
-    found = {name: Counter(row["verdict"] for row in rows) for name, rows in (("client", starved), ("server", loaded))}
+    _, narrow = sweep(
+        directory,
+        name="front-bound",
+        limits={"cpus": 0.5},
+        workload={"connection": "per-request"},
+        load={"users": 8},
+        front={"kind": "haproxy", "cpus": 0.05},
+        **base | {"models": [LOOP]},
+    )
+    runs = (("client", starved), ("front", narrow), ("server", loaded))
+    found = {name: Counter(row["verdict"] for row in rows) for name, rows in runs}
     for name, counts in found.items():
         CONSOLE.print(f"rigged {name}-bound: {dict(counts)}", highlight=False)
-    return all(found[name][f"{name}-bound"] == 10 for name in ("client", "server"))
+    return all(counts[f"{name}-bound"] == 10 for name, counts in found.items())

@@ -3,7 +3,7 @@
 from statistics import median
 from typing import Any
 
-from testbed.report import setups, traces
+from testbed.report import setups, standing, traces
 from testbed.report.colours import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILLION, Look
 from testbed.report.figures import CAPACITY, THROUGHPUT
 from testbed.report.figures_server import worker_shares
@@ -117,7 +117,7 @@ def spread(view: View) -> Figure | None:
     left = setups.not_chosen(view)
     data, rows, attributes = [], [], []
     known: list[str] = []
-    for group in sorted(view.groups, key=lambda one: one.rows[0].get("replicas") or 1):
+    for group in sorted(view.groups, key=standing.plainness):
         found = [one for row in group.good if (one := shares(view, row))]
         ranks = max((len(one) for one in found), default=0)
         if ranks < 2:

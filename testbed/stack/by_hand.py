@@ -179,11 +179,14 @@ def _as_typed(environment: dict[str, str], counts: list[str], services: list[str
 
 
 def _remove_new(services: list[str], running: list[str]) -> None:
-    """Remove these services but for those that ran before."""
+    """Remove these services but for those that ran before. At once: they have nothing to save, and a program that has
+    just started may not know yet that it can be told to end."""
     if running:
-        _compose("rm", "--stop", "--force", *(service for service in services if service not in running))
+        new = [service for service in services if service not in running]
+        _compose("stop", "--timeout", "0", *new)
+        _compose("rm", "--force", *new)
     else:
-        down()
+        _compose("down", "--timeout", "0")
 
 
 def down() -> None:

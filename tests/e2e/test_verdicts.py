@@ -164,6 +164,27 @@ def test_a_server_with_spare_time_is_not_saturated(loaded: Callable[[str], Recor
     assert record["verdict"] == "not-saturated", record["reasons"]
 
 
+@pytest.mark.parametrize("kind", ["haproxy", "nginx"])
+def test_a_front_that_is_full_takes_the_blame_for_servers_that_are_not(tmp_path: Path, kind: str) -> None:
+    record = run(
+        tmp_path,
+        models=["event-loop"],
+        replicas={"count": 2},
+        front={"kind": kind, "cpus": 0.05},
+        workload={"connection": "per-request"},
+        load={"users": 8},
+    )
+    assert record["verdict"] == "front-bound", record["reasons"]
+    assert failed(record, but=("isolation", "steady_state", "disturbed")) == set(), record["reasons"]
+    assert not any("the server" in reason for reason in record["reasons"])
+    gates = {gate["name"]: gate for gate in record["gates"]}
+    # Client, front and servers have each counted them.
+    assert gates["connections"]["status"] == "pass", gates["connections"]
+    assert record["front_connections"] > record["ok"]
+    assert record["front_cpu_us_per_request"] > 0
+    assert 1 <= record["imbalance"] < 1.2
+
+
 def test_another_model_under_a_models_name_is_found_out_by_its_shape(loaded: Callable[[str], Record]) -> None:
     record = loaded("mpst")
     assert record["verdict"] == "invalid"
