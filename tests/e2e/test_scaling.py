@@ -27,8 +27,8 @@ REPLICATED: dict[str, Any] = {
     "limits": {"cpus": 0.4, "memory": "64MiB"},
     "replicas": {"count": 2, "cpus": "each"},
     "workload": {"spin": "1ms", "connection": "per-request"},
-    "load": {"mode": "open", "rate": 100, "users": 16, "dns": "each"},
 }
+LOAD: dict[str, Any] = {"mode": "open", "rate": 100, "users": 16}
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Found:
     def uncertain(self) -> int:
         """Requests of which the client does not know whether they came to anything."""
         totals = self.load["totals"]
-        in_flight: int = totals["in_flight"]
-        return in_flight + sum(totals["failures"].values())
+        uncertain: int = totals["in_flight"] + sum(totals["failures"].values())
+        return uncertain
 
     @property
     def gates(self) -> dict[str, str]:
@@ -79,6 +79,7 @@ def sweep(images: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, F
         directory,
         NAME,
         **REPLICATED,
+        load=LOAD | {"dns": "each"},
         front={"kind": ["haproxy", "nginx", "dns"], "cpus": 0.4, "queue": "front"},
         scaling=["none", *CHANGES.values()],
         exclude=[{"front": ["nginx", "dns"], "scaling": list(CHANGES.values())}],
@@ -101,17 +102,20 @@ def test_a_trial_of_replicas_is_valid_and_every_reply_is_accounted_for(sweep: di
     wanted = dict.fromkeys(("conservation", "server_survived", "verification", "model_shape"), "pass")
     wanted |= {} if key == "dns" else {"connections": "pass", "front_survived": "pass"}
     assert wanted.items() <= found.gates.items()
-    assert (found.record["verdict"] == "transient") == (key in CHANGES)
+    # Containers that start can take the client's processors, where it has none to itself.
+    expected = {"transient"} if key in CHANGES else {"server-bound", "front-bound", "not-saturated"}
+    assert found.record["verdict"] in {*expected, "client-bound"}
 
 
 def test_what_haproxy_gave_each_replica_is_what_that_replica_reports(sweep: dict[str, Found]) -> None:
     found = sweep["haproxy"]
     assert found.record["queue"] == "front"
     assert set(found.accepted) == set(found.handed) == {ONE, TWO}
-    # The rest are checks, made past the front to each of them.
-    past = {name: found.accepted[name] - found.handed[name] for name in (ONE, TWO)}
-    assert min(past.values()) > 0
-    assert abs(sum(past.values()) - found.record["direct_connections"]) <= found.uncertain
+    # The rest are checks, made past the front: as many to one as to the other.
+    for name in (ONE, TWO):
+        past = found.accepted[name] - found.handed[name]
+        assert past > 0
+        assert abs(past - found.record["direct_connections"] / 2) <= found.uncertain
     assert min(found.handed.values()) > 100
 
 
@@ -128,12 +132,15 @@ def test_what_clients_made_to_each_address_is_what_that_replica_reports(sweep: d
     found = sweep["dns"]
     made = found.load["connections"]
     assert len(made) == len(found.accepted) == 2
-    # Each has an address of its own; nearly as many went to one as to the other, so their order tells which is whose.
-    checks = [taken - sent for taken, sent in zip(sorted(found.accepted.values()), sorted(made.values()), strict=True)]
-    assert min(checks) > 0
-    start = found.load["replies_to_checks"]
-    expected = found.record["direct_connections"] + found.record["check_connections"] + start
-    assert abs(sum(checks) - expected) <= found.uncertain
+    # Checks went to one as often as to the other, but for those on the way of the load, which went to either: so the
+    # order of the counts tells which address is whose.
+    either = found.record["check_connections"] + found.load["replies_to_checks"]
+    pairs = list(zip(sorted(made.values()), sorted(found.accepted.values()), strict=True))
+    for sent, taken in pairs:
+        low = sent + found.record["direct_connections"] / 2
+        assert low - found.uncertain <= taken <= low + either + found.uncertain
+    added = sum(taken - sent for sent, taken in pairs)
+    assert abs(added - found.record["direct_connections"] - either) <= found.uncertain
     assert min(made.values()) > 100
 
 
@@ -178,7 +185,7 @@ def test_a_law_on_cpu_starts_a_replica_and_says_why(sweep: dict[str, Found]) -> 
 
 def test_what_is_killed_in_a_window_fails_its_trial_by_name_and_no_other(tmp_path: Path, name: str) -> None:
     front = {"kind": "haproxy", "cpus": 0.4, "queue": "front"}
-    path = write_sweep(tmp_path, name, **REPLICATED, front=front, repeat=3, duration="4s")
+    path = write_sweep(tmp_path, name, **REPLICATED, load=LOAD, front=front, repeat=3, duration="4s")
     with terminal("sweep", path, "--results", tmp_path / "results") as shown:
         shown.wait_for("001-b1-thread-pool-0.4cpu window")
         wait_for_container(name, TWO).kill()
