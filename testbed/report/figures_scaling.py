@@ -31,7 +31,8 @@ _LOOKS = (
 
 def over_replicas(view: View) -> list[Figure]:
     """Throughput and p99 against the number of replicas, where that was varied."""
-    groups = [group for group in view.groups if not is_transient(group.rows[0])]
+    still = [group for group in view.groups if not is_transient(group.rows[0])]
+    groups = [group for group in still if group.rows[0].get("replicas") is not None]
     if len({group.rows[0].get("replicas") for group in groups}) < 2:
         return []
     rate = CAPACITY if view.results.is_search else THROUGHPUT

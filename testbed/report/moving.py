@@ -229,7 +229,7 @@ def _beside(course: Course, best: Course) -> str:
         return "an unknown part"
     found = ratio_interval(mine, other, seed=course.group.seed)
     if found.low is None or found.high is None:
-        return f"{found.estimate:.2f}"
+        return f"{found.estimate:.2f} (a hint: too few blocks for an interval)"
     return f"{found.estimate:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 

@@ -61,7 +61,7 @@ def test_another_trial_is_chosen_and_the_scale_of_latency_can_be_read(browser, r
         assert drawn(page, "timeline-1", "decision")["x"] == [7.2]
         # The first y axis is that of latency, and alone logarithmic: its ticks are of its own values.
         ticks = page.locator("#timeline-1 .ytick text").all_text_contents()
-        assert len(ticks) >= 3 and "400" not in ticks and "20" in ticks
+        assert len(ticks) >= 3 and all(15 < int(text) < 500 for text in ticks)
         rates = [int(text) for text in page.locator("#timeline-1 .y2tick text").all_text_contents()]
         assert rates == sorted(rates) and rates[0] == 0 and rates[-1] >= 400
 

@@ -42,6 +42,7 @@ def figures(view: View) -> dict[str, Any]:
         ({"replicas": 3, "cpus": 0.5, "replica_cpus": "each", "front": "dns"}, "3 replicas of 0.5 CPU behind dns"),
         ({"cpus": 1.0}, "1 replica of 1 CPU"),
         ({"replicas": 2, "cpus": None}, "2 replicas"),
+        ({"replicas": None, "cpus": 1.0, "front": "dns"}, "an unknown number of replicas behind dns"),
     ],
 )
 def test_a_system_in_words(row: dict[str, Any], words: str) -> None:
@@ -125,6 +126,16 @@ def test_lines_over_replicas_are_told_apart_by_their_front(still: View) -> None:
         assert all(line["x"] == [1, 2, 4] and line["error_y"]["array"] for line in lines)
         assert len({(line["line"]["color"], line["line"]["dash"]) for line in lines}) == 2
     assert "shared out" in found["replicas-throughput"].caption
+
+
+def test_runs_by_hand_whose_replicas_nobody_counted_are_left_out(several: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(several, tmp_path / "run"))
+    for path in copy.glob("trials/*/trial.json"):
+        record = json.loads(path.read_text())
+        if record["replicas"] == 4:
+            path.write_text(json.dumps(record | {"replicas": None}))
+    lines = figures(view_of(copy))["replicas-throughput"].plotly["data"]
+    assert lines and all(line["x"] == [1, 2] for line in lines)
 
 
 def test_the_load_of_each_replica_and_who_had_it_all(still: View) -> None:
