@@ -1,8 +1,8 @@
 """Whether ports, open files or queues of a front end a run: a connection per request through it, at full speed.
 
-    python -m benchmarks.front_endurance [--seconds S] [--users N] [--fronts NAME ...]
+    python -m benchmarks.front_endurance [--seconds S] [--users N] [--servers N] [--fronts NAME ...]
 
-A C client on one core, on the other the front, without a quota, and two servers of `event-loop` behind it, with what a
+A C client on one core, on the other the front, without a quota, and servers of `event-loop` behind it, with what a
 sweep gives them: settings of the kernel, number of connections. A port that waits (TIME_WAIT) is counted in the front's
 own network namespace, where it waits: there it is the client of the servers.
 """
@@ -30,7 +30,6 @@ from testbed.parts.front import FRONTS
 from testbed.stack.system import LOAD_KERNEL, SERVER_PORT
 
 MODEL = LOOP
-SERVERS = 2
 # Ports of one address towards another, and as many connections can be tracked between the two.
 _PORTS = 64_512
 _TRACKED = Path("/proc/sys/net/netfilter/nf_conntrack_count")
@@ -75,14 +74,14 @@ class Watch:
 
 
 @contextmanager
-def _front(kind: str, core: int, name: str, users: int) -> Iterator[str]:
+def _front(kind: str, core: int, name: str, users: int, count: int) -> Iterator[str]:
     """A front with its servers; its container."""
     with ExitStack() as stack:
         servers = [
             stack.enter_context(
                 container("--cpuset-cpus", str(core), "--network", name, "--no-healthcheck", image_name(MODEL))
             )
-            for _ in range(SERVERS)
+            for _ in range(count)
         ]
         told = ("--env", f"SERVERS={' '.join(servers)}", "--env", f"MAXCONN={2 * users}")
         where = ("--cpuset-cpus", str(core), "--network", name, "--tmpfs", "/tmp", "--memory", "256m")
@@ -112,10 +111,10 @@ def _drive(core: int, name: str, host: str, users: int, seconds: float, client: 
     return int(replies), int(failures), float(took)
 
 
-def _row(kind: str, seconds: float, users: int, client: Path) -> tuple[Cell, ...]:
+def _row(kind: str, seconds: float, users: int, count: int, client: Path) -> tuple[Cell, ...]:
     server_core, core = two_cores()
-    wait_for_room((1 + SERVERS) * _PORTS)
-    with network() as name, _front(kind, server_core, name, users) as front:
+    wait_for_room((1 + count) * _PORTS)
+    with network() as name, _front(kind, server_core, name, users, count) as front:
         pid, host = docker(
             "inspect",
             "--format",
@@ -129,10 +128,12 @@ def _row(kind: str, seconds: float, users: int, client: Path) -> tuple[Cell, ...
     return kind, round(replies / took), replies, failures, counted, seen.waiting, seen.tracked
 
 
-def measure(seconds: float = 60.0, users: int = 64, kinds: tuple[str, ...] = tuple(FRONTS)) -> dict[str, Any]:
+def measure(
+    seconds: float = 60.0, users: int = 64, servers: int = 1, kinds: tuple[str, ...] = tuple(FRONTS)
+) -> dict[str, Any]:
     """One row a front."""
     with compiled("echo_client") as client:
-        rows = tuple(_row(kind, seconds, users, client) for kind in kinds)
+        rows = tuple(_row(kind, seconds, users, servers, client) for kind in kinds)
     columns = (
         "front",
         "connections/s",
@@ -142,7 +143,7 @@ def measure(seconds: float = 60.0, users: int = 64, kinds: tuple[str, ...] = tup
         "most in TIME_WAIT",
         "most tracked",
     )
-    command = f"python -m benchmarks.front_endurance --seconds {seconds:g} --users {users}"
+    command = f"python -m benchmarks.front_endurance --seconds {seconds:g} --users {users} --servers {servers}"
     note = f"{users} clients, each with a new connection for each request; those open at the end got no reply"
     return as_json(Table("front_endurance", command, "through a front, one run each", columns, rows, (note,)))
 
@@ -153,9 +154,10 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--users", type=int, default=64)
+    parser.add_argument("--servers", type=int, default=1)
     parser.add_argument("--fronts", nargs="+", choices=tuple(FRONTS), default=tuple(FRONTS))
     arguments = parser.parse_args()
-    print_table(from_json(measure(arguments.seconds, arguments.users, tuple(arguments.fronts))))
+    print_table(from_json(measure(arguments.seconds, arguments.users, arguments.servers, tuple(arguments.fronts))))
 
 
 if __name__ == "__main__":

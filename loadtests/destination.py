@@ -4,9 +4,9 @@
 that resolves a name when it starts. `all`: it asks when the run begins and takes the addresses in turn, in an order
 that all workers have in common. `each`: every connection asks anew and takes one address of its answer at random.
 
-At random, because the first of an answer is no choice: the C library sorts what a server has shuffled, by how near each
-address is to the client's own (RFC 6724, rule 9), so that one and the same may come first for ever. What an engine like
-Docker's shuffles, a client that leaves the order alone sees as this does.
+At random rather than the first: C libraries may sort what a server has shuffled, by how near each address is to the
+client's own (RFC 6724, section 6, rule 9), and one and the same would be the first for ever. That of these images
+leaves the shuffled answers of Docker's DNS as they are; there both come to the same.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import Protocol
 
@@ -246,6 +247,7 @@ class Profile:
         yield self.length_s, starts, math.inf, lambda count, _near: count / rate if rate else math.inf
 
 
+@lru_cache(maxsize=64)
 def parse(text: str) -> Profile:
     """Raises ValueError with what is wrong with which segment."""
     found = []

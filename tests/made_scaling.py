@@ -26,7 +26,7 @@ MOVING = {
     "replicas": {"count": [1, 4], "cpus": "each"},
     "front": {"kind": "haproxy", "cpus": 0.25},
     "limits": {"cpus": 0.25},
-    "load": {"mode": "open", "rate": 200},
+    "load": {"mode": "open", "profile": "100x5s,400x15s", "objective": {"p99": "50ms"}},
     "scaling": ["none", LAW],
     "exclude": [{"scaling": LAW, "replicas": 4}],
     "duration": "20s",
@@ -97,7 +97,7 @@ def make_moving(path: Path) -> Path:
                 "said": ["spst-2 serves, 1.7 s after its start"],
             }
         ]
-        before = {"at_s": -2.0, "serving": cell.replicas, "running": cell.replicas, "cpus": 0.25 * cell.replicas}
+        before = {"at_s": 0.004, "serving": cell.replicas, "running": cell.replicas, "cpus": 0.25 * cell.replicas}
         grown = [
             {"at_s": 7.2, "serving": 1, "running": 4, "cpus": 1.0},
             {"at_s": float(GROWN_AT), "serving": 4, "running": 4, "cpus": 1.0},
@@ -115,7 +115,6 @@ def make_moving(path: Path) -> Path:
         }
 
     make_run(path, MOVING, measured=measured)
-    (path / "sweep.yaml").write_text((path / "sweep.yaml").read_text() + f"objective: {{p99: {OBJECTIVE_US}us}}\n")
     for directory in sorted((path / "trials").iterdir()):
         _seconds(directory)
     return path

@@ -159,6 +159,7 @@ def _merged_slices(slices: Iterable[Mapping[str, Any]], slots: Slots | None) -> 
                 "in_flight": _sum(group, "in_flight"),
                 "p50_us": supported_percentile(latency, 0.5),
                 "p99_us": supported_percentile(latency, 0.99),
+                "max_us": latency.maximum,
             }
         )
     return merged

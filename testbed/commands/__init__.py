@@ -8,7 +8,20 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 # In the order in which `--help` lists them.
-NAMES = ("build", "up", "scale", "down", "sweep", "watch", "compare", "report", "results", "models", "doctor")
+NAMES = (
+    "build",
+    "up",
+    "scale",
+    "autoscale",
+    "down",
+    "sweep",
+    "watch",
+    "compare",
+    "report",
+    "results",
+    "models",
+    "doctor",
+)
 
 
 class Command(Protocol):

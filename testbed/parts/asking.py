@@ -2,6 +2,7 @@
 
 import socket
 from dataclasses import dataclass
+from typing import Protocol
 
 TIMEOUT_S = 2.0
 _MOST_BYTES = 4 * 2**20
@@ -9,6 +10,17 @@ _MOST_BYTES = 4 * 2**20
 
 class PartError(OSError):
     """A part does not answer, or refuses. The message is one line."""
+
+
+class Asked(Protocol):
+    """What answers a question, however it is reached."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+
+    def ask(self, question: str) -> str:
+        """What it answers. PartError, one line, where it does not."""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ Source: HAProxy's management guide 3.0, sections 9.1 (CSV format) and 9.3 (comma
 
 import csv
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from testbed.parts.asking import Address, PartError
+from testbed.parts.asking import Asked, PartError
 from testbed.parts.counts import UNKNOWN, FrontCounts, ServerCounts
 
 # Of the runtime API; as in fronts/haproxy.py.
@@ -16,6 +17,8 @@ CLIENTS = "clients"
 SERVERS = "servers"
 
 _HEAD = "# "
+# Of the administrative states: the name it is looked up by has no address for it any more.
+_NOT_RESOLVED = 0x20
 
 
 def parse(text: str) -> FrontCounts:
@@ -77,15 +80,42 @@ def _waiting_most(queues: tuple[int | None, ...]) -> int | None:
     return (used[0] if used else 0) if len(used) <= 1 else None
 
 
+@dataclass(frozen=True)
+class Slot:
+    """A place for a server. `is_taken`: whether a server is at the address that it had last."""
+
+    name: str
+    address: str
+    is_taken: bool
+
+
+def parse_slots(text: str) -> list[Slot]:
+    """The places for servers out of the answer to `show servers state`."""
+    lines = text.strip().splitlines()
+    names = next((line.removeprefix(_HEAD).split() for line in lines if line.startswith(_HEAD)), [])
+    rows = [dict(zip(names, line.split(), strict=False)) for line in lines if not line.startswith(_HEAD)]
+    found: list[Slot] = []
+    for row in rows:
+        admin = _number(row, "srv_admin_state")
+        if row.get("be_name") == SERVERS and admin is not None:
+            found.append(Slot(row["srv_name"], row["srv_addr"], not admin & _NOT_RESOLVED))
+    return found
+
+
 class HAProxy:
     """A running HAProxy. PartError, an OSError, where it does not answer or refuses."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Asked) -> None:
         self._address = address
 
     def read(self) -> FrontCounts:
         """Its counts now."""
         return parse(self._address.ask("show stat\n"))
+
+    def slot_at(self, address: str) -> str | None:
+        """The name of the server at this address, where its servers are found by a name's addresses; None: of none."""
+        slots = parse_slots(self._address.ask(f"show servers state {SERVERS}\n"))
+        return next((slot.name for slot in slots if slot.is_taken and slot.address == address), None)
 
     def set_address(self, server: str, address: str, port: int) -> None:
         """Where a server is that was declared as a spare one."""

@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -140,6 +141,8 @@ def misfit(text: str, window_us: int) -> str:
     return ""
 
 
+# Every cell of a sweep asks the same, and a recorded list may have thousands of segments.
+@lru_cache(maxsize=64)
 def mean_rps(text: str, window_s: float) -> float:
     """The mean rate over the window, requests per second."""
     return round(profiles.parse(text).mean(window_s), 6)

@@ -37,7 +37,7 @@ def html(results: Results) -> str:
     drawn = all_figures(seen)
     grid = fill("figures.html", figures=[Markup(figure_html(one)) for one in drawn])
     sections = [
-        Section("choice", "Which model", str(choice.section(seen))),
+        *([] if systems.is_only(seen) else [Section("choice", "Which model", str(choice.section(seen)))]),
         *([Section("systems", systems.TITLE, str(told))] if (told := systems.section(seen)) else []),
         Section("figures", "Figures", str(grid)),
         Section("trials", "All trials", str(trials_table(seen))),

@@ -1,6 +1,6 @@
 """What can be concluded from the results of a report and what cannot, and how much the machine drifted. Pure."""
 
-from testbed.report import choice
+from testbed.report import choice, systems
 from testbed.report.ranking import nothing
 from testbed.report.view import View, percent
 from testbed.statistics import CONFIDENCE, FEWEST_BLOCKS, NOISY_CV
@@ -28,7 +28,9 @@ def can(view: View) -> list[str]:
             "of the models is a hint."
         )
     alone = sum(len(one.places) == 1 and one.leader is not None for one in rates)
-    if alone:
+    if alone and systems.is_only(view):
+        lines.append("Between systems of replicas and fronts, and what changes them: see Which system.")
+    elif alone:
         lines.append(f"In {alone} of {len(rates)} conditions only one model was measured: there is nothing to choose.")
     same = len(rates) - shown - few - none - alone
     if same:

@@ -63,12 +63,20 @@ def _limits(view: View) -> str:
         "both": "enforced by a quota and by a set of processors",
     }.get(str(view.fixed.get("limit")), "")
     memory = view.fixed.get("memory_bytes")
-    parts = [f"{cpus}{', ' + how if how else ''}"]
+    parts = [f"{cpus}{_of_which(view)}{', ' + how if how else ''}"]
     if memory:
         parts.append(f"memory {size(memory)} without swap")
     if view.fixed.get("network") == "shared":
         parts.append("load and server share one network namespace: no virtual bridge between them")
     return "; ".join(parts)
+
+
+def _of_which(view: View) -> str:
+    """Of which replicas the CPU limit is, where there are several."""
+    rows = [group.rows[0] for group in view.groups if (group.rows[0].get("replicas") or 1) > 1]
+    kinds = {row.get("replica_cpus") for row in rows}
+    told = {"split": " for all replicas together", "each": " for each replica"}
+    return told.get(str(kinds.pop()), "") if len(kinds) == 1 else ""
 
 
 def machine(manifest: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from statistics import median
 from typing import Any
 
-from testbed.report import setups, traces
+from testbed.report import setups, standing, traces
 from testbed.report.colours import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILLION, Look
 from testbed.report.figures import CAPACITY, THROUGHPUT
 from testbed.report.figures_server import worker_shares
@@ -27,13 +27,12 @@ _LOOKS = (
     Look(INK, "hexagon", "solid"),
     Look(GREY, "cross", "dash"),
 )
-# How the load was spread also depends on how long a connection lasts.
-_SPREAD = (*setups.SPREAD, "connection")
 
 
 def over_replicas(view: View) -> list[Figure]:
     """Throughput and p99 against the number of replicas, where that was varied."""
-    groups = [group for group in view.groups if not is_transient(group.rows[0])]
+    still = [group for group in view.groups if not is_transient(group.rows[0])]
+    groups = [group for group in still if group.rows[0].get("replicas") is not None]
     if len({group.rows[0].get("replicas") for group in groups}) < 2:
         return []
     rate = CAPACITY if view.results.is_search else THROUGHPUT
@@ -80,9 +79,9 @@ def _over_replicas(
     return Figure(name, title, caption, {"data": data, "layout": layout}, str(traces.numbers(view, groups, [quantity])))
 
 
-def label(view: View, group: Group, without: tuple[str, ...] = (), spread: tuple[str, ...] = setups.SPREAD) -> str:
+def label(view: View, group: Group, without: tuple[str, ...] = ()) -> str:
     """By what a line or bar differs from others of its model."""
-    shown = set(setups.shown_at_once(view, spread)) - set(without)
+    shown = set(setups.shown_at_once(view)) - set(without)
     return setups.in_words(view, group.rows[0], [name for name in setups.varied(view) if name not in shown])
 
 
@@ -116,15 +115,15 @@ def _looking(line: Trace, drawn: Look, name: str, quantity: Quantity) -> Trace:
 
 def spread(view: View) -> Figure | None:
     """What each replica served, busiest first."""
-    left = setups.not_chosen(view, _SPREAD)
+    left = setups.not_chosen(view)
     data, rows, attributes = [], [], []
     known: list[str] = []
-    for group in view.groups:
+    for group in sorted(view.groups, key=standing.plainness):
         found = [one for row in group.good if (one := shares(view, row))]
         ranks = max((len(one) for one in found), default=0)
         if ranks < 2:
             continue
-        told = label(view, group, (), _SPREAD)
+        told = label(view, group)
         name = named(view, group.series, told)
         middle = [round(median(one[rank] for one in found if len(one) > rank), 3) for rank in range(ranks)]
         known += [name] if name not in known else []
@@ -220,8 +219,7 @@ def cpu_of_boxes(view: View) -> Figure | None:
                 "x": names,
                 "y": percents,
                 "text": [f"{value:.0f}" for value in percents],
-                "textposition": "outside",
-                "cliponaxis": False,
+                "textposition": "auto",
                 "customdata": limits,
                 "marker": {"color": drawn.colour},
                 "hovertemplate": f"%{{customdata}}, %{{y:.0f}} %<extra>{told}, %{{x}}</extra>",

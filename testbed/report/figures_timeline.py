@@ -3,7 +3,7 @@
 from typing import Any
 
 from testbed.plan import scaling
-from testbed.report import setups
+from testbed.report import setups, standing
 from testbed.report.colours import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILLION
 from testbed.report.html import heads, table
 from testbed.report.page import Figure
@@ -42,7 +42,7 @@ _UNITS = (*["requests/s"] * 3, "ms", "ms", "CPU", "CPU", "", "")
 def timelines(view: View) -> list[Figure]:
     """One for each of the first cells, those in which something was done first, and one for all others."""
     found = [(group, rows) for group in view.groups if (rows := _worth_it(view, group))]
-    found.sort(key=lambda one: (-_most_actions(view, one[1]), not is_transient(one[1][0])))
+    found.sort(key=lambda one: (-_most_actions(view, one[1]), not is_transient(one[1][0]), *standing.plainness(one[0])))
     figures = [
         _figure(view, f"timeline-{place}", f"Timeline: {setups.told(view, group)}", [(group, row) for row in rows])
         for place, (group, rows) in enumerate(found[:MOST], 1)
@@ -204,7 +204,7 @@ def _caption(times: list[Timeline], objective: float | None) -> str:
     words = [
         (
             "One trial by the second, so no interval. From the top: requests offered and served; the p99 latency of "
-            "what was answered in that second, on a logarithmic scale, where a second has answers enough for it; CPU "
+            "what was answered in that second, on a logarithmic scale (of fewer than 100 replies the slowest); CPU "
             "limits of all replicas together and what they used; replicas that were given connections."
         )
     ]

@@ -11,10 +11,10 @@ from markupsafe import Markup
 
 from testbed.plan import scaling
 from testbed.plan.redo import counted
-from testbed.report import setups
+from testbed.report import setups, standing
 from testbed.report.html import heads, table
 from testbed.report.source import Row
-from testbed.report.timeline import Timeline, is_transient, load_steps, objective_us, timeline
+from testbed.report.timeline import Timeline, is_transient, objective_us, rises, timeline
 from testbed.report.view import Group, View, duration
 from testbed.scaling.assess import Assessment, Objective, Second, assess
 from testbed.statistics import Interval, median_interval, ratio_interval
@@ -109,13 +109,14 @@ def contests(view: View) -> list[Contest]:
     found: dict[Any, list[Course]] = {}
     for group in view.groups:
         row = group.rows[0]
-        if not is_transient(row):
-            continue
         trials = [one for row in counted(group.good) if (one := measured(view, row, objective)) is not None]
         if trials:
             key = (group.series, *(row.get(name) for name in rest))
             found.setdefault(key, []).append(Course(group, tuple(trials)))
-    return [Contest(_heading(view, courses[0].group), tuple(courses)) for courses in found.values()]
+    moving = [courses for courses in found.values() if any(is_transient(one.group.rows[0]) for one in courses)]
+    for courses in moving:
+        courses.sort(key=lambda one: (one.moves, *standing.plainness(one.group)))
+    return [Contest(_heading(view, courses[0].group), tuple(courses)) for courses in moving]
 
 
 _SYSTEM = (*setups.SPREAD, "scaling", "cpus")
@@ -125,13 +126,18 @@ def _heading(view: View, group: Group) -> str:
     return ", ".join(filter(None, (group.series, setups.in_words(view, group.rows[0], _SYSTEM))))
 
 
+def is_told(view: View) -> bool:
+    """Whether there is an objective to tell of."""
+    return objective_us(view.results) is not None
+
+
 def measured(view: View, row: Row, objective: float) -> Measured | None:
     """What a trial came to; None where nothing is known of its seconds."""
     seen = timeline(view.results, row)
     if seen is None:
         return None
-    seconds = seconds_of(seen)
-    steps = load_steps(seen.offered) or [0]
+    seconds = seconds_of(seen, objective)
+    steps = rises(row, seen.offered) or [0]
     done = sum(bool(one.get("done")) for one in seen.actions)
     late = _late(view.results.file(row["trial_id"], "load.json") or {}, objective)
     parts = (late, row.get("failed"), row.get("missed"))
@@ -139,7 +145,7 @@ def measured(view: View, row: Row, objective: float) -> Measured | None:
     return Measured(row["block"], assess(seconds, Objective(objective), steps, done), lost)
 
 
-def seconds_of(seen: Timeline) -> list[Second]:
+def seconds_of(seen: Timeline, objective: float) -> list[Second]:
     """As the assessment has them. CPUs are over the length of each, so that their sum is CPU-seconds."""
     return [
         Second(
@@ -147,13 +153,22 @@ def seconds_of(seen: Timeline) -> list[Second]:
             ok=_whole(seen.served[place]),
             failed=_whole(seen.failed[place]),
             missed=_whole(seen.missed[place]),
-            p99_us=seen.p99_us[place],
+            p99_us=_waited(seen, place, objective),
             supply=seen.serving[place],
             reserved_cpus=_times(seen.reserved_cpus[place], seen.lengths[place]),
             used_cpus=_times(seen.used_cpus[place], seen.lengths[place]),
         )
         for place in range(len(seen.starts))
     ]
+
+
+def _waited(seen: Timeline, place: int, objective: float) -> Number:
+    """The p99 of a second. Where nothing was answered, what was due at its beginning has waited through all of it: that
+    is beyond an objective that is shorter; of another nothing is known."""
+    if seen.served[place] == 0 and seen.offered[place]:
+        length_us = seen.lengths[place] * 1e6
+        return length_us if objective < length_us else None
+    return seen.p99_us[place]
 
 
 def _whole(value: Number) -> int | None:
@@ -214,7 +229,7 @@ def _beside(course: Course, best: Course) -> str:
         return "an unknown part"
     found = ratio_interval(mine, other, seed=course.group.seed)
     if found.low is None or found.high is None:
-        return f"{found.estimate:.2f}"
+        return f"{found.estimate:.2f} (a hint: too few blocks for an interval)"
     return f"{found.estimate:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
@@ -223,7 +238,8 @@ def _text(found: Interval | None) -> str:
     if found is None:
         return "not known"
     shown = f"{found.estimate:,.4g}"
-    return shown if found.low is None or found.high is None else f"{shown} ({found.low:,.4g} to {found.high:,.4g})"
+    known = found.low is not None and found.high is not None and found.low < found.high
+    return shown if not known else f"{shown} ({found.low:,.4g} to {found.high:,.4g})"
 
 
 def numbers(contest: Contest) -> Markup:

@@ -5,9 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from testbed.plan import scaling
-from testbed.plan.axes import FIELDS, OF_MODEL
 from testbed.report.source import Row
-from testbed.report.view import Group, View, axis_text, axis_title
+from testbed.report.view import Group, View, axis_text, axis_title, varying_fields
 
 # The axes of what stands in the system, as far as it stands still.
 SPREAD = ("replicas", "replica_cpus", "front", "front_cpus", "balance", "queue", "dns")
@@ -16,10 +15,8 @@ CONDITION = "condition"
 
 
 def varied(view: View) -> list[str]:
-    """The fields of a cell that differ within these results, those of the models' pools left out."""
-    rows = [group.rows[0] for group in view.groups]
-    names = [name for name in FIELDS if name not in OF_MODEL]
-    return [name for name in names if len({row.get(name) for row in rows}) > 1]
+    """The fields of a cell that differ within these results."""
+    return varying_fields([group.rows[0] for group in view.groups])
 
 
 def in_words(view: View, row: Row, without: Iterable[str] = ()) -> str:
@@ -35,21 +32,21 @@ def told(view: View, group: Group) -> str:
     return ", ".join(filter(None, (group.series, in_words(view, group.rows[0]))))
 
 
-def system(row: Row, with_model: str = "") -> str:
+def system(row: Row) -> str:
     """`2 replicas of 0.5 CPU behind haproxy`, `1 replica of 1 CPU`."""
-    count, cpus, front = row.get("replicas") or 1, cpus_of_each(row), row.get("front") or "none"
+    count, cpus, front = row.get("replicas", 1), cpus_of_each(row), row.get("front") or "none"
     each = "" if cpus is None else f" of {axis_text('cpus', cpus)}"
-    model = f" of {with_model}" if with_model else ""
     behind = "" if front == "none" else f" behind {front}"
-    return f"{count:g} replica{'s' if count != 1 else ''}{model}{each}{behind}"
+    known = "an unknown number of" if count is None else f"{count:g}"
+    return f"{known} replica{'s' if count != 1 else ''}{each}{behind}"
 
 
 def cpus_of_each(row: Row) -> float | None:
     """The CPU limit of one replica when the trial began."""
-    cpus, count = row.get("cpus"), row.get("replicas") or 1
-    if cpus is None:
-        return None
-    return float(f"{cpus / count:.6g}") if row.get("replica_cpus") != "each" else float(cpus)
+    cpus, count = row.get("cpus"), row.get("replicas", 1)
+    if cpus is None or row.get("replica_cpus") == "each":
+        return None if cpus is None else float(cpus)
+    return None if count is None else float(f"{cpus / count:.6g}")
 
 
 def has_several(view: View) -> bool:

@@ -30,7 +30,7 @@ def standings(view: View) -> list[Standing]:
         row = group.rows[0]
         if not is_transient(row) and row.get("share") in (None, 1.0):
             found.setdefault((group.series, *(row.get(name) for name in rest)), []).append(group)
-    several = [sorted(groups, key=_plainness) for groups in found.values() if len(groups) > 1]
+    several = [sorted(groups, key=plainness) for groups in found.values() if len(groups) > 1]
 
     def heading(group: Group) -> str:
         return ", ".join(filter(None, (group.series, setups.in_words(view, group.rows[0], setups.SPREAD))))
@@ -38,7 +38,8 @@ def standings(view: View) -> list[Standing]:
     return [Standing(heading(groups[0]), tuple(groups)) for groups in several]
 
 
-def _plainness(group: Group) -> tuple[float, bool, str]:
+def plainness(group: Group) -> tuple[float, bool, str]:
+    """What sorts the plainest first."""
     row = group.rows[0]
     front = str(row.get("front") or "none")
     return float(row.get("replicas") or 1), front != "none", front
@@ -89,16 +90,23 @@ def ratio(group: Group, base: Group, column: str) -> Interval | None:
 
 
 def sentence(one: str, base: str, rate: Interval | None, p99: Interval | None, verb: str) -> str:
-    """`2 replicas of 0.5 CPU behind haproxy: serves 0.93 (0.90 to 0.97) times the requests of 1 replica ...`."""
-    what = {"serves": "requests served", "sustains": "the rate sustained"}[verb]
-    parts = [_part(rate, f"{what} of {base}", what), _part(p99, "its p99 latency", "p99 latency")]
-    return f"{one}: {'; '.join(parts)}."
+    """Such as: 2 replicas of 0.5 CPU behind haproxy: serves 0.93 (0.90 to 0.97) times the requests of 1 replica ..."""
+    what = {"serves": "the requests", "sustains": "the rate"}[verb]
+    served = f"{verb} {_times(rate)} {what} of {base}" if rate else f"what it {verb} is not known of both"
+    waited = f"its p99 latency is {_times(p99)} that" if p99 else "p99 latency not known of both"
+    return f"{one}: {served}{_shown(rate)}; {waited}{_shown(p99)}."
 
 
-def _part(found: Interval | None, of_what: str, what: str) -> str:
-    if found is None:
-        return f"{what} not known of both"
+def _times(found: Interval) -> str:
     if found.low is None or found.high is None:
-        return f"{found.estimate:.2f} times {of_what} (a hint: {found.count} of the {FEWEST_BLOCKS} blocks it takes)"
-    shown = f"{found.estimate:.2f} ({found.low:.2f} to {found.high:.2f}) times {of_what}"
-    return f"{shown}, no difference shown" if found.low <= 1 <= found.high else shown
+        return f"{found.estimate:.2f} times"
+    return f"{found.estimate:.2f} ({found.low:.2f} to {found.high:.2f}) times"
+
+
+def _shown(found: Interval | None) -> str:
+    """What the interval does not show."""
+    if found is None:
+        return ""
+    if found.low is None or found.high is None:
+        return f" (a hint: {found.count} of the {FEWEST_BLOCKS} blocks that an interval takes)"
+    return ", no difference shown" if found.low <= 1 <= found.high else ""

@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from testbed.report import moving, setups, standing
+from testbed.report import moving, setups, standing, work
 from testbed.report.templating import fill
 from testbed.report.timeline import is_transient
 from testbed.report.view import View
@@ -15,7 +15,12 @@ def section(view: View) -> Markup:
     if not setups.has_several(view):
         return Markup("")
     still = [
-        {"heading": one.heading, "advice": standing.choose(view, one), "lines": standing.lines(view, one)}
+        {
+            "heading": one.heading,
+            "about": work.describe(one.groups[0].rows[0]),
+            "advice": standing.choose(view, one),
+            "lines": standing.lines(view, one),
+        }
         for one in standing.standings(view)
     ]
     moved = [
@@ -24,6 +29,12 @@ def section(view: View) -> Markup:
     ]
     transient = any(is_transient(group.rows[0]) for group in view.groups)
     return fill("systems.html", still=still, moved=moved, objective=moving.objective_words(view) if transient else "")
+
+
+def is_only(view: View) -> bool:
+    """Whether there is a choice between systems and none between models."""
+    moves = moving.is_told(view) and any(is_transient(group.rows[0]) for group in view.groups)
+    return len(view.series) == 1 and (moves or bool(standing.standings(view)))
 
 
 def in_short(view: View) -> list[Markup]:

@@ -4,13 +4,16 @@ None is "not known"; what is not known of one box in a second is not known of al
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from loadtests import profiles
 from testbed.judge.boxes import total
 from testbed.plan import scaling, scaling_values
+from testbed.plan.profile import STEADY
 from testbed.report.source import Results, Row
 from testbed.results.boxes import server_files, servers
 from testbed.units import parse_duration_us
@@ -20,6 +23,8 @@ from testbed.units import parse_duration_us
 STEP = 1.5
 # Of a window's last second; a shorter rest has too few requests to tell a rate.
 _LEAST_S = 0.5
+# Below that many, one that is slower is more than 1 %.
+_FEW = 100
 # The probes are told of the window by another clock than the load's.
 _EDGE_S = 0.1
 
@@ -38,7 +43,7 @@ class Timeline:
     failed: Values
     missed: Values
     p99_us: Values
-    """Where the second had requests enough for it."""
+    """Of a second with fewer than 100 replies the slowest, which 99 % of them are within as well. None without any."""
     serving: Values
     """Replicas that were given connections when the second began."""
     reserved_cpus: Values
@@ -67,8 +72,8 @@ def timeline(results: Results, row: Row) -> Timeline | None:
     starts = tuple(float(one["start_s"]) for one in slices)
     lengths = tuple(float(one["duration_s"]) for one in slices)
     levels = _levels(record)
-    offered, served, failed, missed, p99_us = (
-        tuple(one.get(name) for one in slices) for name in ("offered", "ok", "failed", "missed", "p99_us")
+    offered, served, failed, missed = (
+        tuple(one.get(name) for one in slices) for name in ("offered", "ok", "failed", "missed")
     )
     return Timeline(
         starts,
@@ -77,7 +82,7 @@ def timeline(results: Results, row: Row) -> Timeline | None:
         served,
         failed,
         missed,
-        p99_us,
+        tuple(_p99(one) for one in slices),
         serving=tuple(_at(levels, start, 1) for start in starts),
         reserved_cpus=tuple(
             _mean(levels, start, start + length) for start, length in zip(starts, lengths, strict=True)
@@ -88,6 +93,11 @@ def timeline(results: Results, row: Row) -> Timeline | None:
     )
 
 
+def _p99(second: dict[str, Any]) -> float | None:
+    few = (second.get("ok") or 0) < _FEW
+    return second.get("max_us") if few and second.get("p99_us") is None else second.get("p99_us")
+
+
 Levels = tuple[tuple[float, float, float], ...]
 
 
@@ -95,7 +105,9 @@ def _levels(record: dict[str, Any]) -> Levels:
     """Of a trial in which nothing was to change, what there was throughout."""
     given = record.get("provision") or ()
     if given:
-        return tuple((float(one["at_s"]), float(one["serving"]), float(one["cpus"])) for one in given)
+        first, *later = ((float(one["at_s"]), float(one["serving"]), float(one["cpus"])) for one in given)
+        # It is written down right after the opening, before anything is changed.
+        return ((-math.inf, *first[1:]), *later)
     there = servers(record)
     cpus = total(box.get("cpu_limit") for box in there)
     if cpus is None or any(box.get("joined") or box.get("removed") for box in there):
@@ -163,10 +175,26 @@ def _count_at(points: Sequence[tuple[float, float]], moment: float) -> float:
     """The counter, which stood at zero before the first reading."""
     if moment < points[0][0]:
         return 0.0
-    for (left, before), (right, after) in pairwise(points):
-        if left <= moment <= right:
-            return before + (after - before) * (moment - left) / (right - left) if right > left else after
-    return points[-1][1]
+    place = bisect_right(points, moment, key=lambda point: point[0])
+    if place == len(points):
+        return points[-1][1]
+    (left, before), (right, after) = points[place - 1], points[place]
+    return before + (after - before) * (moment - left) / (right - left)
+
+
+def rises(row: Row, offered: Sequence[float | None]) -> list[int]:
+    """The seconds from which the load is at once more than before: of a profile by its segments; else as it was
+    offered. Empty where it only ever changes little by little."""
+    profile = row.get("profile")
+    if profile in (None, "", STEADY):
+        return load_steps(offered)
+    begins, found, before = 0.0, [], None
+    for segment in profiles.parse(profile).segments:
+        if before is not None and segment.rate_at(0.0) > before:
+            found.append(math.floor(begins))
+        begins += segment.length_s
+        before = segment.rate_at(segment.length_s)
+    return found
 
 
 def load_steps(offered: Sequence[float | None]) -> list[int]:
@@ -180,17 +208,12 @@ def load_steps(offered: Sequence[float | None]) -> list[int]:
 
 
 def objective_us(results: Results) -> float | None:
-    """The p99 that the sweep asks for, in microseconds: of `load.slo` or `objective`; else what its laws hold the
+    """The p99 that the sweep asks for, in microseconds: `load.slo` or `load.objective`; else what its laws hold the
     latency to, where that is one time. None where it asks for none."""
     load = results.sweep.get("load")
-    places = [load.get(name) for name in ("slo", "objective")] if isinstance(load, dict) else []
-    for given in (*places, results.sweep.get("objective")):
-        p99 = given.get("p99") if isinstance(given, dict) else given
-        if p99 is not None:
-            try:
-                return float(parse_duration_us(p99))
-            except ValueError:
-                continue
+    for given in [load.get(name) for name in ("slo", "objective")] if isinstance(load, dict) else []:
+        if isinstance(given, dict) and "p99" in given:
+            return float(parse_duration_us(given["p99"]))
     laws = [scaling_values.of_text(text) for text in {str(row.get("scaling") or scaling.NONE) for row in results.rows}]
     targets = {law.target for law in laws if isinstance(law, scaling.Law) and law.on == "latency"}
     return targets.pop() if len(targets) == 1 else None

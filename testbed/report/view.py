@@ -177,9 +177,8 @@ def view(results: Results) -> View:
     """
     rows = [dict(row) for row in results.rows if not row.get("canary")]
     used = _found_rates(rows, results.capacity) if results.is_search else rows
-    names = [name for name in FIELDS if name not in OF_MODEL]
-    varying = [name for name in names if len({row.get(name) for row in used}) > 1]
-    fixed = {name: used[0].get(name) for name in names if name not in varying} if used else {}
+    varying = varying_fields(used)
+    fixed = {name: used[0].get(name) for name in FIELDS if name not in (*OF_MODEL, *varying)} if used else {}
     combinations = {tuple(row.get(name) for name in varying) for row in used}
     values = {name: _ordered({row.get(name) for row in used}, name, results) for name in varying}
     if len(varying) > 1 and prod(len(one) for one in values.values()) > SPARSE * len(combinations):
@@ -190,6 +189,23 @@ def view(results: Results) -> View:
     axes = [Varied(name, values[name]) for name in varying]
     groups = _groups(used, axes, results)
     return View(results, axes, groups, fixed, len(rows) - len(used))
+
+
+# What follows from the replicas and what is before them, unless it was varied by itself.
+_OF_FRONT = ("replica_cpus", "front_cpus", "balance", "queue", "dns")
+
+
+def varying_fields(rows: list[Row]) -> list[str]:
+    """The fields of a cell that differ between these rows, those left out that belong to the model or follow from its
+    replicas and front."""
+    names = [name for name in FIELDS if name not in OF_MODEL]
+    varying = [name for name in names if len({row.get(name) for row in rows}) > 1]
+    systems = {(row.get("replicas"), row.get("front")) for row in rows}
+
+    def follows(name: str) -> bool:
+        return len({(row.get("replicas"), row.get("front"), row.get(name)) for row in rows}) == len(systems)
+
+    return [name for name in varying if name not in _OF_FRONT or not follows(name)]
 
 
 def _groups(rows: list[Row], axes: list[Varied], results: Results) -> list[Group]:

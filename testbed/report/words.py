@@ -57,8 +57,8 @@ def _opening(view: View) -> str:
 
 def _short_answer(view: View) -> dict[str, object]:
     """Which model for which conditions, as a list or, of many, as a table."""
-    if len(view.series) == 1 and (short := systems.in_short(view)):
-        # There is no model to choose.
+    if systems.is_only(view):
+        short = systems.in_short(view)
         more = max(0, len(short) - MOST_LINES)
         beyond = f"And {more} more. " if more else ""
         return {
@@ -68,6 +68,7 @@ def _short_answer(view: View) -> dict[str, object]:
             "rest": 0,
             "grid_words": beyond,
             "of": "system",
+            "anchor": "systems",
         }
     ranked = choice.conditions(view)
     lines = []
@@ -89,6 +90,7 @@ def _short_answer(view: View) -> dict[str, object]:
         "rest": rest,
         "grid_words": None if rest <= 0 else _grid_words(view) if grid else "",
         "of": "model",
+        "anchor": "choice",
     }
 
 

@@ -98,7 +98,7 @@ class Boxes:
 
     def _called(self, name: str) -> str:
         role = self.seen[name].role
-        return role if self._single else f"{role} {name}"
+        return role if self._single or role == name else f"{role} {name}"
 
     @property
     def servers(self) -> list[str]:

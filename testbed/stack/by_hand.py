@@ -146,6 +146,13 @@ def containers(model: str) -> list[tuple[str, str]]:
     return [(container, f"{model}-{number}" if len(mine) > 1 else model) for number, container in sorted(mine)]
 
 
+def grow(model: str, count: int, companions: list[str], environment: dict[str, str]) -> None:
+    """Have so many containers of this model, which is more than there are, and start `companions`, which look into
+    them. What runs stays as it is. Returns once all are healthy; UserError, one line, where they do not come to it."""
+    scale = ("--scale", f"{model}={count}")
+    _compose("up", "--detach", "--wait", "--no-recreate", *scale, model, *companions, environment=environment)
+
+
 def _address(service: str, port: int, number: int = 1) -> str:
     return _compose("port", "--index", str(number), service, str(port)).strip()
 
@@ -172,11 +179,14 @@ def _as_typed(environment: dict[str, str], counts: list[str], services: list[str
 
 
 def _remove_new(services: list[str], running: list[str]) -> None:
-    """Remove these services but for those that ran before."""
+    """Remove these services but for those that ran before. At once: they have nothing to save, and a program that has
+    just started may not know yet that it can be told to end."""
     if running:
-        _compose("rm", "--stop", "--force", *(service for service in services if service not in running))
+        new = [service for service in services if service not in running]
+        _compose("stop", "--timeout", "0", *new)
+        _compose("rm", "--force", *new)
     else:
-        down()
+        _compose("down", "--timeout", "0")
 
 
 def down() -> None:

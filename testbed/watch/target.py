@@ -78,11 +78,19 @@ def choose(targets: Sequence[Target], wanted: str | None) -> Group | None:
     # By the name of a front; or only fronts run.
     meant = meant or [[front, *_behind(front, targets)] for front in found]
     if len(meant) > 1:
-        same_model = len({target.model for target in found if target.role == found[0].role}) == 1
         names = ", ".join(sorted(str(target) for target in found))
-        say = f"watch {found[0].name if same_model else found[0].model}"
-        raise UserError(f"several servers run: {names}; say which, such as `{say}`")
+        raise UserError(f"several servers run: {names}; say which, such as `watch {_told_apart(meant)}`")
     return _group(meant[0]) if meant else None
+
+
+def _told_apart(groups: Sequence[Sequence[Target]]) -> str:
+    """What means the first of these groups alone: its model, its project, or the name of a container."""
+    first, others = groups[0][0], [group[0] for group in groups[1:]]
+    if first.model not in {other.model for other in others}:
+        return first.model
+    if first.project is not None and first.project not in {other.project for other in others}:
+        return first.project
+    return first.name
 
 
 def one_of(group: Group) -> Target:

@@ -68,14 +68,15 @@ const figures = (() => {
   };
 
   // Ticks at round numbers that everyone can read: Plotly's own would write 200 as a small 2, or only one number.
-  const logTicks = (values) => {
+  const logTicks = (values, isLow) => {
     const known = values.filter((value) => value > 0);
     if (!known.length) return {};
     const margin = 1.12;
     let low = Math.min(...known) / margin, high = Math.max(...known) * margin;
     if (high < 2 * low) { const middle = Math.sqrt(low * high); low = middle / Math.SQRT2; high = middle * Math.SQRT2; }
     const decades = Math.log10(high / low);
-    const digits = decades > 4 ? [1] : decades > 1.8 ? [1, 2, 5] : decades > 0.8 ? [1, 2, 3, 5, 7] : [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9];
+    const few = decades > 2.6 ? [1] : decades > 0.8 ? [1, 3] : [1, 1.5, 2, 3, 5, 7];
+    const digits = isLow ? few : decades > 4 ? [1] : decades > 1.8 ? [1, 2, 5] : decades > 0.8 ? [1, 2, 3, 5, 7] : [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9];
     const tickvals = [];
     for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += 1) {
       tickvals.push(...digits.map((digit) => Number(`${digit}e${power}`)).filter((tick) => tick >= low && tick <= high));
@@ -141,7 +142,9 @@ const figures = (() => {
       const letter = name[0], id = name.replace("axis", "");
       const mine = data.filter((trace) => (trace[`${letter}axis`] ?? letter) === id);
       const marks = (layout.shapes ?? []).flatMap((one) => ((one[`${letter}ref`] ?? letter) === id ? [one[`${letter}0`]] : []));
-      Object.assign(axis, logTicks([...mine.flatMap((trace) => reach(trace, letter)), ...marks]));
+      // One of several panels has room for a few ticks only.
+      const isLow = axis.domain && axis.domain[1] - axis.domain[0] < 0.5;
+      Object.assign(axis, logTicks([...mine.flatMap((trace) => reach(trace, letter)), ...marks], isLow));
     }
     if (!data.length) {
       layout.annotations = [{ text: "nothing to show for this choice", showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 }];

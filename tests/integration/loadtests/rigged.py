@@ -12,9 +12,9 @@ Handler = Callable[[socket.socket, bytes], None]
 class Rigged:
     """Calls a handler for every line of every connection, one thread each; counts what came."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, host: str = "127.0.0.1", port: int = 0) -> None:
         self._handler = handler
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._listener = socket.create_server((host, port), backlog=512)
         self.port: int = self._listener.getsockname()[1]
         self.lines: list[bytes] = []
         self.connections: list[socket.socket] = []
@@ -45,8 +45,8 @@ class Rigged:
 
 
 @contextmanager
-def rigged(handler: Handler) -> Iterator[Rigged]:
-    server = Rigged(handler)
+def rigged(handler: Handler, host: str = "127.0.0.1", port: int = 0) -> Iterator[Rigged]:
+    server = Rigged(handler, host, port)
     try:
         yield server
     finally:

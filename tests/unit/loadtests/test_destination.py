@@ -73,7 +73,7 @@ def test_each_asks_anew_for_every_connection(resolver: Resolver) -> None:
 
 
 def test_each_takes_any_address_of_an_answer_whose_order_never_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the C library's, which sorts what the engine's DNS has shuffled."""
+    """As of a C library that sorts what the engine's DNS has shuffled."""
     monkeypatch.setattr(destination, "resolve_all", lambda _host, _port: list(THREE))
     found = Destination("spmt", 8081, "each")
     taken = Counter(hosts([found.choose() for _ in range(300)]))

@@ -79,7 +79,7 @@ def test_slices_of_workers_that_started_a_little_apart_are_the_same_slices():
     assert [piece["start_s"] for piece in merged["slices"]] == [-0.99, 0, 1, 2]
     assert merged["slices"][-1] == {
         "start_s": 2, "duration_s": 0.7, "in_window": False, "ok": 1, "failed": 0, "offered": None, "missed": None,
-        "in_flight": 0, "p50_us": 100, "p99_us": None,
+        "in_flight": 0, "p50_us": 100, "p99_us": None, "max_us": 100,
     }  # fmt: skip
 
 

@@ -121,3 +121,22 @@ def test_one_that_is_not_there_is_an_error_of_one_line() -> None:
         pass
     with pytest.raises(PartError, match=rf"^front does not answer at 127\.0\.0\.1:{port}: "):
         HAProxy(Address("front", port)).read()
+
+
+# As the management guide 3.0 has it, section 9.3: two addresses, the second draining, and a third one until just now.
+SERVERS_STATE = """\
+1
+# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight
+3 servers 1 server-1 172.18.0.2 2 0 1
+3 servers 2 server-2 172.18.0.5 2 8 1
+3 servers 3 server-3 172.18.0.6 0 32 1
+3 servers 4 server-4 - 0 32 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "place"), [("172.18.0.2", "server-1"), ("172.18.0.5", "server-2"), ("172.18.0.6", None), ("-", None)]
+)
+def test_which_place_an_address_has_is_found_and_one_that_is_gone_has_none(address: str, place: str | None) -> None:
+    with answering({"show servers state servers": SERVERS_STATE}) as (port, _):
+        assert HAProxy(Address("haproxy", port)).slot_at(address) == place

@@ -67,7 +67,11 @@ def test_packets_are_of_one_server() -> None:
 
 @pytest.mark.parametrize(
     ("targets", "wanted", "say"),
-    [([SPMT, SPST], None, "watch spmt"), ([SPST, OTHER_SPST], "spst", "watch threadmill-spst-1")],
+    [
+        ([SPMT, SPST], None, "watch spmt"),
+        ([SPST, OTHER_SPST], "spst", "watch threadmill-spst-1"),
+        ([*REPLICAS, target(name="q-spmt-1", project="q")], None, "watch p"),
+    ],
 )
 def test_several_are_named_with_what_to_say(targets: list[object], wanted: str | None, say: str) -> None:
     with pytest.raises(UserError, match=r"several servers run: .*; say which, such as") as caught:
