@@ -176,7 +176,9 @@ def test_a_front_that_is_full_takes_the_blame_for_servers_that_are_not(tmp_path:
     )
     assert record["verdict"] == "front-bound", record["reasons"]
     assert failed(record, but=("isolation", "steady_state", "disturbed")) == set(), record["reasons"]
-    assert not any("the server" in reason for reason in record["reasons"])
+    # What a hypervisor has taken from its processors is no word on the server.
+    said = [reason for reason in record["reasons"] if not reason.startswith("disturbed")]
+    assert not any("the server" in reason for reason in said), said
     gates = {gate["name"]: gate for gate in record["gates"]}
     # Client, front and servers have each counted them.
     assert gates["connections"]["status"] == "pass", gates["connections"]
