@@ -21,7 +21,7 @@ def holds(directory: Path) -> bool:
     _, narrow = sweep(
         directory,
         name="front-bound",
-        limits={"cpus": 0.5},
+        limits={"cpus": 0.9},
         workload={"connection": "per-request"},
         load={"users": 8},
         front={"kind": "haproxy", "cpus": 0.05},

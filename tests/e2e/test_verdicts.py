@@ -169,6 +169,7 @@ def test_a_front_that_is_full_takes_the_blame_for_servers_that_are_not(tmp_path:
     record = run(
         tmp_path,
         models=["event-loop"],
+        limits={"cpus": 0.9, "memory": "64MiB"},
         replicas={"count": 2},
         front={"kind": kind, "cpus": 0.05},
         workload={"connection": "per-request"},
