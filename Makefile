@@ -13,7 +13,7 @@ VENV := .venv/bin/python
 AT_ONCE := --numprocesses auto --dist worksteal
 DEMO_MODELS := $(shell sed -nE 's/^models: *\[(.*)\].*/\1/p' sweeps/quickstart.yaml | tr , ' ')
 
-.PHONY: help demo setup images test test-unit test-lab lint docs bench proof clean python
+.PHONY: help demo setup images test test-unit test-parts test-lab lint docs bench proof clean python
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -36,6 +36,9 @@ test: python ## Run every test: unit, integration, and end to end on real Docker
 
 test-unit: setup-venv ## Run the tests that need no Docker and no network, in seconds
 	@$(VENV) -m pytest tests/unit $(AT_ONCE) $(PYTEST)
+
+test-parts: images ## Run the tests of replicas, fronts and what scales them, on real Docker (about 10 minutes)
+	@$(VENV) -m pytest tests/parts $(PYTEST)
 
 test-lab: setup ## Run the tests that start Docker engines of their own (Linux, root; 3 minutes)
 	@THREADMILL_LAB=1 $(VENV) -m pytest tests/lab $(PYTEST)

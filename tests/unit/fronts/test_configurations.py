@@ -1,4 +1,4 @@
-"""The configuration of each front. That the programs accept them, tests/e2e/test_fronts.py tries."""
+"""The configuration of each front. That the programs accept them, tests/parts/test_fronts.py tries."""
 
 import pytest
 
