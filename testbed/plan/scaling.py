@@ -69,7 +69,7 @@ class Law:
     """Changes as Kubernetes' horizontal autoscaler makes them.
 
     `target`: of `cpu` and `memory` the share of the limit, 0 to 1; of `queue` how many wait, for each replica; of
-    `errors` the share of requests that fail or are missed; of `latency` the p99 in microseconds. `low` and `high` are
+    `errors` the share of ended requests that failed; of `latency` the p99 in microseconds. `low` and `high` are
     replicas, or CPUs of each. `every_us` is between decisions, `tolerance` around the target nothing is done in.
     `up_after_us` and `down_after_us` are the stabilisation windows.
     """

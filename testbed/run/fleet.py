@@ -48,8 +48,9 @@ class Change:
 class Fleet:
     """Those in service, those on their way into it, and those on their way out.
 
-    Nothing here waits: `grow` and `shrink` begin what `look`, called again and again, brings to its end. A replica
-    serves once it has echoed, and goes once its connections have gone.
+    `grow` and `shrink` begin what `look`, called again and again, brings to its end: a replica serves once it has
+    echoed, and goes once its connections have gone. Nothing is waited for but the engine, which takes a second to start
+    a container.
     """
 
     def __init__(
@@ -94,8 +95,14 @@ class Fleet:
     def grow(self, count: int) -> list[Change]:
         """Start so many more. A name is used once: what a container has counted is that container's."""
         fresh = [name for name in self._names if name not in self._boxes.seen][:count]
+        lacking = count - len(fresh)
+        short = [Change("", f"{lacking} of {count} not started: every container of the plan was used", done=False)]
+        return [*self._started(fresh), *(short if lacking else [])]
+
+    def _started(self, fresh: list[str]) -> list[Change]:
+        """What did not come of starting these."""
         if not fresh:
-            return [Change("", "no replica is left that has not been used", done=False)]
+            return []
         services = [one for name in fresh for one in (name, f"{system.PROBE_PREFIX}{name}")]
         began = time.monotonic()
         try:

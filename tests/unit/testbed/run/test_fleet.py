@@ -169,9 +169,12 @@ def test_an_engine_that_cannot_start_another_is_a_line(trial: Trial) -> None:
 
 def test_there_are_no_more_than_were_planned(trial: Trial) -> None:
     found = of(trial)
-    found.grow(2)
+    (change,) = found.grow(3)
+    assert (change.done, change.said) == (False, "1 of 3 not started: every container of the plan was used")
+    assert list(found.joining) == ["spmt-2", "spmt-3"]
     (change,) = found.grow(1)
-    assert (change.done, change.said) == (False, "no replica is left that has not been used")
+    assert change.said == "1 of 1 not started: every container of the plan was used"
+    assert trial.did == ["up spmt-2 probe-spmt-2 spmt-3 probe-spmt-3"]
 
 
 def test_a_front_that_does_not_answer_gets_no_replica_and_loses_none_early(trial: Trial) -> None:
