@@ -19,13 +19,13 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: "Console") -> int:
     from testbed.stack import by_hand, machine
-    from testbed.stack.docker import Engine
+    from testbed.stack.docker import DockerEngine
     from testbed.stack.lock import only_sweep
     from testbed.terminal import plain
 
     machine.require_docker()
     by_hand.down()
-    engine = Engine()
+    engine = DockerEngine()
     say = plain(console)
     if arguments.runs:
         with only_sweep("down --runs", patience_s=0.0):

@@ -23,11 +23,11 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
 
     from testbed.plan.fields import Machine
     from testbed.stack import machine, resizing
-    from testbed.stack.docker import Engine
+    from testbed.stack.docker import DockerEngine
     from testbed.terminal import plain
 
     machine.require_docker()
-    engine = Engine()
+    engine = DockerEngine()
     there = Machine(engine.cpus, engine.memory_bytes)
     resizing.scale(model, arguments.cpus, arguments.memory, there, plain(console))
     return exits.OK

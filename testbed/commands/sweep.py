@@ -34,11 +34,11 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
     from testbed.plan.fields import Machine
     from testbed.run import sweep
     from testbed.stack import machine
-    from testbed.stack.docker import Engine
+    from testbed.stack.docker import DockerEngine
 
     if arguments.resume is not None:
         machine.require_docker()
-        return sweep.resume(arguments.resume, arguments.force, console, Engine())
+        return sweep.resume(arguments.resume, arguments.force, console, DockerEngine())
     if arguments.dry_run:
         import psutil
 
@@ -46,6 +46,6 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
         sweep.print_plan(parsed, console)
         return exits.OK
     machine.require_docker()
-    engine = Engine()
+    engine = DockerEngine()
     parsed = sweepfile.load(arguments.file, Machine(engine.cpus, engine.memory_bytes))
     return sweep.run(parsed, arguments.file.read_text(encoding="utf-8"), arguments.results, console, engine)

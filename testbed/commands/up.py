@@ -32,12 +32,12 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
 
     from testbed.plan.fields import Machine
     from testbed.stack import by_hand, machine, scale_by_hand
-    from testbed.stack.docker import Engine
+    from testbed.stack.docker import DockerEngine
     from testbed.terminal import plain
 
     scale = scale_by_hand.check_scale(names, arguments.replicas, arguments.front, arguments.front_cpus)
     machine.require_docker()
-    engine = Engine()
+    engine = DockerEngine()
     here = Machine(engine.cpus, engine.memory_bytes)
     limits = by_hand.check_limits(arguments.cpus, arguments.memory, here, scale)
     by_hand.up(names, limits, arguments.workers, arguments.packet_log, plain(console), scale)

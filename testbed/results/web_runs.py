@@ -30,7 +30,7 @@ from testbed.results.summary import summary
 from testbed.results.web_boxes import WebBoxes
 from testbed.stack import needs
 from testbed.stack.cpus import UNPINNED
-from testbed.stack.docker import Engine
+from testbed.stack.docker import DockerEngine
 from testbed.stack.services import Limits
 
 VOLUME = "threadmill_results"
@@ -43,7 +43,7 @@ Record = dict[str, Any]
 
 def collect(results: Path, say: Callable[[str], None]) -> Path:
     """Bring over what is new and return results/web/. UserError where no run was ever made from the page."""
-    engine = Engine()
+    engine = DockerEngine()
     directory = results / DIRECTORY
     found = _files(engine)
     fresh = sorted(trial_id for trial_id in found if not (directory / "trials" / trial_id / "trial.json").exists())
@@ -60,7 +60,7 @@ def collect(results: Path, say: Callable[[str], None]) -> Path:
     return directory
 
 
-def _files(engine: Engine) -> dict[str, dict[str, str]]:
+def _files(engine: DockerEngine) -> dict[str, dict[str, str]]:
     """Of each run whose result is whole, the text of its files by the name that a trial's directory gives them."""
     found: dict[str, dict[str, str]] = {}
     for name, text in engine.volume_files(VOLUME, "load", image_name("locust")):

@@ -13,7 +13,7 @@ from testbed.results.boxes import box_file
 from testbed.results.directory import ResultsDirectory
 from testbed.results.record import Seen, exit_report
 from testbed.stack import system
-from testbed.stack.docker import ContainerGone, Engine, RunningBox
+from testbed.stack.engine import Box, ContainerGone, Engine
 from testbed.stack.services import Stack
 
 # How often a file or a container that is waited for is looked after.
@@ -34,7 +34,12 @@ class BoxEnded(TrialFailed):
         self.name = name
 
 
-def _not_there(name: str) -> RunningBox:
+def _probe(name: str) -> str:
+    """The service that watches a box."""
+    return f"{system.PROBE_PREFIX}{name}"
+
+
+def _not_there(name: str) -> Box:
     """Nothing is started yet."""
     raise ContainerGone(name)
 
@@ -46,15 +51,19 @@ class Boxes:
         measured = system.measured(stack)
         self._services = {service.name: service for service in measured}
         self._trial_id = trial.trial_id
+        self._windows: dict[str, Path] = {}
         self._single = system.is_alone(trial, measured)
         self._outputs = system.output_names(trial, measured)
-        self._running: dict[str, RunningBox] = {}
-        self._find: Callable[[str], RunningBox] = _not_there
+        self._running: dict[str, Box] = {}
+        self._find: Callable[[str], Box] = _not_there
+        self._engine: Engine
+        self._run_id = ""
         self.seen = {service.name: Seen.of(service) for service in measured if not service.joins_later}
         """What is found out about each that was started."""
 
     def take(self, engine: Engine, run_id: str) -> list[str]:
         """Find their containers; what those are called that are not there."""
+        self._engine, self._run_id = engine, run_id
         self._find = lambda name: engine.server(run_id, name)
         for name in self.seen:
             with contextlib.suppress(ContainerGone):
@@ -67,12 +76,13 @@ class Boxes:
         self.seen[name] = Seen.of(self._services[name])
         self.seen[name].joined = True
         self._running[name] = running
+        self._hand_in_window(name)
 
     def pids(self) -> list[int]:
         """The first process of each, on the engine's machine."""
         return [box.pid for box in self._running.values()]
 
-    def running(self, name: str) -> RunningBox:
+    def running(self, name: str) -> Box:
         """The container of a service that was started. KeyError for another."""
         return self._running[name]
 
@@ -112,9 +122,23 @@ class Boxes:
         return f"{name}: {mismatch}" if mismatch and len(self.servers) > 1 else mismatch
 
     def tell_window(self, directory: ResultsDirectory, window: Mapping[str, float]) -> None:
-        """Tell every probe when the window opens and closes, also those that may come yet."""
-        for output in self._outputs.values():
-            write_json(directory.load / f"{output}.window.json", window)
+        """Tell every probe when the window opens and closes by its own clock, also those that may come yet. `window`:
+        times of this machine, in seconds since 1970."""
+        for name, output in self._outputs.items():
+            ahead_s = self._engine.clock_ahead_s(_probe(name))
+            self._windows[name] = directory.load / f"{output}.window.json"
+            write_json(self._windows[name], {edge: at + ahead_s for edge, at in window.items()})
+        for name in self._running:
+            self._hand_in_window(name)
+
+    def _hand_in_window(self, name: str) -> None:
+        if name in self._windows:
+            self._engine.hand_in(self._run_id, _probe(name), self._windows[name])
+
+    def _bring(self, name: str, directory: ResultsDirectory, *ends: str) -> None:
+        """Have the files of these endings that the probe beside a box has written."""
+        names = [f"{self._outputs[name]}.{end}" for end in ends]
+        self._engine.bring(self._run_id, _probe(name), directory.load, names)
 
     def wait_for_probes(self, directory: ResultsDirectory) -> None:
         """Until each has written its summary, but for those whose box has ended; PROBE_TIMEOUT_S at most."""
@@ -126,6 +150,7 @@ class Boxes:
                 time.sleep(INTERVAL_S)
 
     def _is_told(self, directory: ResultsDirectory, name: str) -> bool:
+        self._bring(name, directory, "probe.json")
         return self.summary(directory, name).exists() or self._running[name].exit() is not None
 
     def summary(self, directory: ResultsDirectory, name: str) -> Path:
@@ -139,6 +164,7 @@ class Boxes:
     def take_probes(self, directory: ResultsDirectory) -> bool:
         """Take what the probes have written to the trial's directory. Whether each of them has."""
         for name, seen in self.seen.items():
+            self._bring(name, directory, "probe.json", "probe.ndjson")
             place = self._file(name, "probe.json")
             seen.probe = directory.take_json(self._trial_id, f"{self._outputs[name]}.probe.json", place)
         return all(seen.probe is not None for seen in self.seen.values())
@@ -155,7 +181,8 @@ class Boxes:
     def remove(self, name: str, directory: ResultsDirectory) -> None:
         """Stop one that is not needed any more; its probe first, which else would end with it and tell nothing."""
         with contextlib.suppress(ContainerGone):
-            self._find(f"{system.PROBE_PREFIX}{name}").stop()
+            self._bring(name, directory, "probe.json", "probe.ndjson")
+            self._find(_probe(name)).stop()
         if self._running[name].exit() is None:
             self.seen[name].removed = True
         self._stop(name, directory)

@@ -9,7 +9,7 @@ from typing import Self
 
 from testbed.errors import EngineGone, UserError, attempt, describe, distinct
 from testbed.interrupt import undisturbed
-from testbed.stack.docker import Engine
+from testbed.stack.engine import Engine
 
 # An engine that its supervisor starts again is back by then, and what it has left can be removed.
 ENGINE_PATIENCE_S = 10.0

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from testbed.errors import UserError
@@ -11,7 +10,7 @@ from testbed.results.directory import ResultsDirectory
 from testbed.run.boxes import Boxes
 from testbed.run.checks import Checks
 from testbed.stack import system
-from testbed.stack.docker import ContainerGone, Engine
+from testbed.stack.engine import ContainerGone, Engine, LaidOut
 from testbed.stack.system import SERVER_PORT
 
 # A replica that does not echo for so long after its start has failed to come.
@@ -58,8 +57,7 @@ class Fleet:
         boxes: Boxes,
         checks: Checks,
         engine: Engine,
-        project: str,
-        compose_file: Path,
+        laid: LaidOut,
         directory: ResultsDirectory,
         names: Sequence[str],
         balancer: Balancer | None,
@@ -67,7 +65,7 @@ class Fleet:
         """`names`: of all replicas there can be, in the order in which they join. Without a balancer clients find a
         replica by its name alone: then one serves as soon as it runs, and a connection to one that goes is cut."""
         self._boxes, self._checks, self._engine = boxes, checks, engine
-        self._project, self._compose_file = project, compose_file
+        self._laid = laid
         self._directory, self._balancer = directory, balancer
         self._names = list(names)
         self.serving: list[str] = list(boxes.servers)
@@ -106,7 +104,7 @@ class Fleet:
         services = [one for name in fresh for one in (name, f"{system.PROBE_PREFIX}{name}")]
         began = time.monotonic()
         try:
-            self._engine.up(self._compose_file, self._project, services)
+            self._engine.up(self._laid, services)
         except UserError as error:
             found = [Change(name, f"{name} could not be started: {error}", done=False) for name in fresh]
             return [change for change in found if not self._joined(change.name, began)]

@@ -17,9 +17,9 @@ from testbed.results.manifest import differences, manifest
 from testbed.run.course import Course
 from testbed.run.ending import Ending
 from testbed.run.speeds import Speeds
-from testbed.stack import cpus, images
+from testbed.stack import images
 from testbed.stack.cpus import UNPINNED, CpuSets
-from testbed.stack.docker import Engine
+from testbed.stack.engine import Engine
 from testbed.stack.system import Run
 
 # The load containers' user where the caller is root: nothing in a container runs as root.
@@ -35,9 +35,8 @@ def cpu_sets(sweep: Sweep, engine: Engine) -> CpuSets:
     """Who runs on which processors during the whole sweep: the generator must not move between trials."""
     if not sweep.isolate:
         return UNPINNED
-    there = cpus.read() if engine.is_here else cpus.elsewhere(engine.cpus)
     # Servers and what stands before them share a set, in which each has room for its limit.
-    return cpus.partition(there, max(cell.cpus_of_all for cell in cells.cells(sweep)), sweep.load.workers)
+    return engine.cpu_sets(max(cell.cpus_of_all for cell in cells.cells(sweep)), sweep.load.workers)
 
 
 def shared_by_all(sweep: Sweep, engine: Engine, run_id: str) -> Run:
@@ -125,6 +124,7 @@ class Preparation:
         needed = dict.fromkeys((*self.sweep.models, *self.speeds.images, *names.COMPANIONS, *fronts))
         if ours := [name for name in needed if name not in self.sweep.images]:
             images.build_missing(ours, self.say)
+        self.engine.bring_images([self.run.image(name) for name in needed], self.say)
 
     def _create(self, ending: Ending) -> None:
         try:

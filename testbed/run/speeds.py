@@ -8,7 +8,7 @@ from testbed.errors import UserError
 from testbed.plan import calibration as calibrating
 from testbed.plan.schema import Sweep
 from testbed.results.manifest import calibrate
-from testbed.stack.docker import Engine
+from testbed.stack.engine import Engine
 from testbed.stack.system import Run
 
 

@@ -24,7 +24,7 @@ from testbed.run.preparation import Preparation, announcement, remove_leftovers,
 from testbed.run.progress import SweepProgress
 from testbed.run.speeds import Speeds
 from testbed.run.trial import Setting, run_trial
-from testbed.stack.docker import Engine
+from testbed.stack.engine import Engine
 from testbed.stack.generator import LoadStack
 from testbed.stack.lock import only_sweep
 from testbed.terminal import plain

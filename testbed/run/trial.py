@@ -9,7 +9,7 @@ from typing import Any
 
 from servers.models import SERVERS
 from testbed.errors import EngineGone, UserError
-from testbed.files import write_atomically, write_json
+from testbed.files import write_json
 from testbed.parts import front
 from testbed.parts import trial as parts
 from testbed.parts.asking import Address
@@ -30,13 +30,11 @@ from testbed.run.scaler import Scaler, Sensors
 from testbed.run.sensors import Series
 from testbed.run.speeds import Speeds
 from testbed.scaling import forecast
-from testbed.stack import compose, system
-from testbed.stack.compose import compose_text
+from testbed.stack import system
 from testbed.stack.conntrack import Tracking
-from testbed.stack.docker import Engine
+from testbed.stack.engine import Engine, LaidOut
 from testbed.stack.locust_api import Load, LoadError, Status
-from testbed.stack.resizing import set_limits
-from testbed.stack.system import LOAD_STORE, Run
+from testbed.stack.system import Run
 
 # How long Locust may take to tell the window of a run that it has accepted, and how often it is asked.
 BEGIN_TIMEOUT_S = 30.0
@@ -93,6 +91,7 @@ class _TrialRun:
             speed_drift=calibration.drift(setting.speeds.calibration, setting.block_speed),
         )
         self.directory: Path = setting.directory.trial(trial.trial_id)
+        self._laid: LaidOut
         self._tracking: Tracking | None = None
         self._checks = Checks(self.load, self.boxes, self.cell, self.found)
         self._front: Client | None = None
@@ -128,8 +127,7 @@ class _TrialRun:
             # It takes a processor for seconds, once: before anything is measured.
             forecast.prepare(scaling.forecast)
         self.setting.directory.begin_trial(self.trial.trial_id)
-        project = compose.project(self.stack, {LOAD_STORE: "../../load"})
-        write_atomically(self.directory / "compose.yaml", compose_text(project))
+        self._laid = self.setting.engine.lay_out(self.stack, self.directory, self.setting.directory.load)
 
     @contextlib.contextmanager
     def _what_fails_is_its_reason(self) -> Iterator[None]:
@@ -179,7 +177,7 @@ class _TrialRun:
         setting = self.setting
         services = [service.name for service in system.of_trial(self.stack) if not service.joins_later]
         try:
-            setting.engine.up(self.directory / "compose.yaml", self.stack.project, services)
+            setting.engine.up(self._laid, services)
         except UserError:
             # The half of it that did start has a log to save.
             self.boxes.take(setting.engine, setting.run.run_id)
@@ -188,8 +186,8 @@ class _TrialRun:
             raise TrialFailed(f"{lacking[0]}'s container is gone right after its start")
         if self.cell.is_proxied:
             kind = FRONTS[self.cell.front]
-            port = setting.engine.published_port(setting.run.run_id, front.NAME, kind.counters)
-            self._front = kind.client(Address(kind.name, port))
+            host, port = setting.engine.published(setting.run.run_id, front.NAME, kind.counters)
+            self._front = kind.client(Address(kind.name, port, host))
         if setting.engine.is_here:
             self._tracking = Tracking(self.boxes.pids())
 
@@ -233,7 +231,9 @@ class _TrialRun:
     def _checked_status(self) -> Status:
         status = self.load.status()
         if status.workers < status.workers_expected:
-            raise TrialFailed(f"worker lost: {status.workers} of {status.workers_expected} left")
+            trouble = self.setting.engine.trouble()
+            why = f"; {trouble}" if trouble else ""
+            raise TrialFailed(f"worker lost: {status.workers} of {status.workers_expected} left{why}")
         return status
 
     def _scaler(self, opened_at: float) -> Scaler | None:
@@ -247,14 +247,13 @@ class _TrialRun:
             self.boxes,
             self._checks,
             setting.engine,
-            self.stack.project,
-            self.directory / "compose.yaml",
+            self._laid,
             setting.directory,
             system.server_names(self.cell),
             # What takes servers while it runs is told of them.
             self._front if kind is not None and kind.takes_servers else None,  # type: ignore[arg-type]
         )
-        self._actor = Actor(self.boxes, fleet, set_limits, clock)
+        self._actor = Actor(self.boxes, fleet, setting.engine.set_limits, clock)
         sensors = Sensors(
             self.boxes,
             fleet,
@@ -295,6 +294,7 @@ class _TrialRun:
                 self.load.stop()
         except LoadError as error:
             self.found.failure = self.found.failure or str(error)
+        engine.bring(run_id, system.MASTER, directory.load, [f"{trial_id}.json"])
         self.found.load = directory.take_json(trial_id, f"{trial_id}.json", "load.json")
         self.found.front = self._front_counts()
         if "window" in self.found.phases_s:

@@ -6,12 +6,10 @@
 import contextlib
 import io
 import os
-import signal
 import subprocess
 import tarfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,35 +19,20 @@ import requests
 from docker.models.containers import Container
 
 from testbed.errors import EngineError, UserError
+from testbed.files import write_atomically
 from testbed.interrupt import deferred
-from testbed.stack import leftovers
+from testbed.stack import compose, cpus, leftovers, resizing
+from testbed.stack.box import RunningBox
+from testbed.stack.compose import compose_text
 from testbed.stack.compose_run import ComposeRunner, compose_failure
+from testbed.stack.cpus import CpuSets
+from testbed.stack.engine import ContainerGone, LaidOut
 from testbed.stack.leftovers import remove_container
-from testbed.stack.services import RUN_LABEL, TRIAL_LABEL
+from testbed.stack.services import RUN_LABEL, TRIAL_LABEL, Stack
 from testbed.stack.speaking import speaking
+from testbed.stack.system import LOAD_STORE
 
-# How long a server may take to drain before it is killed: a second more than DRAIN_TIMEOUT's default.
-STOP_TIMEOUT_S = 6
 POLL_INTERVAL_S = 0.1
-
-
-class ContainerGone(Exception):
-    """The container does not exist any more."""
-
-
-@dataclass(frozen=True)
-class Exit:
-    """How a container ended."""
-
-    code: int
-    oom_killed: bool
-
-    def __str__(self) -> str:
-        cause = ", out of memory" if self.oom_killed else ""
-        if self.code > 128 and not cause:
-            with contextlib.suppress(ValueError):
-                cause = f", {signal.Signals(self.code - 128).name}"
-        return f"exit code {self.code}{cause}"
 
 
 def _endpoint() -> str | None:
@@ -61,59 +44,7 @@ def _endpoint() -> str | None:
     return answer.stdout.strip() or None
 
 
-class RunningBox:
-    """A running server container."""
-
-    def __init__(self, container: Container) -> None:
-        self.container = container
-
-    @speaking()
-    def tasks(self) -> tuple[int, int]:
-        """How many processes and how many threads in all it has now, counted from outside."""
-        try:
-            top = self.container.top(ps_args="-eLo pid,tid")
-        except docker.errors.APIError:
-            return 0, 0
-        return len({pid for pid, _ in top["Processes"]}), len(top["Processes"])
-
-    @property
-    def pid(self) -> int:
-        """The process id of its first process on the engine's machine, as of the last look at it."""
-        return int(self.container.attrs["State"]["Pid"])
-
-    @property
-    def id(self) -> str:
-        return str(self.container.id)
-
-    @property
-    def address(self) -> str:
-        """Its address in the network it is in, as of the last look at it; empty where it is in none."""
-        networks = self.container.attrs["NetworkSettings"]["Networks"]
-        return next((str(one["IPAddress"]) for one in networks.values()), "")
-
-    @speaking()
-    def exit(self) -> Exit | None:
-        """How it ended, or None while it runs."""
-        try:
-            self.container.reload()
-        except docker.errors.NotFound:
-            return Exit(137, oom_killed=False)
-        state = self.container.attrs["State"]
-        return None if state["Running"] else Exit(state["ExitCode"], state["OOMKilled"])
-
-    @speaking()
-    def stop(self) -> str:
-        """Stop it with SIGTERM (SIGKILL after STOP_TIMEOUT_S), remove it, and return its log."""
-        try:
-            self.container.stop(timeout=STOP_TIMEOUT_S)
-            log: bytes = self.container.logs()
-            self.container.remove(v=True, force=True)
-        except docker.errors.NotFound:
-            return ""
-        return log.decode(errors="replace")
-
-
-class Engine:
+class DockerEngine:
     """What a sweep asks of Docker. Touches only what carries this run's label."""
 
     def __init__(self) -> None:
@@ -174,6 +105,14 @@ class Engine:
             ["docker", "compose", "version", "--short"], capture_output=True, text=True, check=False
         )
         return {**{name: self._info.get(name) for name in names}, "ComposeVersion": compose.stdout.strip()}
+
+    def cpu_sets(self, server_cpus: float, load_workers: int) -> CpuSets:
+        """Of this machine's topology; of one elsewhere only the number of CPUs is known."""
+        there = cpus.read() if self.is_here else cpus.elsewhere(self.cpus)
+        return cpus.partition(there, server_cpus, load_workers)
+
+    def bring_images(self, images: Sequence[str], say: Callable[[str], None]) -> None:
+        """Where they are built is where they run."""
 
     @speaking()
     def image_id(self, image: str) -> str | None:
@@ -243,13 +182,39 @@ class Engine:
             if reader is not None:
                 remove_container(reader)
 
-    def up(self, compose_file: Path, project: str, services: list[str]) -> None:
+    def lay_out(self, stack: Stack, directory: Path, load: Path) -> LaidOut:
+        """As a compose file; `load` is mounted as it is."""
+        file = directory / "compose.yaml"
+        stores = {LOAD_STORE: os.path.relpath(load, directory)}
+        if not stores[LOAD_STORE].startswith("."):
+            # Without it Compose would take it for the name of a volume.
+            stores[LOAD_STORE] = f"./{stores[LOAD_STORE]}"
+        write_atomically(file, compose_text(compose.project(stack, stores)))
+        return LaidOut(file, stack)
+
+    def up(self, laid: LaidOut, services: Sequence[str]) -> None:
         """Create and start these services of a compose file, and no other. UserError with Compose's reason if it fails,
         EngineError where the reason is the engine: it has gone, or its disk is full.
         """
-        if (said := self._compose.up(compose_file, project, services)) is not None:
+        if (said := self._compose.up(laid.file, laid.stack.project, list(services))) is not None:
             self.ping()
-            raise compose_failure(compose_file, said)
+            raise compose_failure(laid.file, said)
+
+    def set_limits(self, container_id: str, cpus: float | None, memory_bytes: int | None) -> None:
+        resizing.set_limits(container_id, cpus, memory_bytes)
+
+    def clock_ahead_s(self, service: str) -> float:  # noqa: ARG002 - a cluster asks which machine
+        """One machine, one clock."""
+        return 0.0
+
+    def hand_in(self, run_id: str, service: str, file: Path) -> None:
+        """Containers share the directory."""
+
+    def bring(self, run_id: str, service: str, directory: Path, names: Sequence[str]) -> None:
+        """Containers share the directory."""
+
+    def trouble(self) -> str:
+        return ""
 
     def _containers(self, run_id: str, *labels: str, stopped: bool = True) -> list[Container]:
         return leftovers.containers(self._client, run_id, *labels, stopped=stopped)
@@ -269,13 +234,13 @@ class Engine:
         return [int(container.attrs["State"]["Pid"]) for container in running]
 
     @speaking()
-    def published_port(self, run_id: str, service: str, port: int) -> int:
-        """The port of this machine at which a service's port is published. ContainerGone if it does not run."""
+    def published(self, run_id: str, service: str, port: int) -> tuple[str, int]:
+        """On this machine alone, at a port that was free. ContainerGone if it does not run."""
         containers = self._containers(run_id, f"com.docker.compose.service={service}")
         bindings = containers[0].attrs["NetworkSettings"]["Ports"].get(f"{port}/tcp") if containers else None
         if not bindings:
             raise ContainerGone(service)
-        return int(bindings[0]["HostPort"])
+        return "127.0.0.1", int(bindings[0]["HostPort"])
 
     @speaking()
     def ended(self, run_id: str) -> list[str]:

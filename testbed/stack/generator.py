@@ -8,12 +8,11 @@ from pathlib import Path
 from servers.models import SERVERS
 from testbed.errors import Breakdown, UserError, attempt, describe
 from testbed.files import write_atomically
-from testbed.stack import compose, system
-from testbed.stack.compose import compose_text
+from testbed.stack import system
 from testbed.stack.conntrack import Tracking
-from testbed.stack.docker import ContainerGone, Engine
+from testbed.stack.engine import ContainerGone, Engine
 from testbed.stack.locust_api import Load
-from testbed.stack.system import LOAD_STORE, WEB_PORT, Run
+from testbed.stack.system import WEB_PORT, Run
 
 WORKERS_TIMEOUT_S = 60.0
 # After a trial has failed: how long its workers may take to register again before they are given up.
@@ -34,15 +33,14 @@ class LoadStack:
 
     def start(self) -> None:
         """Bring Locust up and wait for all its workers. Breakdown when they do not come."""
-        compose_file = self._directory / "compose.yaml"
-        write_atomically(compose_file, compose_text(compose.project(self._stack, {LOAD_STORE: "./load"})))
+        laid = self._engine.lay_out(self._stack, self._directory, self._directory / "load")
         self._say("starting Locust ...")
         tracking = Tracking() if self._engine.is_here else None
-        self._engine.up(compose_file, self._stack.project, [service.name for service in self._stack.services])
+        self._engine.up(laid, [service.name for service in self._stack.services])
         with suppress(ContainerGone):
             page = self._stack.publisher(WEB_PORT).name
-            port = self._engine.published_port(self._run.run_id, page, WEB_PORT)
-            self.load = Load(f"http://127.0.0.1:{port}")
+            host, port = self._engine.published(self._run.run_id, page, WEB_PORT)
+            self.load = Load(f"http://{host}:{port}")
             if _wait_for(self._settled, WORKERS_TIMEOUT_S) and self._complete():
                 self._say(
                     f"Locust is up, {self._run.workers} worker(s); its page during the sweep: {self.load.base_url}"

@@ -13,7 +13,8 @@ from docker.models.containers import Container
 from probe.sockets import parse_listeners
 from testbed.errors import UserError
 from testbed.stack import by_hand
-from testbed.stack.docker import Engine, RunningBox
+from testbed.stack.box import RunningBox
+from testbed.stack.docker import DockerEngine
 from testbed.stack.speaking import speaking
 from testbed.stack.system import FRONT_PAGE_PORT, PROBE_PREFIX, SERVER_PORT
 
@@ -73,7 +74,7 @@ class Front:
     page_port: int | None
 
 
-class ByHand(Engine):
+class ByHand(DockerEngine):
     """The engine, as far as these containers need it. UserError where none of them runs at first."""
 
     def __init__(self, model: str) -> None:

@@ -23,7 +23,8 @@ from testbed.errors import UserError
 from testbed.interrupt import deferred
 from testbed.names import image_name
 from testbed.stack import cpus
-from testbed.stack.docker import ContainerGone, Engine
+from testbed.stack.docker import DockerEngine
+from testbed.stack.engine import ContainerGone
 from testbed.stack.services import RUN_LABEL, TRIAL_LABEL
 from testbed.stack.system import HOLDER, MASTER, WEB_PORT
 from testbed.watch.target import Target
@@ -46,7 +47,7 @@ _PIDS = 16
 Line = dict[str, Any]
 
 
-class Beside(Engine):
+class Beside(DockerEngine):
     """The engine, as far as watching needs it. Changes nothing but the containers it makes itself."""
 
     def targets(self) -> list[Target]:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from testbed.errors import UserError
 from testbed.interrupt import interruptible
-from testbed.stack.docker import ContainerGone
+from testbed.stack.engine import ContainerGone
 from testbed.stack.speaking import speaking
 from testbed.terminal import plain
 from testbed.watch.beside import Beside

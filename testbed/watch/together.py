@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Protocol, Self
 
-from testbed.stack.docker import ContainerGone
+from testbed.stack.engine import ContainerGone
 from testbed.watch.target import Target
 
 Line = dict[str, Any]

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from testbed.files import write_atomically
 from testbed.parts import front as fronts
 from testbed.parts.asking import Address
 from testbed.parts.counts import FrontCounts
@@ -22,9 +21,8 @@ from testbed.plan.cells import Trial
 from testbed.plan.fields import Machine
 from testbed.plan.sweepfile import parse
 from testbed.results.record import exit_report
-from testbed.stack import compose, system
-from testbed.stack.compose import compose_text
-from testbed.stack.docker import Engine
+from testbed.stack import system
+from testbed.stack.docker import DockerEngine
 from testbed.stack.services import DEFAULT_NETWORK, RUN_LABEL, Network, Service, Stack
 from testbed.stack.system import SERVER_PORT, Run
 from tests.e2e.compose import docker
@@ -47,17 +45,18 @@ def echo(address: str, line: bytes = b"hello\n") -> bool:
 class Running:
     """A front and its servers, without load and without probes."""
 
-    def __init__(self, engine: Engine, directory: Path, trial: Trial, services: tuple[Service, ...], run: Run) -> None:
+    def __init__(
+        self, engine: DockerEngine, directory: Path, trial: Trial, services: tuple[Service, ...], run: Run
+    ) -> None:
         self.engine, self.run_id = engine, run.run_id
-        self._project, self._file = run.project, directory / "compose.yaml"
         stack = Stack(run.project, services, (Network(DEFAULT_NETWORK, {RUN_LABEL: run.run_id}),))
-        write_atomically(self._file, compose_text(compose.project(stack, {})))
+        self._laid = engine.lay_out(stack, directory, directory)
         self.kind = FRONTS[trial.cell.front]
         self.start(*(one.name for one in services if not one.joins_later))
         wait_until(self._answers, "the front and the servers answer")
 
     def start(self, *names: str) -> None:
-        self.engine.up(self._file, self._project, list(names))
+        self.engine.up(self._laid, list(names))
 
     def _answers(self) -> bool:
         try:
@@ -67,7 +66,7 @@ class Running:
 
     @property
     def client(self) -> Any:
-        port = self.engine.published_port(self.run_id, fronts.NAME, self.kind.counters)
+        _, port = self.engine.published(self.run_id, fronts.NAME, self.kind.counters)
         return self.kind.client(Address(fronts.NAME, port))
 
     def counts(self) -> FrontCounts:
@@ -94,7 +93,7 @@ class Starting:
     """Starts fronts with their servers, and removes them."""
 
     def __init__(self, directory: Path) -> None:
-        self._engine, self._directory = Engine(), directory
+        self._engine, self._directory = DockerEngine(), directory
         name = f"test-{secrets.token_hex(4)}"
         self.run = Run(name, f"threadmill-{name}", "10001:10001", workers=1)
 
@@ -275,6 +274,6 @@ def test_what_it_cannot_do_is_said_in_one_line(kind: str, settings: dict[str, st
 
 
 def logs(container: str) -> str:
-    engine = Engine()
+    engine = DockerEngine()
     text: bytes = engine._client.containers.get(container).logs()
     return text.decode()

@@ -6,14 +6,17 @@ result is that of a server which sustains `most_rps`.
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from testbed.errors import EngineGone
-from testbed.stack.docker import Exit
+from testbed.stack import cpus
+from testbed.stack.cpus import CpuSets
+from testbed.stack.engine import Exit, LaidOut
+from testbed.stack.services import Stack
 
 WINDOW_S = 10.0
 
@@ -84,19 +87,39 @@ class FakeEngine:
         self._called("run_once")
         return json.dumps({"spin_units_per_ms": 1000.0, "hash_rounds_per_ms": 1000.0, **self.speed})
 
-    def up(self, compose_file: Path, project: str, services: list[str]) -> None:
+    def cpu_sets(self, server_cpus: float, load_workers: int) -> CpuSets:
+        return cpus.partition(cpus.elsewhere(self.cpus), server_cpus, load_workers)
+
+    def bring_images(self, images: Sequence[str], say: Callable[[str], None]) -> None: ...
+
+    def lay_out(self, stack: Stack, directory: Path, load: Path) -> LaidOut:
+        file = directory / "compose.yaml"
+        file.write_text(f"name: {stack.project}\n")
+        return LaidOut(file, stack)
+
+    def clock_ahead_s(self, service: str) -> float:
+        return 0.0
+
+    def hand_in(self, run_id: str, service: str, file: Path) -> None: ...
+
+    def bring(self, run_id: str, service: str, directory: Path, names: Sequence[str]) -> None: ...
+
+    def trouble(self) -> str:
+        return ""
+
+    def up(self, laid: LaidOut, services: Sequence[str]) -> None:
         is_load = "worker" in services
-        self._called("up load" if is_load else f"up {compose_file.parent.name}")
+        self._called("up load" if is_load else f"up {laid.file.parent.name}")
         if is_load:
-            self.results = compose_file.parent
+            self.results = laid.file.parent
             self._listen()
 
     def server(self, run_id: str, service: str) -> FakeServer:
         return FakeServer(self)
 
-    def published_port(self, run_id: str, service: str, port: int) -> int:
+    def published(self, run_id: str, service: str, port: int) -> tuple[str, int]:
         assert self._master is not None, "started before"
-        return int(self._master.server_address[1])
+        return "127.0.0.1", int(self._master.server_address[1])
 
     def ended(self, run_id: str) -> list[str]:
         return []

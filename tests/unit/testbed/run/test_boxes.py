@@ -1,6 +1,7 @@
 """The measured containers of a trial: found, looked after, told of the window, and taken from, each by its name."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from testbed.results.directory import ResultsDirectory
 from testbed.run import boxes
 from testbed.run.boxes import BoxEnded, Boxes
 from testbed.stack import system
-from testbed.stack.docker import ContainerGone, Exit
+from testbed.stack.engine import ContainerGone, Exit
 from testbed.stack.system import Run
 from tests.unit.testbed.stack.golden_cases import MODELS, run_of, trial_of
 
@@ -44,12 +45,26 @@ class Container:
 class Docker:
     def __init__(self, **containers: Container) -> None:
         self.containers = containers
+        self.ahead_s: dict[str, float] = {}
+        self.handed: list[tuple[str, dict[str, float]]] = []
+        self.elsewhere: dict[str, str] = {}
+        """What probes have written on another machine."""
 
     def server(self, run_id: str, service: str) -> Container:
         try:
             return self.containers[service.replace("-", "_")]
         except KeyError:
             raise ContainerGone(service) from None
+
+    def clock_ahead_s(self, service: str) -> float:
+        return self.ahead_s.get(service, 0.0)
+
+    def hand_in(self, run_id: str, service: str, file: Path) -> None:
+        self.handed.append((service, json.loads(file.read_text())))
+
+    def bring(self, run_id: str, service: str, directory: Path, names: Sequence[str]) -> None:
+        for name in self.elsewhere.keys() & set(names):
+            (directory / name).write_text(self.elsewhere[name])
 
 
 def measured(*names: str) -> Boxes:
@@ -221,3 +236,23 @@ def test_each_server_is_stopped_and_what_it_said_is_kept_as_its_own(two: Docker,
     assert {seen.said for seen in found.seen.values()} == {"cannot serve a: out of memory"}
     names = sorted(path.name for path in directory.trial(ID).iterdir())
     assert names == ["spmt-1.server.log", "spmt-2.server.log"]
+
+
+def test_each_probe_is_told_the_window_by_the_clock_of_its_machine(directory: ResultsDirectory) -> None:
+    boxes, docker = measured("spmt-1", "spmt-2"), Docker(spmt_1=Container(1), spmt_2=Container(2))
+    docker.ahead_s = {"probe-spmt-2": 1.5}
+    boxes.take(docker, "run")  # type: ignore[arg-type]
+    boxes.tell_window(directory, {"opens_unix": 10.0, "closes_unix": 12.0})
+    assert docker.handed == [
+        ("probe-spmt-1", {"opens_unix": 10.0, "closes_unix": 12.0}),
+        ("probe-spmt-2", {"opens_unix": 11.5, "closes_unix": 13.5}),
+    ]
+
+
+def test_what_a_probe_has_written_on_another_machine_is_brought(directory: ResultsDirectory) -> None:
+    boxes, docker = measured("spmt-1"), Docker(spmt_1=Container(1))
+    docker.elsewhere = {f"{boxes.summary(directory, 'spmt-1').name}": '{"max": {}}'}
+    boxes.take(docker, "run")  # type: ignore[arg-type]
+    boxes.wait_for_probes(directory)
+    assert boxes.take_probes(directory)
+    assert boxes.seen["spmt-1"].probe == {"max": {}}

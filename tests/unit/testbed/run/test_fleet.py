@@ -1,5 +1,6 @@
 """Replicas that join and leave a trial: one serves once it has echoed, and goes once its connections are gone."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from testbed.errors import UserError
 from testbed.run import fleet
 from testbed.run.boxes import Boxes
 from testbed.run.fleet import DRAIN_TIMEOUT_S, JOIN_TIMEOUT_S, Fleet
-from testbed.stack.docker import ContainerGone
+from testbed.stack.engine import ContainerGone, LaidOut
+from testbed.stack.services import Stack
 
 NAMES = ("spmt-1", "spmt-2", "spmt-3")
 
@@ -37,7 +39,7 @@ class Trial:
         self.gone: set[str] = set()
 
     # The engine.
-    def up(self, compose_file: Path, project: str, services: list[str]) -> None:
+    def up(self, laid: LaidOut, services: Sequence[str]) -> None:
         if self.refuses:
             raise UserError("no room")
         self.did.append(f"up {' '.join(services)}")
@@ -90,7 +92,7 @@ def trial(monkeypatch: pytest.MonkeyPatch) -> Trial:
 def of(trial: Trial, front: bool = True) -> Fleet:
     some: Any = trial
     boxes: Boxes = some
-    return Fleet(boxes, some, some, "p", Path("compose.yaml"), some, NAMES, some if front else None)
+    return Fleet(boxes, some, some, LaidOut(Path("compose.yaml"), Stack("p", ())), some, NAMES, some if front else None)
 
 
 def test_one_that_joins_serves_once_it_has_echoed(trial: Trial) -> None:

@@ -1,18 +1,19 @@
 """A trial with two servers, from its start to its record, beside a load generator and an engine that only play them."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from testbed.plan import sweepfile
 from testbed.results.directory import ResultsDirectory
 from testbed.run.speeds import Speeds
 from testbed.run.trial import Setting, run_trial
-from testbed.stack.docker import Exit
+from testbed.stack.engine import Exit, LaidOut
 from testbed.stack.locust_api import Echo, Held, Status, Verified
+from testbed.stack.services import Stack
 from testbed.stack.system import Run
 from tests.unit.testbed.made_runs import MACHINE
 from tests.unit.testbed.stack.golden_cases import run_of, trial_of
@@ -47,8 +48,18 @@ class Docker:
         self.removed: list[str] = []
         self.ended: dict[str, Exit] = {}
 
-    def up(self, compose_file: Path, project: str, services: list[str]) -> None:
-        assert set(services) <= set(yaml.safe_load(compose_file.read_text())["services"])
+    def lay_out(self, stack: Stack, directory: Path, load: Path) -> LaidOut:
+        return LaidOut(directory / "compose.yaml", stack)
+
+    def clock_ahead_s(self, service: str) -> float:
+        return 0.0
+
+    def hand_in(self, run_id: str, service: str, file: Path) -> None: ...
+
+    def bring(self, run_id: str, service: str, directory: Path, names: Sequence[str]) -> None: ...
+
+    def up(self, laid: LaidOut, services: Sequence[str]) -> None:
+        assert set(services) <= {service.name for service in laid.stack.services}
         self.started += services
 
     def server(self, run_id: str, service: str) -> Container:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from testbed.plan import sweepfile
 from testbed.run import preparation
 from testbed.stack.cpus import Core, CpuSets, Topology, elsewhere, format_cpu_list, parse_cpu_list, partition, read
+from testbed.stack.docker import DockerEngine
 
 
 def machine(root: Path, siblings: dict[int, str], packages: dict[int, int] | None = None, online: str = "") -> Path:
@@ -157,6 +158,7 @@ class Remote:
 
     cpus: int = 8
     is_here: bool = False
+    cpu_sets = DockerEngine.cpu_sets
 
 
 def test_nothing_of_this_machine_is_taken_for_an_engine_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:

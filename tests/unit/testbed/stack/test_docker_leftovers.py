@@ -11,7 +11,7 @@ import requests
 
 from testbed.errors import Breakdown, EngineGone, UserError
 from testbed.interrupt import interruptible
-from testbed.stack.docker import Engine
+from testbed.stack.docker import DockerEngine
 
 
 class Container:
@@ -39,7 +39,7 @@ class Container:
         self.removed += 1
 
 
-def engine(container: Container, in_create: Any = lambda: None) -> Engine:
+def engine(container: Container, in_create: Any = lambda: None) -> DockerEngine:
     """An engine that makes this one container."""
 
     def create(*_: Any, **__: Any) -> Container:
@@ -49,7 +49,7 @@ def engine(container: Container, in_create: Any = lambda: None) -> Engine:
     def listed(**_: Any) -> list[Container]:
         return [container] if container.removed <= container.stubborn else []
 
-    made = Engine.__new__(Engine)
+    made = DockerEngine.__new__(DockerEngine)
     containers = SimpleNamespace(create=create, list=listed)
     made._client = SimpleNamespace(containers=containers, volumes=SimpleNamespace(get=lambda _: None))
     return made

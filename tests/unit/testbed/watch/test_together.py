@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from testbed.errors import UserError
-from testbed.stack.docker import ContainerGone
+from testbed.stack.engine import ContainerGone
 from testbed.watch.looks import Options, _LastLooks, _now
 from testbed.watch.target import Group, Target
 from testbed.watch.together import Together
