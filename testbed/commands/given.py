@@ -2,13 +2,17 @@
 
 import argparse
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from argcomplete.completers import DirectoriesCompleter, FilesCompleter
 
 from servers.models import SERVERS
 from testbed.errors import UserError
+
+if TYPE_CHECKING:
+    from testbed.stack.engine import Engine
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 RESULTS = PROJECT / "results"
@@ -25,6 +29,45 @@ def results_option(parser: argparse.ArgumentParser, told: str = "default results
     """--results DIR, the directory in which each sweep has one."""
     option = parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help=told)
     completed_by(DirectoriesCompleter(), option)
+
+
+def on_options(parser: argparse.ArgumentParser) -> None:
+    """--on, --nodes and --registry: which machines."""
+    parser.add_argument(
+        "--on", choices=("engine", "swarm"), help="where containers run: one engine, the default, or a Docker Swarm"
+    )
+    parser.add_argument(
+        "--nodes",
+        type=Path,
+        metavar="FILE",
+        help="with --on swarm: the engines of its nodes, `nodes: {NAME: ENDPOINT}`",
+    )
+    parser.add_argument(
+        "--registry",
+        metavar="HOST:PORT",
+        help="with --on swarm: carry images through this registry, not engine to engine",
+    )
+
+
+def engine_of(arguments: argparse.Namespace, begun: Mapping[str, Any] | None = None) -> "Engine":
+    """The engine that is asked for. `begun`: the cluster on which what is to go on has begun; None where on none.
+
+    UserError, one line, where it cannot be used, or is not what was begun on.
+    """
+    from testbed.stack.docker import DockerEngine
+
+    on = arguments.on or ("swarm" if begun else "engine")
+    if on == "engine":
+        for flag in ("nodes", "registry"):
+            if getattr(arguments, flag) is not None:
+                raise UserError(f"--{flag}: found without --on swarm, allowed: beside it")
+        return DockerEngine()
+    from testbed.stack.swarm.engine import SwarmEngine
+    from testbed.stack.swarm.nodes import read_endpoints
+
+    before: dict[str, Any] = dict(begun or {})
+    given = {} if arguments.nodes is None else read_endpoints(arguments.nodes)
+    return SwarmEngine({**before.get("nodes", {}), **given}, arguments.registry or before.get("registry"))
 
 
 def checked_models(names: list[str]) -> list[str]:

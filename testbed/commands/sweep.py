@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testbed import exits
-from testbed.commands.given import completed_by, results_option, runs, sweep_files
+from testbed.commands.given import completed_by, engine_of, on_options, results_option, runs, sweep_files
 from testbed.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="with --resume: even on another machine or version")
     results_option(parser, "where results go (default results/)")
+    on_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plan and its expected time, start nothing")
 
 
@@ -31,21 +32,26 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
         raise UserError("sweep: give a sweep FILE, or --resume DIR to complete one")
 
     from testbed.plan import sweepfile
-    from testbed.plan.fields import Machine
+    from testbed.plan.fields import NETWORKS, Machine
     from testbed.run import sweep
     from testbed.stack import machine
-    from testbed.stack.docker import DockerEngine
 
     if arguments.resume is not None:
         machine.require_docker()
-        return sweep.resume(arguments.resume, arguments.force, console, DockerEngine())
-    if arguments.dry_run:
+        begun = sweep.begun(arguments.resume)
+        engine = engine_of(arguments, begun.get("cluster"))
+        return sweep.resume(arguments.resume, arguments.force, console, engine)
+    if arguments.dry_run and arguments.on != "swarm":
         import psutil
 
-        parsed = sweepfile.load(arguments.file, Machine(os.cpu_count() or 1, psutil.virtual_memory().total))
+        here = Machine(os.cpu_count() or 1, psutil.virtual_memory().total, NETWORKS)
+        parsed = sweepfile.load(arguments.file, here)
         sweep.print_plan(parsed, console)
         return exits.OK
     machine.require_docker()
-    engine = DockerEngine()
-    parsed = sweepfile.load(arguments.file, Machine(engine.cpus, engine.memory_bytes))
+    engine = engine_of(arguments)
+    parsed = sweepfile.load(arguments.file, Machine(engine.cpus, engine.memory_bytes, engine.networks, engine.scales))
+    if arguments.dry_run:
+        sweep.print_plan(parsed, console)
+        return exits.OK
     return sweep.run(parsed, arguments.file.read_text(encoding="utf-8"), arguments.results, console, engine)

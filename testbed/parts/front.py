@@ -69,6 +69,7 @@ def service(run: Run, trial: Trial, servers: Sequence[Service]) -> Service:
         user=run.user,
         environment=environment(cell, there, later),
         limits=limits(run, cell, len(servers)),
+        network=system.network_of(cell),
         aliases=(cell.model,),
         published=(front.counters, *front.pages),
         scratch=("/tmp",),

@@ -303,9 +303,11 @@ AXES: tuple[Axis, ...] = (
         "network",
         Network,
         ("bridge",),
-        "bridge: over the engine's bridge; shared: server and load in one network namespace, over loopback",
+        "bridge: over the engine's bridge; shared: server and load in one network namespace, over loopback; overlay: "
+        "over a Swarm's overlay network",
         asks="`bridge`: over Docker's bridge, as between machines. `shared`: server and load in one network namespace, "
-        "as in a pod",
+        "as in a pod. `overlay`: over an overlay network, on an engine that manages a Swarm; with `--on swarm` there is "
+        "no other",
         earlier="bridge",
         title="network",
     ),
@@ -332,6 +334,7 @@ AXES: tuple[Axis, ...] = (
         earlier="split",
         excluded_as="replica_cpus",
         left=True,
+        heading="limit\nof",
         title="CPU limit of replicas",
         words=lambda value: "for all together" if value == "split" else "for each",
     ),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
@@ -26,10 +26,13 @@ MAX_WORK_US = 10_000_000
 
 @dataclass(frozen=True)
 class Machine:
-    """What limits may be asked for: the engine's CPUs and memory."""
+    """What may be asked for: the engine's CPUs and memory, and its kinds of network, the usual one first."""
 
     cpus: int
     memory_bytes: int
+    networks: tuple[str, ...] = ("bridge", "shared")
+    scales: bool = True
+    """Whether limits and replicas can be changed while the load is on."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +204,8 @@ ImageName = Annotated[str, _text(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*", "the name of 
 LimitKind = Literal["quota", "cpuset", "both"]
 Mode = Literal["closed", "open", "capacity", "relative"]
 Arrivals = Literal["constant", "poisson"]
-Network = Literal["bridge", "shared"]
+Network = Literal["bridge", "shared", "overlay"]
+NETWORKS: tuple[str, ...] = get_args(Network)
 LoadLoop = Literal["fast", "plain"]
 ReplicaCount = Annotated[int, whole(1, MAX_REPLICAS)]
 ReplicaCpus = Literal["split", "each"]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from testbed.plan import cells, scaling_fit
 from testbed.plan.cells import Cell
 from testbed.plan.fields import MIN_CPUS, Machine
-from testbed.plan.scaling import Change
+from testbed.plan.scaling import NONE, Change
 from testbed.plan.schema import Sweep
 from testbed.units import format_bytes
 
@@ -38,12 +38,22 @@ def _spread(cell: Cell, _: Machine) -> str:
     )
 
 
-def _network(cell: Cell, _: Machine) -> str:
-    if cell.network == "bridge" or cell.is_single:
+# Why a kind of network can be lacking.
+_WITHOUT = {
+    "bridge": "a bridge is of one machine, and a Swarm has several",
+    "shared": "a network namespace is of one machine, and a Swarm has several",
+    "overlay": "an overlay needs an engine that manages a Swarm: `docker swarm init`",
+}
+
+
+def _network(cell: Cell, machine: Machine) -> str:
+    if cell.network not in machine.networks:
+        return f"found {cell.network}, allowed: {', '.join(machine.networks)} ({_WITHOUT[cell.network]})"
+    if cell.network != "shared" or cell.is_single:
         return ""
     return (
-        f"found shared and {_combination(cell)}, allowed: bridge (in one network namespace only one can listen on the "
-        "port), or leave the combination out by exclude"
+        f"found shared and {_combination(cell)}, allowed: {machine.networks[0]} (in one network namespace only one can "
+        "listen on the port), or leave the combination out by exclude"
     )
 
 
@@ -86,7 +96,9 @@ def _memory(cell: Cell, machine: Machine) -> str:
     )
 
 
-def _scaling(cell: Cell, _: Machine) -> str:
+def _scaling(cell: Cell, machine: Machine) -> str:
+    if cell.scaling != NONE and not machine.scales:
+        return f"found {cell.scaling}, allowed on a Swarm: none (there what is there stays while the load is on)"
     start: dict[Change, float] = {
         "cpus": cell.cpus_of_each,
         "memory": cell.memory_bytes,

@@ -136,6 +136,7 @@ def parse(text: str, path: Path, machine: Machine) -> Sweep:
         lines = _line_numbers(node)
     except ValueError as error:
         raise UserError(f"{path}:{error}") from None
+    data.setdefault("network", machine.networks[0])
     try:
         sweep = Sweep.model_validate(data, context={"machine": machine, "directory": path.parent})
     except ValidationError as error:

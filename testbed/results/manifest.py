@@ -78,6 +78,7 @@ def manifest(
         "started_utc": started_utc,
         "host": host(),
         "engine": engine.facts(),
+        "cluster": engine.cluster(),
         "images": {name: engine.image_id(run.image(name)) for name in (*sweep.models, *COMPANIONS, *proxies(sweep))},
         "threadmill": project(),
         "load": {"workers": run.workers},

@@ -228,6 +228,11 @@ def _seconds(us: int | None) -> float | None:
     return None if us is None else us / 1e6
 
 
+def _written(cpu_sets: CpuSets) -> dict[str, Any]:
+    """As the record holds them: what is of several machines alone is only there with several."""
+    return {name: value for name, value in asdict(cpu_sets).items() if name != "load_rest" or value is not None}
+
+
 def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) -> dict[str, Any]:
     """The content of trial.json."""
     known = evidence(trial.cell, found, cpu_sets, machine_cpus)
@@ -254,7 +259,7 @@ def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         "overhead_s": round(found.overhead_s, 3),
         "gates": [asdict(gate) for gate in verdict.gates],
         "verification": found.verification,
-        "cpu_sets": asdict(cpu_sets),
+        "cpu_sets": _written(cpu_sets),
         "boxes": [_shown(box) for box in known.boxes],
         "front_counts": None if found.front is None else asdict(found.front),
         "check_connections": found.check_connections,

@@ -51,6 +51,8 @@ def shared_by_all(sweep: Sweep, engine: Engine, run_id: str) -> Run:
         worker_cpus=sweep.load.worker_cpus,
         images=sweep.images,
         shared="shared" in sweep.network,
+        # What is in the load's namespace needs a network all the same: its page is published from there.
+        networks=tuple(kind for kind in sweep.network if kind != "shared") or ("bridge",),
     )
 
 

@@ -58,12 +58,19 @@ def resume(path: Path, force: bool, console: Console, engine: Engine) -> int:
 
     UserError when there is none, and when the machine or a version is not the one it began with, unless `force`.
     """
-    begun = reading.manifest(path)
-    if begun.get("by_hand") or not {"run_id", "calibration", "started_utc"} <= begun.keys():
+    facts = begun(path)
+    machine = sweepfile.Machine(engine.cpus, engine.memory_bytes, engine.networks, engine.scales)
+    sweep = sweepfile.load(path / "sweep.yaml", machine)
+    campaign = _Campaign(sweep, ResultsDirectory(path), facts["run_id"], console, engine)
+    return campaign.live(partial(campaign.preparation.go_on, facts, force))
+
+
+def begun(path: Path) -> dict[str, Any]:
+    """The manifest of the sweep whose results are in `path`. UserError where there is none to resume."""
+    found = reading.manifest(path)
+    if found.get("by_hand") or not {"run_id", "calibration", "started_utc"} <= found.keys():
         raise UserError(f"{path}: no sweep to resume here; allowed: what `orchestrate.py sweep FILE` has begun")
-    sweep = sweepfile.load(path / "sweep.yaml", sweepfile.Machine(engine.cpus, engine.memory_bytes))
-    campaign = _Campaign(sweep, ResultsDirectory(path), begun["run_id"], console, engine)
-    return campaign.live(partial(campaign.preparation.go_on, begun, force))
+    return found
 
 
 class _Campaign:

@@ -1,9 +1,15 @@
 """A container that runs, seen through the engine that runs it."""
 
+from typing import Any
+
 import docker.errors
 from docker.models.containers import Container
 
+from testbed.errors import UserError
+from testbed.interrupt import deferred
 from testbed.stack.engine import Exit
+from testbed.stack.leftovers import remove_container
+from testbed.stack.services import RUN_LABEL
 from testbed.stack.speaking import speaking
 
 # How long a server may take to drain before it is killed: a second more than DRAIN_TIMEOUT's default.
@@ -60,3 +66,31 @@ class RunningBox:
         except docker.errors.NotFound:
             return ""
         return log.decode(errors="replace")
+
+
+def run_once(client: Any, image: str, command: list[str], run_id: str, cpuset: str | None) -> str:
+    """Run a short command in a fresh container without limits, on these processors, and return what it prints.
+
+    UserError if it fails.
+    """
+    container: Container | None = None
+    try:
+        with deferred():
+            container = client.containers.create(
+                image,
+                command,
+                entrypoint=[],
+                network_mode="none",
+                read_only=True,
+                cpuset_cpus=cpuset,
+                labels={RUN_LABEL: run_id},
+            )
+        container.start()
+        code = container.wait()["StatusCode"]
+        output: bytes = container.logs(stdout=code == 0, stderr=code != 0)
+    finally:
+        if container is not None:
+            remove_container(container)
+    if code != 0:
+        raise UserError(f"{image}: {' '.join(command)} failed: {output.decode(errors='replace').strip()}")
+    return output.decode()

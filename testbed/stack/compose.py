@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from testbed.stack.services import DEFAULT_NETWORK, Limits, Service, Stack
+from testbed.stack.services import DEFAULT_NETWORK, Limits, Network, Service, Stack
 
 _CONFINED: dict[str, Any] = {
     "read_only": True,
@@ -28,7 +28,7 @@ def project(stack: Stack, stores: Mapping[str, str]) -> dict[str, Any]:
     return {
         "name": stack.project,
         "services": {service.name: _service(service, stores) for service in stack.services},
-        "networks": {network.name: {"labels": dict(network.labels)} for network in stack.networks},
+        "networks": {network.name: _described(network) for network in stack.networks},
     }
 
 
@@ -63,6 +63,11 @@ def _service(service: Service, stores: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def _described(network: Network) -> dict[str, Any]:
+    spanning = {"driver": "overlay", "attachable": True} if network.spans_machines else {}
+    return {**spanning, "labels": dict(network.labels)}
+
+
 def _limits(limits: Limits) -> dict[str, Any]:
     said = {
         "cpus": limits.cpus,
@@ -79,6 +84,7 @@ def _network(service: Service) -> dict[str, Any]:
         return {"network_mode": f"service:{service.in_network_of}"}
     if service.network is None:
         return {"network_mode": "none"}
-    if service.aliases:
-        return {"networks": {service.network: {"aliases": list(service.aliases)}}}
+    if service.aliases or service.further_networks:
+        first = {"aliases": list(service.aliases)} if service.aliases else None
+        return {"networks": {service.network: first, **dict.fromkeys(service.further_networks)}}
     return {} if service.network == DEFAULT_NETWORK else {"networks": [service.network]}

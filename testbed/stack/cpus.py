@@ -46,6 +46,13 @@ class CpuSets:
     rest: str | None
     isolated: bool | None
     notes: tuple[str, ...]
+    load_rest: str | None = None
+    """What is beside the load workers, where that is another machine than the server's; None: the rest, too."""
+
+    @property
+    def beside_load(self) -> str | None:
+        """Where Locust's master runs."""
+        return self.load_rest or self.rest
 
 
 UNPINNED = CpuSets(server=None, generator=None, rest=None, isolated=False, notes=("nothing is pinned: isolate is off",))
@@ -146,6 +153,39 @@ def partition(topology: Topology, server_cpus: float, generator_workers: int) ->
         rest=format_cpu_list(rest),
         isolated=None if generator_cores and not topology.told else bool(generator_cores),
         notes=tuple(notes),
+    )
+
+
+def across(server_machine: int, load_machine: int, server_cpus: float, workers: int) -> CpuSets:
+    """The same where servers and load are on machines of their own, with so many CPUs each; `workers` are those of one
+    machine.
+
+    The server gets the last CPUs of its machine, the probe the others. The load workers get none of the same numbers
+    where the others are enough: then machines that are one in truth, as in a test, share nothing either.
+    """
+    wanted = min(math.ceil(server_cpus), server_machine)
+    server = range(server_machine - wanted, server_machine)
+    beside = range(server_machine - wanted)
+    others = [cpu for cpu in range(load_machine) if cpu not in server]
+    there = others if len(others) >= workers else list(range(load_machine))
+    generator = there[-workers:]
+    left = [cpu for cpu in range(load_machine) if cpu not in generator]
+    notes = ["of other machines only the number of CPUs is known: which are hardware threads of one core is not"]
+    if math.ceil(server_cpus) > server_machine:
+        notes.append(f"the server may use {math.ceil(server_cpus)} CPUs, but its machine has {server_machine}")
+    if not beside:
+        notes.append(f"server and probe share {_named(server)}")
+    if not left:
+        notes.append(f"Locust's master shares {_named(generator)} with the load workers")
+    if workers > len(generator):
+        notes.append(f"{workers} load workers share {_named(generator)}")
+    return CpuSets(
+        server=format_cpu_list(server),
+        generator=format_cpu_list(generator),
+        rest=format_cpu_list(beside or server),
+        isolated=None if beside else False,
+        notes=tuple(notes),
+        load_rest=format_cpu_list(left or generator),
     )
 
 

@@ -22,7 +22,7 @@ from testbed.errors import EngineError, UserError
 from testbed.files import write_atomically
 from testbed.interrupt import deferred
 from testbed.stack import compose, cpus, leftovers, resizing
-from testbed.stack.box import RunningBox
+from testbed.stack.box import RunningBox, run_once
 from testbed.stack.compose import compose_text
 from testbed.stack.compose_run import ComposeRunner, compose_failure
 from testbed.stack.cpus import CpuSets
@@ -35,7 +35,7 @@ from testbed.stack.system import LOAD_STORE
 POLL_INTERVAL_S = 0.1
 
 
-def _endpoint() -> str | None:
+def endpoint() -> str | None:
     """The engine that the `docker` command would use: DOCKER_HOST, else the current context's."""
     if "DOCKER_HOST" in os.environ:
         return os.environ["DOCKER_HOST"]
@@ -44,18 +44,25 @@ def _endpoint() -> str | None:
     return answer.stdout.strip() or None
 
 
+def connect() -> tuple[Any, dict[str, Any]]:
+    """A client of that engine, and what `docker info` says of it. UserError where it does not answer."""
+    try:
+        client = docker.DockerClient(base_url=endpoint(), timeout=60)
+        return client, client.info()
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        raise UserError(
+            f"Docker does not answer: {error}; `.venv/bin/python orchestrate.py doctor` says what helps"
+        ) from None
+
+
 class DockerEngine:
     """What a sweep asks of Docker. Touches only what carries this run's label."""
 
+    scales = True
+
     def __init__(self) -> None:
         self._compose = ComposeRunner()
-        try:
-            self._client = docker.DockerClient(base_url=_endpoint(), timeout=60)
-            self._info: dict[str, Any] = self._client.info()
-        except (docker.errors.DockerException, requests.RequestException) as error:
-            raise UserError(
-                f"Docker does not answer: {error}; `.venv/bin/python orchestrate.py doctor` says what helps"
-            ) from None
+        self._client, self._info = connect()
 
     @speaking()
     def ping(self) -> None:
@@ -84,6 +91,12 @@ class DockerEngine:
     @property
     def memory_bytes(self) -> int:
         return int(self._info["MemTotal"])
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The kinds of network that there are, the usual one first. An overlay is made by whoever manages a Swarm."""
+        manages = bool((self._info.get("Swarm") or {}).get("ControlAvailable"))
+        return ("bridge", "shared", *(("overlay",) if manages else ()))
 
     @property
     def is_here(self) -> bool:
@@ -125,31 +138,7 @@ class DockerEngine:
 
     @speaking()
     def run_once(self, image: str, command: list[str], run_id: str, cpuset: str | None) -> str:
-        """Run a short command in a fresh container without limits, on these processors, and return what it prints.
-
-        UserError if it fails.
-        """
-        container: Container | None = None
-        try:
-            with deferred():
-                container = self._client.containers.create(
-                    image,
-                    command,
-                    entrypoint=[],
-                    network_mode="none",
-                    read_only=True,
-                    cpuset_cpus=cpuset,
-                    labels={RUN_LABEL: run_id},
-                )
-            container.start()
-            code = container.wait()["StatusCode"]
-            output: bytes = container.logs(stdout=code == 0, stderr=code != 0)
-        finally:
-            if container is not None:
-                remove_container(container)
-        if code != 0:
-            raise UserError(f"{image}: {' '.join(command)} failed: {output.decode(errors='replace').strip()}")
-        return output.decode()
+        return run_once(self._client, image, command, run_id, cpuset)
 
     def volume_files(self, volume: str, directory: str, image: str) -> Iterator[tuple[str, str]]:
         """Name and text of every file under `directory` of a volume; none where the volume is not there.
@@ -215,6 +204,9 @@ class DockerEngine:
 
     def trouble(self) -> str:
         return ""
+
+    def cluster(self) -> dict[str, Any] | None:
+        return None
 
     def _containers(self, run_id: str, *labels: str, stopped: bool = True) -> list[Container]:
         return leftovers.containers(self._client, run_id, *labels, stopped=stopped)

@@ -21,8 +21,12 @@ class Exit:
 
     code: int
     oom_killed: bool
+    lost: str = ""
+    """Why nothing is known of it any more."""
 
     def __str__(self) -> str:
+        if self.lost:
+            return self.lost
         cause = ", out of memory" if self.oom_killed else ""
         if self.code > 128 and not cause:
             with contextlib.suppress(ValueError):
@@ -76,6 +80,14 @@ class Engine(Protocol):
     @property
     def memory_bytes(self) -> int:
         """That servers can have together."""
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The kinds of network that servers can be in, as a sweep file names them, the usual one first."""
+
+    @property
+    def scales(self) -> bool:
+        """Whether limits and replicas can be changed while the load is on."""
 
     @property
     def is_here(self) -> bool:
@@ -136,6 +148,9 @@ class Engine(Protocol):
 
     def ended(self, run_id: str) -> list[str]:
         """What of the run does not run any more, by name."""
+
+    def cluster(self) -> dict[str, Any] | None:
+        """How several machines are reached, and how their clocks differ; None of a single engine."""
 
     def trouble(self) -> str:
         """What keeps machines of it from working, in words; empty where nothing does."""

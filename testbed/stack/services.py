@@ -70,6 +70,8 @@ class Service:
     """The network it is in, under its own name. None: in none but, where it is given, `in_network_of`."""
     aliases: tuple[str, ...] = ()
     """Further names under which that network finds it. Several services may have one in common."""
+    further_networks: tuple[str, ...] = ()
+    """Others that it is in, under its own name, so that it reaches what is in one of them alone."""
     in_network_of: str | None = None
     """The service whose network namespace it shares."""
     sees_processes_of: str | None = None
@@ -98,6 +100,8 @@ class Service:
 class Network:
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    spans_machines: bool = False
+    """Whether services on different machines find each other in it."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +125,11 @@ class Stack:
                 self.service(other)
             if service.aliases and service.network is None:
                 raise ValueError(f"{service.name}: an alias is a name in a network, and it is in none")
-            if service.network is not None and service.network not in {network.name for network in self.networks}:
-                raise ValueError(f"{service.name}: no network {service.network}")
+            if service.further_networks and service.network is None:
+                raise ValueError(f"{service.name}: further networks without a first one")
+            for name in (service.network, *service.further_networks):
+                if name is not None and name not in {network.name for network in self.networks}:
+                    raise ValueError(f"{service.name}: no network {name}")
 
     def service(self, name: str) -> Service:
         """ValueError where there is none of this name."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from testbed.names import image_name
 from testbed.plan import scaling
@@ -32,6 +33,9 @@ LOAD_KERNEL = {"net.ipv4.ip_local_port_range": "1024 65535", "net.ipv4.tcp_tw_re
 # In a namespace that server and load share, a client's own port may not be one that somebody listens on: the server's,
 # the web page's, or those by which Locust's master and workers talk.
 SHARED_KERNEL = {"net.ipv4.ip_local_reserved_ports": f"5557,5558,{SERVER_PORT},{WEB_PORT}"}
+# The network that servers of each kind are in.
+_NETWORKS = {"bridge": DEFAULT_NETWORK, "overlay": "overlay"}
+
 # What the targets that are reached over loopback are called.
 SHARED_SUFFIX = "-shared"
 
@@ -64,6 +68,8 @@ class Run:
     worker_cpus: float | None = None
     images: Mapping[str, str] = field(default_factory=dict)
     shared: bool = False
+    networks: tuple[str, ...] = ("bridge",)
+    """The kinds that servers are in which are not in the load's: `bridge`, `overlay`."""
 
     def image(self, name: str) -> str:
         """The image of a model, of `locust` or of `probe` in this run."""
@@ -84,13 +90,15 @@ def _targets(run: Run, models: Sequence[str]) -> dict[str, str]:
 def load_services(run: Run, models: Sequence[str]) -> tuple[Service, ...]:
     """What is up across all trials: Locust's master, its API published, and its workers, which reach these models."""
     page = (WEB_PORT,)
+    networks = {"network": None} if run.shared else _load_networks(run)
     holder = Service(
         name=HOLDER,
         role="holder",
         image=run.image("locust"),
         user=run.user,
         entrypoint=("sleep", "infinity"),
-        limits=Limits(processors=run.cpu_sets.rest),
+        limits=Limits(processors=run.cpu_sets.beside_load),
+        **_load_networks(run),
         published=page,
         kernel=LOAD_KERNEL | SHARED_KERNEL,
         labels={RUN_LABEL: run.run_id},
@@ -103,8 +111,8 @@ def load_services(run: Run, models: Sequence[str]) -> tuple[Service, ...]:
         user=run.user,
         command=("--master", "--web-port", str(WEB_PORT)),
         environment=_targets(run, models),
-        limits=Limits(processors=run.cpu_sets.rest),
-        network=_own_network(run.shared),
+        limits=Limits(processors=run.cpu_sets.beside_load),
+        **networks,
         in_network_of=HOLDER if run.shared else None,
         published=() if run.shared else page,
         mounts=(Mount(LOAD_STORE, _RESULTS),),
@@ -120,7 +128,7 @@ def load_services(run: Run, models: Sequence[str]) -> tuple[Service, ...]:
         command=("--worker", "--master-host", "127.0.0.1" if run.shared else MASTER),
         environment=_targets(run, models),
         limits=Limits(cpus=run.worker_cpus, processors=run.cpu_sets.generator),
-        network=_own_network(run.shared),
+        **networks,
         in_network_of=HOLDER if run.shared else None,
         mounts=(Mount(LOAD_STORE, _RESULTS),),
         scratch=("/tmp",),
@@ -131,8 +139,15 @@ def load_services(run: Run, models: Sequence[str]) -> tuple[Service, ...]:
     return (*([holder] if run.shared else []), master, worker)
 
 
-def _own_network(shares: bool) -> str | None:
-    return None if shares else DEFAULT_NETWORK
+def _load_networks(run: Run) -> dict[str, Any]:
+    """Of what the load runs in: every network in which a server can be."""
+    first, *further = (_NETWORKS[kind] for kind in run.networks)
+    return {"network": first, "further_networks": tuple(further)}
+
+
+def network_of(cell: Cell) -> str | None:
+    """The network that the cell's servers are in; None where they are in the load's namespace."""
+    return None if cell.network == "shared" else _NETWORKS[cell.network]
 
 
 def server_limits(run: Run, cell: Cell, place: int = 0) -> Limits:
@@ -176,7 +191,7 @@ def servers(run: Run, trial: Trial) -> tuple[Service, ...]:
                 **needs.environment(cell),
             },
             limits=server_limits(run, cell, place),
-            network=_own_network(shares),
+            network=network_of(cell),
             aliases=(cell.model,) if cell.front == "dns" else (),
             in_network_of=HOLDER if shares else None,
             labels=labels(run, trial),
@@ -224,7 +239,9 @@ def stack_of(run: Run, models: Sequence[str], trial: Trial, boxes: Sequence[Serv
 
 
 def _stack(run: Run, services: tuple[Service, ...]) -> Stack:
-    return Stack(run.project, services, (Network(DEFAULT_NETWORK, {RUN_LABEL: run.run_id}),))
+    labels = {RUN_LABEL: run.run_id}
+    networks = tuple(Network(_NETWORKS[kind], labels, kind == "overlay") for kind in run.networks)
+    return Stack(run.project, services, networks)
 
 
 def is_alone(trial: Trial, boxes: Sequence[Service]) -> bool:

@@ -43,7 +43,8 @@ class FakeServer:
 class FakeEngine:
     """`on` holds what happens at a call, by its name, or by `up` and the beginning of a trial's name: it may raise."""
 
-    cpus, memory_bytes, is_here = 2, 2**33, False
+    cpus, memory_bytes, is_here, scales = 2, 2**33, False, True
+    networks = ("bridge", "shared")
 
     def __init__(self, most_rps: float = 370.0) -> None:
         self.on: dict[str, Callable[[], object]] = {}
@@ -103,6 +104,8 @@ class FakeEngine:
     def hand_in(self, run_id: str, service: str, file: Path) -> None: ...
 
     def bring(self, run_id: str, service: str, directory: Path, names: Sequence[str]) -> None: ...
+
+    def cluster(self) -> None: ...
 
     def trouble(self) -> str:
         return ""
