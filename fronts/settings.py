@@ -2,8 +2,10 @@
 
 import re
 import resource
+import socket
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn, get_args
 
@@ -17,6 +19,8 @@ PAGE_PORT = 8404
 # Of one that passes connections on: a client's file and a server's for each, and what it has open besides.
 _FILES_OF_A_CONNECTION = 2
 _OTHER_FILES = 128
+
+_NAMES_INTERVAL_S = 0.1
 
 # What a host may be called, so that a name is nothing but a name where it is written into a configuration.
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
@@ -45,6 +49,8 @@ class Settings:
     """Of clients, at once; further ones wait in the kernel's queue."""
     backlog: int
     """The length of that queue."""
+    names_timeout_s: int
+    """For so long at most the names of `servers` are waited for: between machines a name takes a moment to be known."""
 
 
 def read(environment: Mapping[str, str]) -> Settings:
@@ -78,6 +84,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         connections=_whole(env, "MAXCONN", 8_000, 1, 100_000),
         # The servers' own default. Above the kernel's net.core.somaxconn the kernel silently uses that.
         backlog=_whole(env, "BACKLOG", 1_024, 1, 65_535),
+        names_timeout_s=_whole(env, "NAMES_TIMEOUT", 0, 0, 600),
     )
 
 
@@ -87,10 +94,26 @@ def write(program: str, configuration: Callable[[Settings], str], environment: M
         settings = read(environment)
         check_files(settings.connections, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
         print(configuration(settings), end="")
+        wait_for_names(settings.servers, settings.names_timeout_s)
     except SettingsError as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def wait_for_names(names: Sequence[str], timeout_s: float) -> None:
+    """Return once every name has an address, by this many seconds in any case: then the front says what it lacks."""
+    deadline = time.monotonic() + timeout_s
+    for name in names:
+        while time.monotonic() < deadline and not _has_address(name):
+            time.sleep(_NAMES_INTERVAL_S)
+
+
+def _has_address(name: str) -> bool:
+    try:
+        return bool(socket.getaddrinfo(name, None))
+    except OSError:
+        return False
 
 
 def check_files(connections: int, most_files: int) -> None:

@@ -17,6 +17,8 @@ from testbed.stack.system import LOAD_KERNEL, Run
 
 NAME = "front"
 
+# A name that is new gets from node to node of a cluster within a second or two.
+_NAMES_TIMEOUT_S = 10
 # Processes and threads: none of them has one for each connection.
 _TASKS = 256
 
@@ -91,6 +93,7 @@ def environment(cell: Cell, there: Sequence[str], later: Sequence[str] = ()) -> 
         "SERVER_MAXCONN": str(slots or 0),
         "THREADS": str(math.ceil(cell.front_cpus)),
         "MAXCONN": str(max(needs.LEAST_CONNECTIONS, needs.connections(cell))),
+        "NAMES_TIMEOUT": str(_NAMES_TIMEOUT_S),
     }
     return {name: value for name, value in told.items() if value}
 

@@ -185,14 +185,16 @@ class SwarmEngine:
         self._refuse_without_nodes()
         wanted = [laid.stack.service(name) for name in services]
         placed = [service for service in wanted if service.role != "probe"]
-        # What is looked up by name has to be there before it is.
-        for part in ([one for one in placed if not one.after], [one for one in placed if one.after]):
-            if part:
-                self._deploy(laid, [one.name for one in part])
-                self._find(laid.stack, part)
+        self._place(laid, [one for one in placed if not one.after])
+        self._place(laid, [one for one in placed if one.after])
         for service in wanted:
             if service.role == "probe":
                 self._start_beside(laid.stack, service)
+
+    def _place(self, laid: LaidOut, services: Sequence[Service]) -> None:
+        if services:
+            self._deploy(laid, [one.name for one in services])
+            self._find(laid.stack, services)
 
     def _refuse_without_nodes(self) -> None:
         """What would be measured without one of them is not what was asked for."""
@@ -243,8 +245,11 @@ class SwarmEngine:
             service = stack.service(task.service)
             node = self._by_id[task.node_id]
             with self._speaking_to(node):
-                container = node.client.containers.get(task.container_id)
-                _pin(container, service)
+                try:
+                    container = node.client.containers.get(task.container_id)
+                    _pin(container, service)
+                except docker.errors.APIError as error:
+                    raise UserError(f"{service.name} ended right after its start: {error.explanation}") from None
             self._placed[service.name] = Placed(service, node, container, task.ports)
 
     def _start_beside(self, stack: Stack, probe: Service) -> None:

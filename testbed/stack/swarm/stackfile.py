@@ -6,6 +6,7 @@ in it: processors and swap are set on the containers once they run, probes are p
 """
 
 import hashlib
+import json
 from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
@@ -74,7 +75,8 @@ def stack_file(
 
 def text_of(stack_file: Mapping[str, Any]) -> str:
     """The stack file."""
-    return yaml.dump(dict(stack_file), Dumper=yaml.CSafeDumper, sort_keys=False)
+    # Through JSON: what is the same object in two places would be an anchor and an alias.
+    return yaml.dump(json.loads(json.dumps(stack_file)), Dumper=yaml.CSafeDumper, sort_keys=False)
 
 
 def _network(network: Network, caller: str) -> dict[str, Any]:
@@ -91,8 +93,11 @@ def _service(
         "command": list(service.command),
         "environment": dict(service.environment),
         "ports": [{"target": port, "protocol": "tcp", "mode": "host"} for port in service.published],
-        "volumes": [{"type": "volume", "source": one.store, "target": one.at} for one in service.mounts],
-        "tmpfs": list(service.scratch),
+        "volumes": [
+            *({"type": "volume", "source": one.store, "target": one.at} for one in service.mounts),
+            # The short form `tmpfs:` is ignored without a word.
+            *({"type": "tmpfs", "target": place} for place in service.scratch),
+        ],
         "sysctls": dict(service.kernel),
         "stop_signal": service.stop_signal,
         "healthcheck": {} if service.checked_inside else {"disable": True},
