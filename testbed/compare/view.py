@@ -7,7 +7,7 @@ from rich.table import Table
 from testbed.compare.conditions import Conditions
 from testbed.compare.join import Comparison, Join, JoinedCell
 from testbed.plan.cells import Cell, varying_fields
-from testbed.results.table import add_cell_columns, cell_texts, new_table
+from testbed.results.table import add_cell_columns, cell_texts, new_table, telling_fields
 
 LEGEND = (
     "each figure is second / first with its 95 % interval, Welch's t over trials; (in brackets): no difference shown; "
@@ -53,10 +53,11 @@ def _short(value: float) -> str:
 
 def table(title: str, joined: Sequence[JoinedCell], measures: tuple[str, ...]) -> Table:
     """One line per common cell; `measures` are the names of the columns to show."""
-    names = varying_fields(cells_of(joined))
+    cells = cells_of(joined)
+    names = telling_fields(cells)
     shown = new_table(title)
     shown.padding = (0, 1, 0, 0)
-    add_cell_columns(shown, names)
+    add_cell_columns(shown, names, cells)
     headings = {one.measure.name: one.measure.heading for cell in joined[:1] for one in cell.comparisons}
     for measure in measures:
         shown.add_column(headings[measure], justify="right")
@@ -77,10 +78,11 @@ def table(title: str, joined: Sequence[JoinedCell], measures: tuple[str, ...]) -
 
 def capacity_table(title: str, searches: Sequence[JoinedCell]) -> Table:
     """One line per cell that both runs searched: both medians, their ratio, and why there is none."""
-    names = varying_fields(cells_of(searches))
+    cells = cells_of(searches)
+    names = telling_fields(cells)
     shown = new_table(title)
     shown.padding = (0, 1, 0, 0)
-    add_cell_columns(shown, names)
+    add_cell_columns(shown, names, cells)
     for heading in ("first\nreq/s", "second\nreq/s", "second /\nfirst"):
         shown.add_column(heading, justify="right")
     shown.add_column("note")

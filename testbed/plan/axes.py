@@ -306,7 +306,7 @@ AXES: tuple[Axis, ...] = (
         "bridge: over the engine's bridge; shared: server and load in one network namespace, over loopback; overlay: "
         "over a Swarm's overlay network",
         asks="`bridge`: over Docker's bridge, as between machines. `shared`: server and load in one network namespace, "
-        "as in a pod. `overlay`: over an overlay network, on an engine that manages a Swarm; with `--on swarm` there is "
+        "as in a pod. `overlay`: over an overlay network, on an engine that manages a Swarm; `--on swarm` has "
         "no other",
         earlier="bridge",
         title="network",

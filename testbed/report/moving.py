@@ -237,9 +237,14 @@ def _text(found: Interval | None) -> str:
     """The median with its range where there are trials enough for one."""
     if found is None:
         return "not known"
-    shown = f"{found.estimate:,.4g}"
+    shown = _number(found.estimate)
     known = found.low is not None and found.high is not None and found.low < found.high
-    return shown if not known else f"{shown} ({found.low:,.4g} to {found.high:,.4g})"
+    return shown if not known else f"{shown} ({_number(found.low)} to {_number(found.high)})"  # type: ignore[arg-type]  # both are known
+
+
+def _number(value: float) -> str:
+    """Four digits, and all of a number that has more before its point."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:,.4g}"
 
 
 def numbers(contest: Contest) -> Markup:

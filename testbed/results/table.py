@@ -7,6 +7,8 @@ from statistics import median
 from typing import Any
 
 from rich import box
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from testbed.plan.axes import BY_FIELD
@@ -29,6 +31,12 @@ LETTERS = {
     "transient": "t",
     "invalid": "!",
 }
+# A column whose values are no longer than this is never broken.
+_WORD = 14
+# To measure what a table would like to have.
+_UNBOUNDED = 10_000
+# Every line says of what it is.
+_ALWAYS = ("model", "cpus")
 _LEGEND = "verdict: S server-bound (counts as capacity), n not saturated, C client-bound, ! invalid (gives no number)"
 
 # Of verdicts that most sweeps cannot come to, told where they do.
@@ -50,11 +58,30 @@ def new_table(title: str) -> Table:
     return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=0)
 
 
-def add_cell_columns(table: Table, names: list[str]) -> None:
-    """A column for each of these fields of a cell."""
+def add_cell_columns(table: Table, names: list[str], cells: list[Cell]) -> None:
+    """A column for each of these fields of a cell. Where a terminal has no room, words go on below, figures never."""
     for name in names:
         axis = BY_FIELD[name]
-        table.add_column(axis.heading or name, justify="left" if axis.left else "right", no_wrap=True)
+        longest = max((len(axis.shown(getattr(cell, name))) for cell in cells), default=0)
+        table.add_column(axis.heading or name, justify="left" if axis.left else "right", no_wrap=longest <= _WORD)
+
+
+def telling_fields(cells: list[Cell]) -> list[str]:
+    """The names of the cell fields that tell these cells apart: of those that vary, none that follows from another one
+    alone, such as a front's CPU limit where it has one value for each front."""
+    names = varying_fields(cells)
+    return [
+        name
+        for place, name in enumerate(names)
+        if name in _ALWAYS or not any(_follows(cells, name, other) for other in names[:place])
+    ]
+
+
+def _follows(cells: list[Cell], name: str, other: str) -> bool:
+    if other in _ALWAYS:
+        return False
+    pairs = {(getattr(cell, other), getattr(cell, name)) for cell in cells}
+    return len(pairs) == len({one for one, _ in pairs})
 
 
 def cell_texts(cell: Cell, names: list[str]) -> list[str]:
@@ -93,11 +120,22 @@ def verdict_letters(rows: Rows) -> str:
     return "".join(mark * count for mark, count in marks.most_common())
 
 
-def results_table(title: str, cells: list[Cell], rows: Rows) -> Table:
-    """One line per cell in the plan's order; `rows` are trials.csv's. A cell without a valid trial shows dashes."""
-    names = varying_fields(cells)
+def fitting_table(title: str, cells: list[Cell], rows: Rows, console: Console) -> Table:
+    """The table of results with all columns that this terminal has room for."""
+    whole = results_table(title, cells, rows)
+    unbounded = console.options.update(width=_UNBOUNDED, max_width=_UNBOUNDED)
+    fits = Measurement.get(console, unbounded, whole).minimum <= console.width
+    return whole if fits else results_table(title, cells, rows, spare=True)
+
+
+def results_table(title: str, cells: list[Cell], rows: Rows, spare: bool = False) -> Table:
+    """One line per cell in the plan's order; `rows` are trials.csv's. A cell without a valid trial shows dashes.
+
+    `spare`: without what says how the CPU limit and the memory were used, which the report shows.
+    """
+    names = telling_fields(cells)
     table = new_table(title)
-    add_cell_columns(table, names)
+    add_cell_columns(table, names, cells)
     repeated = len({row["block"] for row in rows}) > 1
     # Starved users are rare, and the table is for a terminal of 80.
     troubles = [*(["users_starved"] if any(row["users_starved"] for row in rows) else []), "failed"]
@@ -106,12 +144,13 @@ def results_table(title: str, cells: list[Cell], rows: Rows) -> Table:
     if shares:
         table.add_column("rate", justify="right")
     # Of what the replicas served: with one there is nothing to be unlike.
-    several = any(cell.replicas > 1 for cell in cells)
-    headings = ["req/s", *(["±"] if repeated else []), "p50", "p99", "CPU\ns", "throt-\ntled", "peak\nMiB"]
+    several = not spare and any(cell.replicas > 1 for cell in cells)
+    uses = [] if spare else ["CPU\ns", "throt-\ntled", "peak\nMiB"]
+    headings = ["req/s", *(["±"] if repeated else []), "p50", "p99", *uses]
     headings += ["max/\nmean"] if several else []
     for heading in [*headings, *({"users_starved": "starv-\ned", "failed": "er-\nrors"}[name] for name in troubles)]:
-        table.add_column(heading, justify="right")
-    table.add_column("ver-\ndict")
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("ver-\ndict", no_wrap=True)
     previous = None
     for cell in cells:
         key = cell_of(asdict(cell))
@@ -128,9 +167,7 @@ def results_table(title: str, cells: list[Cell], rows: Rows) -> Table:
             *([_spread(good)] if repeated else []),
             _show(_median(good, "latency_p50_us"), format_us),
             _show(_median(good, "latency_p99_us"), format_us),
-            _show(_median(good, "cpu_used_s"), lambda n: f"{n:.2f}"),
-            _show(throttled_percent(good), lambda n: f"{n:.0f}%"),
-            _show(_median(good, "memory_peak_bytes"), lambda n: f"{n / 2**20:.1f}"),
+            *([] if spare else _uses(good)),
             *([_show(_median(good, "imbalance"), lambda n: f"{n:.2f}")] if several else []),
             *(_show(_median(good, name), lambda n: f"{n:.0f}") for name in troubles),
             f"[red]{letters}[/]" if "!" in letters else letters,
@@ -138,13 +175,22 @@ def results_table(title: str, cells: list[Cell], rows: Rows) -> Table:
     return table
 
 
+def _uses(rows: Rows) -> list[str]:
+    return [
+        _show(_median(rows, "cpu_used_s"), lambda n: f"{n:.2f}"),
+        _show(throttled_percent(rows), lambda n: f"{n:.0f}%"),
+        _show(_median(rows, "memory_peak_bytes"), lambda n: f"{n / 2**20:.1f}"),
+    ]
+
+
 def capacity_table(title: str, answers: list[Answer]) -> Table:
     """One line per cell: the median over the answered blocks of the highest rate that held, and of the next that did
     not. A search without an answer gives no number."""
     every = pooled([answer.row() for answer in answers])
-    names = varying_fields([found.cell for found in every])
+    cells = [found.cell for found in every]
+    names = telling_fields(cells)
     table = new_table(title)
-    add_cell_columns(table, names)
+    add_cell_columns(table, names, cells)
     for heading in ("holds\nreq/s", "fails\nreq/s", "trials"):
         table.add_column(heading, justify="right")
     table.add_column("note")

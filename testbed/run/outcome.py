@@ -13,7 +13,7 @@ from testbed.plan.schema import Sweep
 from testbed.report import after
 from testbed.results.directory import ResultsDirectory
 from testbed.results.summary import summary
-from testbed.results.table import capacity_table, legend, results_table
+from testbed.results.table import capacity_table, fitting_table, legend
 from testbed.run.course import Course
 from testbed.run.ending import Ending
 from testbed.terminal import plain
@@ -61,7 +61,7 @@ class Outcome:
         shown = [] if sweep.load.slo and not sweep.load.at else cells.measured_cells(sweep, rows)
         if shown:
             title = f"{sweep.name}: medians of the {sweep.duration / 1e6:g} s window"
-            self.console.print(results_table(title, shown, rows))
+            self.console.print(fitting_table(title, shown, rows, self.console))
             for line in legend({row["verdict"] for row in rows}, any(row.get("disturbed") for row in rows)):
                 self._say(line)
         if answers:

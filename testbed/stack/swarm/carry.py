@@ -63,7 +63,9 @@ def _send(manager: Any, node: Node, image: str, its_id: str) -> None:
     try:
         # By its name, which it carries along: an image without one is what a prune removes.
         saved = manager.images.get(its_id).save(chunk_size=_CHUNK_BYTES, named=f"{image}:latest")
-        node.client.api.load_image(_counted(saved))
+        for line in node.client.api.load_image(_counted(saved)):
+            if "error" in line:
+                raise UserError(f"node {node.name}: {image} cannot be loaded there: {line['error']}")
     except UNREACHABLE as error:
         raise UserError(f"node {node.name}: {image} cannot be loaded there: {' '.join(str(error).split())}") from None
 

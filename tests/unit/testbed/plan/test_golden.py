@@ -19,7 +19,7 @@ from testbed.plan.calibration import work
 from testbed.plan.fields import Machine
 from testbed.plan.schema import Sweep
 from testbed.report.view import axis_text, axis_title
-from testbed.results.table import add_cell_columns, cell_texts, new_table
+from testbed.results.table import add_cell_columns, cell_texts, new_table, telling_fields
 from testbed.run.sweep import print_plan
 from testbed.stack import locust_api
 
@@ -71,9 +71,9 @@ def _forms(sweep: Sweep, trials: list[cells.Trial]) -> list[Json]:
 
 def _shown(these: list[cells.Cell]) -> Iterator[list[str]]:
     """The cells in the table of results."""
-    names = cells.varying_fields(these)
+    names = telling_fields(these)
     table = new_table("")
-    add_cell_columns(table, names)
+    add_cell_columns(table, names, these)
     yield [f"{column.header} ({column.justify})" for column in table.columns]
     for cell in these:
         yield cell_texts(cell, names)

@@ -14,7 +14,16 @@ from testbed.plan.cells import Trial
 from testbed.plan.search import Capacity
 from testbed.plan.steps import Answer
 from testbed.plan.sweepfile import Machine, parse
-from testbed.results.table import LETTERS, capacity_table, legend, results_table, throttled_percent, verdict_letters
+from testbed.results.table import (
+    LETTERS,
+    capacity_table,
+    fitting_table,
+    legend,
+    results_table,
+    telling_fields,
+    throttled_percent,
+    verdict_letters,
+)
 from tests.unit.testbed.rows import row
 
 CELLS = cells.cells(
@@ -150,3 +159,37 @@ def test_a_capacity_says_when_it_is_the_generators_or_unconfirmed() -> None:
     assert "generator" not in first
     assert "at least 900" in second
     assert "unconfirmed, generator-limited" in second
+
+
+BALANCED = cells.cells(
+    parse(
+        "name: a\nmodels: [thread-pool]\nreplicas: {count: 3}\nfront: {kind: [dns, nginx, haproxy], cpus: 0.4}\n"
+        "workload: {connection: [persistent, per-request]}\nload: {dns: each}\n",
+        Path("a.yaml"),
+        Machine(4, 2**33),
+    )
+)
+
+
+def test_what_follows_from_another_column_has_none() -> None:
+    """A front's limit, balance and queue are the same wherever it is."""
+    assert telling_fields(BALANCED) == ["model", "cpus", "connection", "front"]
+
+
+def test_where_a_terminal_has_no_room_figures_stay_whole() -> None:
+    rows = [row(cell, users_starved=7, failed=3, block=block) for cell in BALANCED for block in range(4)]
+    for width, whole in ((80, False), (120, True)):
+        console = Console(width=width, file=io.StringIO(), color_system=None)
+        text = text_of(fitting_table("title", BALANCED, rows, console), width)
+        assert "…" not in text
+        assert text.count("1,500") == text.count("12.3ms") == 6
+        assert ("peak" in text) is whole
+
+
+def test_long_words_go_on_below_and_figures_do_not() -> None:
+    law = "{change: replicas, on: cpu, target: 0.6, min: 1, max: 3, every: 2s, down_after: 6s}"
+    source = f"name: a\nmodels: [spmt]\nfront: haproxy\nscaling: [none, {law}]\nload: {{mode: open, rate: 9}}\n"
+    scaled = cells.cells(parse(source, Path("a.yaml"), Machine(4, 2**33)))
+    text = text_of(results_table("title", scaled, [row(cell) for cell in scaled]))
+    assert "…" not in text
+    assert text.count("1,500") == 2
