@@ -18,6 +18,9 @@ HOLD = "threadmill_hold"
 HELD = "threadmill_held"
 """Type of the message with which a worker says that its holders are there, or that it has given up on some."""
 
+CLOCK = "threadmill_clock"
+"""Type of the message with which a worker asks for the master's time, and of the answer."""
+
 FINAL = "threadmill_final"
 """Type of the message with which a worker reports a run that is over."""
 
@@ -52,7 +55,7 @@ class HoldOrder:
 
 @dataclass(frozen=True)
 class RunOrder:
-    """One run, as the master orders it. Wall-clock times: a worker turns them into its own monotonic clock."""
+    """One run, as the master orders it. Times are of its clock: a worker turns them into its own monotonic one."""
 
     id: str
     host: str

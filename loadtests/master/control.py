@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,13 +20,15 @@ from loadtests.master.holding import Holding
 from loadtests.master.result_files import ResultFiles
 from loadtests.master.samples import Samples
 from loadtests.master.served_by import ServedBy
-from loadtests.messages import FINAL, LIVE, RUN, RunOrder
+from loadtests.messages import CLOCK, FINAL, LIVE, RUN, RunOrder
 from loadtests.options import Options
 
 logger = logging.getLogger(__name__)
 
 WATCH_S = 0.1
 FINALS_TIMEOUT_S = 10.0
+CLOCK_LOOKS = 3
+"""So many answers make one near enough, mostly the last of them."""
 READY_TIMEOUT_S = 5.0
 STOP_MARGIN_S = 0.05
 LEAD_S = 0.25
@@ -61,10 +64,13 @@ class Control:
         self._next: Options | None = None
         self._next_replies = 0
         self._live: dict[str, dict[str, Any]] = {}
+        self._clock_asked: Counter[str] = Counter()
+        """How often each worker has asked for this clock."""
         self._started = Event()
         self._stop_greenlet: gevent.Greenlet | None = None
         self._holding = Holding(runner, targets)
         runner.register_message(FINAL, self._on_final)
+        runner.register_message(CLOCK, self._on_clock)
         environment.events.test_start.add_listener(self._on_test_start)  # type: ignore[no-untyped-call]
         environment.events.test_stopping.add_listener(self._on_test_stopping)  # type: ignore[no-untyped-call]
         environment.events.worker_report.add_listener(self._on_worker_report)  # type: ignore[no-untyped-call]
@@ -126,7 +132,8 @@ class Control:
         while True:
             ready = len(clients.ready)
             stopping = self._stop_greenlet is not None and not self._stop_greenlet.dead
-            if ready >= needed and not stopping and not clients.spawning and not clients.running:
+            timed = all(self._clock_asked[client.id] >= CLOCK_LOOKS for client in clients.ready)
+            if ready >= needed and timed and not stopping and not clients.spawning and not clients.running:
                 break
             if time.monotonic() > deadline:
                 if not ready:
@@ -251,6 +258,10 @@ class Control:
         # Not here: the message loop must go on reading heartbeats while the file is written.
         gevent.spawn(self._finish_if_all_in, run)
 
+    def _on_clock(self, msg: Any, **_: Any) -> None:
+        self._clock_asked[msg.node_id] += 1
+        self.runner.send_message(CLOCK, {**msg.data, "said_unix": time.time()}, client_id=msg.node_id)
+
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         if LIVE in data:
             self._live[client_id] = data[LIVE]
@@ -298,6 +309,8 @@ class Control:
             # A worker that joins during a run takes no part in it.
             "workers": len(alive & run.workers if run and not run.over.is_set() else alive),
             "workers_expected": len(run.workers if run else alive),
+            # Locust calls a worker after its host.
+            "workers_lost": sorted(worker.rpartition("_")[0] for worker in run.lost) if run else [],
             "users": runner.user_count,
             "window_opens_in_s": run.order.opens_unix - now if run else None,
             "window_closes_in_s": run.closes_unix - now if run and run.closes_unix is not None else None,

@@ -78,6 +78,8 @@ def merge(
         "hdr": {name: hdr.encode(histogram) if histogram.count else None for name, histogram in histograms.items()},
         "slices": _merged_slices(slices, slots if options.open_loop else None),
         "generator": [final["generator"] for final in finals if final["generator"] is not None],
+        # Of each worker, in the order in which they share the load; null where it did not know.
+        "master_clocks": [final.get("master_clock") for final in finals],
         "idle_holders": _holders(finals),
         "connections": _connections(finals),
         "replies_to_checks": replies_to_checks,

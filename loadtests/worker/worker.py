@@ -18,6 +18,7 @@ from loadtests import options
 from loadtests.destination import Destination
 from loadtests.messages import FINAL, HELD, HOLD, LIVE, RUN, HoldOrder, RunOrder, before
 from loadtests.worker import generator
+from loadtests.worker.clock import Ahead, MasterClock
 from loadtests.worker.generator import CollectorClock, Reading
 from loadtests.worker.holders import Holders
 from loadtests.worker.run import RunOnWorker, Window
@@ -42,6 +43,7 @@ class WorkersRun:
     id: str
     shared: RunOnWorker
     holders: Holders
+    master_clock: Ahead | None
     edges: list[Edge] = field(default_factory=list)
     watcher: gevent.Greenlet | None = None
 
@@ -56,6 +58,7 @@ class Worker:
         """Of the run that is about to start."""
         self._collector = CollectorClock()
         self._last = generator.read(self._collector)
+        self._clock = MasterClock(runner, lambda: self._run is None)
         runner.register_message(HOLD, self.on_hold)
         environment.events.test_start.add_listener(self.on_test_start)  # type: ignore[no-untyped-call]
         environment.events.test_stopping.add_listener(self.on_test_stopping)  # type: ignore[no-untyped-call]
@@ -87,14 +90,15 @@ class Worker:
         found = vars(environment.parsed_options)
         order = RunOrder.from_wire(found[RUN])
         wanted = options.parse(found, targets=[str(found["target"])])
-        to_monotonic = time.perf_counter() - time.time()
+        ahead = self._clock.ahead
+        to_monotonic = time.perf_counter() - time.time() - (0.0 if ahead is None else ahead.applied_s)
         begins_at, opens_at = order.begins_unix + to_monotonic, order.opens_unix + to_monotonic
         closes_at = None if order.closes_unix is None else order.closes_unix + to_monotonic
         index, workers = order.workers.index(self._runner.client_id), len(order.workers)
         destination = _destination(order.host, order.port, wanted.dns, before(order.users, index, workers))
         window = Window(begins_at, opens_at, closes_at)
         shared = RunOnWorker.prepare(wanted, destination, window, environment.stats, index, workers)
-        self._run = run = WorkersRun(order.id, shared, self._holders)
+        self._run = run = WorkersRun(order.id, shared, self._holders, ahead)
         self._holders = Holders(None, 0)
         EchoUser.run_on_worker = shared
         run.watcher = gevent.spawn(self._read_edges, run, opens_at, closes_at)
@@ -174,7 +178,8 @@ class Worker:
         made = Counter(found.connections)
         if run.shared.destination is not None:
             made.update(run.shared.destination.connections)
-        return {"generator": cost, "idle_holders": holders, "connections": dict(made)}
+        clock = None if run.master_clock is None else run.master_clock.as_json()
+        return {"generator": cost, "idle_holders": holders, "connections": dict(made), "master_clock": clock}
 
 
 def _raise_file_limit() -> None:

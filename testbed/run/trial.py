@@ -231,7 +231,7 @@ class _TrialRun:
     def _checked_status(self) -> Status:
         status = self.load.status()
         if status.workers < status.workers_expected:
-            trouble = self.setting.engine.trouble()
+            trouble = self.setting.engine.trouble(status.workers_lost)
             why = f"; {trouble}" if trouble else ""
             raise TrialFailed(f"worker lost: {status.workers} of {status.workers_expected} left{why}")
         return status

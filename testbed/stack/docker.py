@@ -202,7 +202,7 @@ class DockerEngine:
     def bring(self, run_id: str, service: str, directory: Path, names: Sequence[str]) -> None:
         """Containers share the directory."""
 
-    def trouble(self) -> str:
+    def trouble(self, lost: Sequence[str] = ()) -> str:  # noqa: ARG002 - there is one machine
         return ""
 
     def cluster(self) -> dict[str, Any] | None:

@@ -152,8 +152,9 @@ class Engine(Protocol):
     def cluster(self) -> dict[str, Any] | None:
         """How several machines are reached, and how their clocks differ; None of a single engine."""
 
-    def trouble(self) -> str:
-        """What keeps machines of it from working, in words; empty where nothing does."""
+    def trouble(self, lost: Sequence[str] = ()) -> str:
+        """What keeps machines of it from working, and where these containers were, by their host names, in words; empty
+        where nothing does and there is but one machine."""
 
     def logs(self, run_id: str) -> dict[str, str]:
         """The logs of every container of the run, by container name."""

@@ -1,6 +1,6 @@
 """Driving Locust's master through its HTTP API: start a run, follow it, stop it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,8 @@ class Status:
     window_closes_in_s: float | None
     requests: int
     failures: int
+    workers_lost: Sequence[str] = ()
+    """The host names of those that were there when the run began."""
 
 
 @dataclass(frozen=True)

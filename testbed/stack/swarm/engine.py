@@ -314,8 +314,11 @@ class SwarmEngine:
             with contextlib.suppress(*UNREACHABLE):
                 store.bring(placed.container, placed.service.mounts[0].at, directory, names)
 
-    def trouble(self) -> str:
-        return "; ".join(f"node {node.name} does not answer" for node in self._nodes if not node.answers())
+    def trouble(self, lost: Sequence[str] = ()) -> str:
+        """Load workers are called after their node."""
+        said = [f"lost: worker {name} of node {name.rpartition('-')[0]}" for name in lost]
+        said += [f"node {node.name} does not answer" for node in self._nodes if not node.answers()]
+        return "; ".join(said)
 
     @contextlib.contextmanager
     def _speaking_to(self, node: Node) -> Any:

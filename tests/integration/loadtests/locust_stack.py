@@ -116,9 +116,9 @@ class LocustStack(LocustApi):
             text=True,
         )
 
-    def add_worker(self) -> None:
+    def add_worker(self, **env: str) -> None:
         self.workers.append(
-            self._locust(["--worker", "--master-host", "127.0.0.1", "--master-port", str(self._master_port)])
+            self._locust(["--worker", "--master-host", "127.0.0.1", "--master-port", str(self._master_port)], **env)
         )
 
     def wait_ready(self, workers: int) -> None:

@@ -107,7 +107,7 @@ class FakeEngine:
 
     def cluster(self) -> None: ...
 
-    def trouble(self) -> str:
+    def trouble(self, lost: Sequence[str] = ()) -> str:
         return ""
 
     def up(self, laid: LaidOut, services: Sequence[str]) -> None:
@@ -204,7 +204,14 @@ class FakeEngine:
     def _status(self) -> dict[str, Any]:
         trial_id, asked = next(reversed(self.asked.items()), ("", {"user_count": "0"}))
         times = {"window_opens_in_s": 0.0, "window_closes_in_s": 0.0}
-        counts = {"workers": 1, "workers_expected": 1, "users": int(asked["user_count"]), "requests": 0, "failures": 0}
+        counts = {
+            "workers": 1,
+            "workers_expected": 1,
+            "workers_lost": [],
+            "users": int(asked["user_count"]),
+            "requests": 0,
+            "failures": 0,
+        }
         return {"state": "running", "trial_id": trial_id, **times, **counts}
 
     def _write_result(self) -> None:
