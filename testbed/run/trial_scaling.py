@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from testbed.parts.front import FRONTS, Client
+from testbed.parts.front import Client
 from testbed.plan.cells import Cell
 from testbed.plan.scaling import Scaling
 from testbed.results.directory import ResultsDirectory
 from testbed.run.acting import Actor
 from testbed.run.boxes import Boxes
 from testbed.run.checks import Checks
-from testbed.run.fleet import Fleet
+from testbed.run.fleet import Balancer, Fleet
 from testbed.run.scaler import Scaler, Sensors
 from testbed.run.sensors import Series
 from testbed.stack import system
@@ -35,7 +35,8 @@ class Scaled:
 
 def scaler_of(trial: Scaled, scaling: Scaling, clock: Callable[[], float]) -> tuple[Scaler, Actor]:
     """What decides, and what carries that out and keeps the record. `clock`: seconds since the window opened."""
-    kind = FRONTS.get(trial.cell.front)
+    # What takes servers while it runs is told of them, and has a queue of its own.
+    balancer = trial.front if isinstance(trial.front, Balancer) else None
     fleet = Fleet(
         trial.boxes,
         trial.checks,
@@ -43,15 +44,14 @@ def scaler_of(trial: Scaled, scaling: Scaling, clock: Callable[[], float]) -> tu
         trial.laid,
         trial.directory,
         system.server_names(trial.cell),
-        # What takes servers while it runs is told of them.
-        trial.front if kind is not None and kind.takes_servers else None,  # type: ignore[arg-type]
+        balancer,
     )
     actor = Actor(trial.boxes, fleet, trial.engine.set_limits, clock)
     sensors = Sensors(
         trial.boxes,
         fleet,
         trial.load,
-        (lambda: _waiting_in(trial.front)) if kind is not None and kind.takes_servers else None,
+        (lambda: _waiting_in(trial.front)) if balancer is not None else None,
         lambda name: Series(trial.boxes.series(trial.directory, name)),
     )
     return Scaler(scaling, actor, sensors, clock), actor
