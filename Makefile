@@ -37,7 +37,7 @@ test: python ## Run every test: unit, integration, and end to end on real Docker
 test-unit: setup-venv ## Run the tests that need no Docker and no network, in seconds
 	@$(VENV) -m pytest tests/unit $(AT_ONCE) $(PYTEST)
 
-test-parts: images ## Run the tests of replicas, fronts and what scales them, on real Docker (about 10 minutes)
+test-parts: images ## Run the tests of replicas, fronts and what scales them, on real Docker (about 13 minutes)
 	@$(VENV) -m pytest tests/parts $(PYTEST)
 
 test-lab: setup ## Run the tests that start Docker engines of their own (Linux, root; 3 minutes)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from loadtests import profiles
+from loadtests import profiles, segments
 
 Value = str | int | float | bool
 
@@ -131,7 +131,7 @@ FIELDS: tuple[Field, ...] = (
     _number("think_ms", 0.0, 0, 3_600_000, "closed: milliseconds a user pauses between requests"),
     _number("rate", 0.0, 0, 1_000_000, "open: requests per second over all workers"),
     # Locust has a field `profile` of its own, the name of a group of runs.
-    Field("load_profile", "", "open: a rate that changes, such as 100x20s,400x60s", profiles.NOTATION, _profile),
+    Field("load_profile", "", "open: a rate that changes, such as 100x20s,400x60s", segments.NOTATION, _profile),
     _choice("arrivals", ("constant", "poisson"), "open: evenly spaced, or at random"),
     _choice("engine", ("fast", "plain"), "fast: costs a quarter; plain: easy to read"),
     _flag("precise", "open, fast: spin before each start, on a core of its own"),

@@ -10,6 +10,7 @@ from argcomplete.completers import DirectoriesCompleter, FilesCompleter
 
 from servers.models import SERVERS
 from testbed.errors import UserError
+from testbed.names import EVERY
 
 if TYPE_CHECKING:
     from testbed.stack.engine import Engine
@@ -72,15 +73,29 @@ def engine_of(arguments: argparse.Namespace, begun: Mapping[str, Any] | None = N
 
 def checked_models(names: list[str]) -> list[str]:
     """The names as they are. UserError, one line, for one that is no model."""
+    return _checked("MODEL", names, SERVERS)
+
+
+def checked_images(names: list[str]) -> list[str]:
+    """The names as they are. UserError, one line, for one of which there is no image."""
+    return _checked("IMAGE", names, EVERY)
+
+
+def _checked(what: str, names: list[str], allowed: Iterable[str]) -> list[str]:
     for name in names:
-        if name not in SERVERS:
-            raise UserError(f"MODEL: found {name!r}, allowed: {', '.join(SERVERS)}")
+        if name not in allowed:
+            raise UserError(f"{what}: found {name!r}, allowed: {', '.join(allowed)}")
     return names
 
 
 def models(**_: object) -> Iterable[str]:
     """Every model."""
     return SERVERS
+
+
+def images(**_: object) -> Iterable[str]:
+    """Every model and front, `locust` and `probe`."""
+    return EVERY
 
 
 def runs(prefix: str, parsed_args: argparse.Namespace, **_: object) -> Iterable[str]:

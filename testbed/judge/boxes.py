@@ -75,7 +75,7 @@ class Box:
     said: str = ""
     """What its log says of a connection it could not take."""
     ended: str | None = None
-    """How it ended before it was asked to; empty when it did not."""
+    """How it ended before it was asked to, in words that name it; empty when it did not."""
     joined: bool = False
     """Whether it was started while the load was on: then what it used is counted from its start."""
     removed: bool = False

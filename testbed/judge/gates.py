@@ -60,7 +60,7 @@ def server_survived(e: Evidence) -> Gate:
     """One that was removed on purpose may end; what it has replaced until then counts as of the others."""
     allowed = "the server and its workers live until they are stopped"
     if lost := [box for box in e.servers if box.ended and not box.removed]:
-        found = "; ".join(said_of(box, e.servers, f"{box.ended}{_share_lost(e, box)}") for box in lost)
+        found = "; ".join(f"{box.ended}{_share_lost(e, box)}" for box in lost)
         return decide("server_survived", False, found, allowed)
     for box in e.servers:
         if box.workers_replaced:
@@ -87,7 +87,7 @@ def front_survived(e: Evidence) -> Gate | None:
     allowed = "the front lives until it is stopped"
     for box in e.fronts:
         if box.ended:
-            return decide("front_survived", False, said_of(box, e.fronts, box.ended), allowed)
+            return decide("front_survived", False, box.ended, allowed)
     if not are_known(e.fronts, lambda b: b.ended):
         return unknown("front_survived", "the container's state", allowed)
     return decide("front_survived", True, "lived", allowed)
@@ -99,7 +99,11 @@ def oom(e: Evidence) -> Gate:
         if box.oom_kills:
             return decide("oom", False, said_of(box, e.measured, f"{box.oom_kills} killed"), allowed)
     if not are_known(e.measured, lambda b: b.oom_kills):
-        return unknown("oom", f"this engine does not count them{of_which(e.measured, lambda b: b.oom_kills)}", allowed)
+        lacking = [box for box in e.measured if box.oom_kills is None]
+        # One that has died takes its probe with it: then nothing of it was read.
+        are_read = any(box.cpu_used_s is not None for box in lacking)
+        what = "this engine does not count them" if are_read else "nothing was read at the window's end"
+        return unknown("oom", f"{what}{of_which(e.measured, lambda b: b.oom_kills)}", allowed)
     return decide("oom", True, "0 killed", allowed)
 
 

@@ -51,15 +51,14 @@ def held(e: Evidence) -> Gate | None:
 
 def cause(e: Evidence) -> str:
     """Why there were not more, in words: the first that is shown of what can run out, in whichever server or front."""
-    for find in (_ended, _killed, _out_of_descriptors, _out_of_tasks, _out_of_memory, _says):
+    for box in e.measured:
+        if box.ended:
+            return f"memory: {box.ended}" if "out of memory" in box.ended else box.ended
+    for find in (_killed, _out_of_descriptors, _out_of_tasks, _out_of_memory, _says):
         for box in e.measured:
             if found := find(box):
                 return said_of(box, e.measured, found)
     return _seen_by_the_holders(e)
-
-
-def _ended(server: Box) -> str:
-    return f"memory: {server.ended}" if "out of memory" in (server.ended or "") else server.ended or ""
 
 
 def _killed(server: Box) -> str:

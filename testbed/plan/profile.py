@@ -10,7 +10,8 @@ from pydantic import ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from loadtests import profiles
-from loadtests.profiles import MOST_RATE, MOST_SEGMENTS, Profile, Ramp, Segment, Sine
+from loadtests.profiles import MOST_SEGMENTS, Profile
+from loadtests.segments import MOST_RATE, Ramp, Segment, Sine
 from testbed.plan.fields import Reader, not_allowed, not_allowed_at
 from testbed.units import parse_duration_us
 

@@ -4,92 +4,45 @@ The keys without a default here are axes: their types, defaults and meanings com
 here for who reads them by name. The others say what they are themselves.
 """
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, create_model, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from testbed.plan import scaling_fit
-from testbed.plan.axes import AXES
 from testbed.plan.fields import (
     QUEUEING,
-    Arrivals,
     Balance,
     Connection,
     Cpus,
-    Dns,
-    Fraction,
-    Holders,
     Imaged,
     ImageName,
     LimitKind,
-    LoadLoop,
     MemoryBytes,
-    Mode,
     Model,
     Network,
     PayloadBytes,
     PoolSize,
     Queue,
-    Rate,
     ReplicaCount,
     ReplicaCpus,
     SweepName,
     ThinkUs,
-    Users,
     Values,
     WarmupUs,
     WindowUs,
-    WorkerCpus,
     WorkUs,
     not_allowed,
     not_allowed_at,
-    several_of,
     whole,
 )
 from testbed.plan.fields import Front as FrontKind
-from testbed.plan.profile import LoadProfile, misfit
+from testbed.plan.load_section import Load
+from testbed.plan.profile import misfit
 from testbed.plan.scaling_values import Scales
-
-# Requests in flight at most in the open modes, unless a sweep says otherwise.
-DEFAULT_IN_FLIGHT = 64
-
-M = TypeVar("M", bound=BaseModel)
+from testbed.plan.sections import Strict, excluding, section, setting
 
 
-def _section(name: str) -> Callable[[type[M]], type[M]]:
-    """Gives a section of the sweep file the keys of its axes. Those written out in the class keep their place there,
-    and are known to the type checker."""
-
-    def complete(model: type[M]) -> type[M]:
-        keys = {axis.name: (axis.annotation, Field(axis.default)) for axis in AXES if axis.section == name}
-        return _with_keys(model, keys)
-
-    return complete
-
-
-def _excluding(model: type[M]) -> type[M]:
-    """Gives a rule of `exclude` a key for each axis that is crossed."""
-    return _with_keys(
-        model, {axis.in_exclude: (several_of(axis.kind) | None, None) for axis in AXES if axis.in_exclude}
-    )
-
-
-def _with_keys(model: type[M], keys: dict[str, Any]) -> type[M]:
-    """The model with these fields, which take the place of its own of the same name."""
-    return create_model(model.__name__, __base__=model, __module__=model.__module__, __doc__=model.__doc__, **keys)
-
-
-def setting(default: Any, meaning: str, default_words: str = "") -> Any:
-    """A key that is no axis: its default, and what the description of the keys says of it."""
-    return Field(default, description=meaning, json_schema_extra={"default": default_words})
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-@_section("limits")
+@section("limits")
 class Limits(Strict):
     """What the server may use. `limit` says how `cpus` is enforced: CFS quota, a set of processors, or both."""
 
@@ -107,7 +60,7 @@ class Limits(Strict):
         return self
 
 
-@_section("pools")
+@section("pools")
 class Pools(Strict):
     """Sizes of the pools, for the models that have one. Without `workers`: the CPU limit rounded up, at least 2."""
 
@@ -115,7 +68,7 @@ class Pools(Strict):
     threads: Values[PoolSize]
 
 
-@_section("workload")
+@section("workload")
 class Workload(Strict):
     """What one request asks of the server, in microseconds: `sleep` waits, `spin` computes holding Python's global
     interpreter lock, `hash` computes without it. `think` is the user's own pause."""
@@ -128,7 +81,7 @@ class Workload(Strict):
     think: Values[ThinkUs]
 
 
-@_section("replicas")
+@section("replicas")
 class Replicas(Strict):
     """Several containers of one server, and whether `limits.cpus` is for all of them together or for each."""
 
@@ -136,7 +89,7 @@ class Replicas(Strict):
     cpus: Values[ReplicaCpus]
 
 
-@_section("front")
+@section("front")
 class Front(Strict):
     """What spreads the load over the replicas. One name, or a list of them, stands for `kind` alone."""
 
@@ -157,68 +110,6 @@ class Front(Strict):
         return self
 
 
-class Slo(Strict):
-    """What a rate must hold to be sustained: `p99` of latency from the intended start, in microseconds."""
-
-    p99: WorkUs = Field(description="the objective: 99 % of the requests within this, from their start")
-
-
-@_section("load")
-class Load(Strict):
-    """Who asks and when. In the open modes `users` is the most requests in flight. `worker_cpus` limits each worker.
-
-    `engine`: how a worker drives its connections, all at once or as so many plain users of Locust. `precise`: it spins
-    before each intended start instead of being woken, and needs a core to itself.
-    """
-
-    mode: Mode
-    users: Values[Users]
-    workers: Annotated[int, whole(1, 64)] = setting(1, "Locust worker containers")
-    worker_cpus: WorkerCpus | None = setting(None, "a CPU limit for each of them", "no limit")
-    idle_holders: Values[Holders]
-    rate: Values[Rate] | None
-    profile: LoadProfile | None
-    arrivals: Values[Arrivals]
-    engine: Values[LoadLoop]
-    precise: bool
-    dns: Values[Dns] | None
-    slo: Slo | None = setting(None, "what a rate must hold in a search", "needed in a search")
-    at: Values[Fraction] | None
-    objective: Slo | None = setting(
-        None,
-        "open loop: what the load is meant to hold, for the report to say how long and how often it did not",
-        "none",
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _defaults_of_the_mode(cls, given: object) -> object:
-        if isinstance(given, dict) and given.get("mode", "closed") != "closed":
-            return {"users": DEFAULT_IN_FLIGHT, **given}
-        return given
-
-    @model_validator(mode="after")
-    def _what_the_mode_needs(self) -> Self:
-        if self.profile is not None and self.mode != "open":
-            raise not_allowed(f"profile only with mode open, not {self.mode}")
-        if self.profile is not None and self.rate is not None:
-            raise not_allowed("rate or profile, not both: a profile says its rates itself")
-        if self.objective is not None and self.mode != "open":
-            raise not_allowed("objective only with mode open: a search has slo, and a closed loop waits for replies")
-        for name, modes in {"rate": ("open",), "slo": ("capacity", "relative"), "at": ("relative",)}.items():
-            wanted, is_given = self.mode in modes, getattr(self, name) is not None
-            if wanted and not is_given and (name != "rate" or self.profile is None):
-                needed = "rate or profile beside mode open, which needs one"
-                raise not_allowed(needed if name == "rate" else f"{name} beside mode {self.mode}, which needs it")
-            if is_given and not wanted:
-                raise not_allowed(f"{name} only with mode {' or '.join(modes)}")
-        if self.mode == "closed" and self.arrivals != ("constant",):
-            raise not_allowed("arrivals only with the open modes: a closed loop has none")
-        if self.precise and (self.mode == "closed" or self.engine != ("fast",)):
-            raise not_allowed("precise only with the open modes and engine fast")
-        return self
-
-
 class Order(Strict):
     """The order of a block's cells; `canary` adds the first cell once more at the start of every block, `redo` measures
     what was disturbed once more at its end.
@@ -232,12 +123,12 @@ class Order(Strict):
     )
 
 
-@_excluding
+@excluding
 class Exclude(Strict):
     """A combination to leave out: every key that is given must match one of its values."""
 
 
-@_section("")
+@section("")
 class Sweep(Strict):
     """A validated sweep file. Every axis is a tuple; durations are in microseconds, sizes in bytes.
 

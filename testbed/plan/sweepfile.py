@@ -12,7 +12,8 @@ from testbed.plan import fitting
 from testbed.plan.axes import AXES
 from testbed.plan.axis import with_unit
 from testbed.plan.fields import Machine
-from testbed.plan.schema import Exclude, Front, Limits, Load, Order, Pools, Replicas, Slo, Sweep, Workload
+from testbed.plan.load_section import Load, Slo
+from testbed.plan.schema import Exclude, Front, Limits, Order, Pools, Replicas, Sweep, Workload
 
 __all__ = ["Machine", "Sweep", "dump", "load", "parse"]
 

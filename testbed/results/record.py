@@ -36,7 +36,7 @@ class Seen:
     said: str = ""
     """What its log says of a connection it could not take."""
     ended: str = ""
-    """How it ended before it was asked to; empty when it did not."""
+    """How it ended before it was asked to, in words that name it; empty when it did not."""
     joined: bool = False
     """Whether it was started when the load was on already: then what it used is counted from its start."""
     removed: bool = False

@@ -85,8 +85,7 @@ class Actor:
         self.actions.append(action)
         if wanted.what == "replicas":
             more = int(wanted.to) - self._fleet.meant
-            changes = self._fleet.grow(more) if more > 0 else self._fleet.shrink(-more)
-            action.said += [change.said for change in changes]
+            action.said += self._fleet.grow(more) if more > 0 else self._fleet.shrink(-more)
             self._settle()
         else:
             self._limit(wanted, action)
@@ -114,9 +113,8 @@ class Actor:
         changes = self._fleet.look()
         if not lost and not changes:
             return
-        said = [*(self._boxes.seen[name].ended for name in lost), *(change.said for change in changes)]
         if self.actions:
-            self.actions[-1].said += said
+            self.actions[-1].said += [*(self._boxes.seen[name].ended for name in lost), *changes]
         self._settle()
         self._note_provision()
 

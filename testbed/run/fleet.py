@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from testbed.errors import UserError
 from testbed.results.directory import ResultsDirectory
@@ -19,6 +18,7 @@ JOIN_TIMEOUT_S = 15.0
 DRAIN_TIMEOUT_S = 10.0
 
 
+@runtime_checkable
 class Balancer(Protocol):
     """What stands before the replicas and can be told of them. An OSError where it does not answer."""
 
@@ -35,21 +35,12 @@ class Balancer(Protocol):
         """How many it has."""
 
 
-@dataclass(frozen=True)
-class Change:
-    """What has happened to one replica: `name` and a line. `done`: whether it is what was asked for."""
-
-    name: str
-    said: str
-    done: bool = True
-
-
 class Fleet:
     """Those in service, those on their way into it, and those on their way out.
 
     `grow` and `shrink` begin what `look`, called again and again, brings to its end: a replica serves once it has
     echoed, and goes once its connections have gone. Nothing is waited for but the engine, which takes a second to start
-    a container.
+    a container. Each returns a line for whatever has happened to a replica.
     """
 
     def __init__(
@@ -90,29 +81,25 @@ class Fleet:
         self.joining.pop(name, None)
         self.leaving.pop(name, None)
 
-    def grow(self, count: int) -> list[Change]:
+    def grow(self, count: int) -> list[str]:
         """Start so many more. A name is used once: what a container has counted is that container's."""
         fresh = [name for name in self._names if name not in self._boxes.seen][:count]
         lacking = count - len(fresh)
-        short = [Change("", f"{lacking} of {count} not started: every container of the plan was used", done=False)]
-        return [*self._started(fresh), *(short if lacking else [])]
+        short = [f"{lacking} of {count} not started: every container of the plan was used"] if lacking else []
+        return [*self._started(fresh), *short]
 
-    def _started(self, fresh: list[str]) -> list[Change]:
+    def _started(self, fresh: list[str]) -> list[str]:
         """What did not come of starting these."""
         if not fresh:
             return []
         services = [one for name in fresh for one in (name, f"{system.PROBE_PREFIX}{name}")]
         began = time.monotonic()
+        why = "is gone right after its start"
         try:
             self._engine.up(self._laid, services)
         except UserError as error:
-            found = [Change(name, f"{name} could not be started: {error}", done=False) for name in fresh]
-            return [change for change in found if not self._joined(change.name, began)]
-        return [
-            Change(name, f"{name} is gone right after its start", done=False)
-            for name in fresh
-            if not self._joined(name, began)
-        ]
+            why = f"could not be started: {error}"
+        return [f"{name} {why}" for name in fresh if not self._joined(name, began)]
 
     def _joined(self, name: str, since: float) -> bool:
         try:
@@ -122,13 +109,13 @@ class Fleet:
         self.joining[name] = since
         return True
 
-    def shrink(self, count: int) -> list[Change]:
+    def shrink(self, count: int) -> list[str]:
         """Begin to take so many out, those that came last first: one that does not serve yet simply goes."""
-        changes: list[Change] = []
+        changes: list[str] = []
         for name in list(reversed(self.joining))[:count]:
             del self.joining[name]
             self._boxes.remove(name, self._directory)
-            changes.append(Change(name, f"{name} is stopped before it served"))
+            changes.append(f"{name} is stopped before it served")
             count -= 1
         for name in list(reversed(self.serving))[:count]:
             self.serving.remove(name)
@@ -137,15 +124,15 @@ class Fleet:
                 if self._balancer is not None:
                     self._balancer.drain(name)
             except OSError as error:
-                changes.append(Change(name, f"the front could not be told to drain {name}: {error}", done=False))
+                changes.append(f"the front could not be told to drain {name}: {error}")
         return changes
 
-    def look(self) -> list[Change]:
+    def look(self) -> list[str]:
         """Bring further what has begun; what has come to an end."""
         return [*self._look_at_joining(), *self._look_at_leaving()]
 
-    def _look_at_joining(self) -> list[Change]:
-        changes: list[Change] = []
+    def _look_at_joining(self) -> list[str]:
+        changes: list[str] = []
         for name, since in list(self.joining.items()):
             error = self._checks.echo_of(name)
             took_s = time.monotonic() - since
@@ -153,25 +140,25 @@ class Fleet:
                 continue
             del self.joining[name]
             if error:
-                changes.append(Change(name, f"{name} did not echo within {JOIN_TIMEOUT_S:g} s: {error}", done=False))
+                changes.append(f"{name} did not echo within {JOIN_TIMEOUT_S:g} s: {error}")
                 self._boxes.remove(name, self._directory)
                 continue
             changes.append(self._enabled(name, took_s))
         return changes
 
-    def _enabled(self, name: str, took_s: float) -> Change:
+    def _enabled(self, name: str, took_s: float) -> str:
         try:
             if self._balancer is not None:
                 self._balancer.set_address(name, self._boxes.running(name).address, SERVER_PORT)
                 self._balancer.enable(name)
         except OSError as error:
             self._boxes.remove(name, self._directory)
-            return Change(name, f"the front could not be told of {name}: {error}", done=False)
+            return f"the front could not be told of {name}: {error}"
         self.serving.append(name)
-        return Change(name, f"{name} serves, {took_s:.1f} s after its start")
+        return f"{name} serves, {took_s:.1f} s after its start"
 
-    def _look_at_leaving(self) -> list[Change]:
-        changes: list[Change] = []
+    def _look_at_leaving(self) -> list[str]:
+        changes: list[str] = []
         for name, since in list(self.leaving.items()):
             left, took_s = self._sessions(name), time.monotonic() - since
             if left and took_s < DRAIN_TIMEOUT_S:
@@ -179,7 +166,7 @@ class Fleet:
             del self.leaving[name]
             self._boxes.remove(name, self._directory)
             cut = f", {left} connections were cut" if left else ""
-            changes.append(Change(name, f"{name} is stopped, {took_s:.1f} s after it was told to drain{cut}"))
+            changes.append(f"{name} is stopped, {took_s:.1f} s after it was told to drain{cut}")
         return changes
 
     def _sessions(self, name: str) -> int:

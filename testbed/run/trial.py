@@ -25,10 +25,9 @@ from testbed.results.record import Findings, record
 from testbed.run.acting import Actor, clock_since
 from testbed.run.boxes import BoxEnded, Boxes, TrialFailed
 from testbed.run.checks import Checks
-from testbed.run.fleet import Fleet
-from testbed.run.scaler import Scaler, Sensors
-from testbed.run.sensors import Series
+from testbed.run.scaler import Scaler
 from testbed.run.speeds import Speeds
+from testbed.run.trial_scaling import Scaled, scaler_of
 from testbed.scaling import forecast
 from testbed.stack import system
 from testbed.stack.conntrack import Tracking
@@ -241,31 +240,18 @@ class _TrialRun:
         scaling = of_text(self.cell.scaling)
         if scaling is None:
             return None
-        setting, clock = self.setting, clock_since(opened_at)
-        kind = FRONTS.get(self.cell.front)
-        fleet = Fleet(
+        scaled = Scaled(
+            self.cell,
             self.boxes,
             self._checks,
-            setting.engine,
-            self._laid,
-            setting.directory,
-            system.server_names(self.cell),
-            # What takes servers while it runs is told of them.
-            self._front if kind is not None and kind.takes_servers else None,  # type: ignore[arg-type]
-        )
-        self._actor = Actor(self.boxes, fleet, setting.engine.set_limits, clock)
-        sensors = Sensors(
-            self.boxes,
-            fleet,
             self.load,
-            self._waiting_in_front if kind is not None and kind.takes_servers else None,
-            lambda name: Series(self.boxes.series(setting.directory, name)),
+            self._front,
+            self.setting.engine,
+            self._laid,
+            self.setting.directory,
         )
-        return Scaler(scaling, self._actor, sensors, clock)
-
-    def _waiting_in_front(self) -> int | None:
-        counts = self._front_counts()
-        return None if counts is None else counts.waiting
+        scaler, self._actor = scaler_of(scaled, scaling, clock_since(opened_at))
+        return scaler
 
     def _front_counts(self) -> FrontCounts | None:
         """None without a front of its own, and where it does not say."""

@@ -197,13 +197,13 @@ class Progress:
         return None
 
 
-def build(models: Sequence[str] | None, say: Say, force: bool = False) -> None:
+def build(names: Sequence[str] | None, say: Say, force: bool = False) -> None:
     """Build these images (default: of all models and fronts), Locust's and the probe's. UserError, one line, if that
     fails.
 
     What is there and of this code is left as it is, unless `force`.
     """
-    build_missing((*(models or (*SERVERS, *FRONTS)), *COMPANIONS), say, force)
+    build_missing((*(names or (*SERVERS, *FRONTS)), *COMPANIONS), say, force)
 
 
 def build_missing(names: Sequence[str], say: Say, force: bool = False, commands: Commands | None = None) -> None:

@@ -266,10 +266,14 @@ def test_with_the_images_there_no_builder_and_no_network_is_asked(no_builder: Pa
     image_builder.build_missing(EVERY, print)
     assert not no_builder.exists()
     assert [inspect(image_name(name))["Id"] for name in EVERY] == before
+    named = orchestrate("build", "haproxy", "nginx")
+    assert (named.returncode, named.stdout) == (0, "[images] there and of this code: 4\n")
     # The stand-in does refuse: asked all the same, it says so in one line.
     refused = orchestrate("build", "spst", "--force")
     assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
     assert no_builder.exists()
+    orchestrate("build", "haproxy", "--force")
+    assert no_builder.read_text().splitlines()[-1].endswith(" build haproxy locust probe")
 
 
 def test_the_real_images_are_of_this_code_and_not_of_a_checkout_with_one_file_changed(

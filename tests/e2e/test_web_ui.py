@@ -88,7 +88,7 @@ def test_the_page_offers_every_model_and_has_chosen_one_that_is_up(page):
 def test_the_form_shows_what_matters_and_hides_what_has_no_meaning_here(page):
     expect(page).to_have_title("Threadmill")
     for name in (
-        *("target", "mode", "rate", "arrivals", "thinkMs", "connection", "idleHolders"),
+        *("target", "mode", "rate", "loadProfile", "arrivals", "thinkMs", "connection", "idleHolders"),
         *("payloadBytes", "sleepUs", "spinUs", "hashUs", "warmupS", "windowS"),
     ):
         expect(page.locator(f'[name="{name}"]')).to_be_visible()
@@ -145,6 +145,20 @@ def test_an_open_loop_with_idle_holders_is_started_from_the_form_and_recorded(pa
     assert 100 < result["offered"] < 300
 
 
+def test_a_profile_typed_into_the_form_is_the_rate_that_the_run_follows(page, stack):
+    page.locator('select[name="mode"]').select_option("open")
+    for name, value in {"loadProfile": "60x1s, 240x1s,120-0x1s", "windowS": "4"}.items():
+        page.locator(f'input[name="{name}"]').fill(value)
+    page.get_by_role("button", name="Start", exact=True).click()
+    trial_id = wait_until(lambda: (found := stack.status())["users"] and found["trial_id"], "the run to start")
+    stack.wait_status("the result", final=True, users=0)
+    result = stack.result(trial_id)
+    assert (result["options"]["load_profile"], result["options"]["rate"]) == ("60x1s,240x1s,120-0x1s", 0)
+    # By second: a step, another, the area under the ramp, and then the rate at its end.
+    assert [piece["offered"] for piece in result["slices"] if piece["in_window"]] == [60, 240, 60, 0]
+    assert (result["offered"], result["failed"]) == (360, 0)
+
+
 def test_a_combination_that_makes_no_sense_is_refused_with_a_message_in_the_page(page, stack):
     page.locator('select[name="mode"]').select_option("open")
     page.get_by_role("button", name="Start", exact=True).click()
@@ -178,6 +192,8 @@ def test_pressing_start_at_once_just_works(page, stack):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
+        ("loadProfile", "100x20s,400", "load_profile: segment 2, '400': allowed: segments such as 100x20s, "),
+        ("loadProfile", "100x20s", "load_profile: '100x20s' needs mode open"),
         ("payloadBytes", "lots", "payload_bytes: a whole number from 1 to 65536, not 'lots'"),
         ("connection", "maybe", "connection: persistent, per-request or a whole number"),
     ],
@@ -186,6 +202,7 @@ def test_a_bad_value_is_refused_with_a_message_in_the_page(page, stack, name, va
     page.locator(f'input[name="{name}"]').fill(value)
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_role("alert")).to_have_text(re.compile(re.escape(message)))
+    assert "\n" not in page.get_by_role("alert").inner_text()
     assert stack.status()["users"] == 0
 
 

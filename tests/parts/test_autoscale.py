@@ -135,6 +135,62 @@ def test_what_waits_is_read_of_the_kernel_and_of_haproxy(compose: Compose) -> No
     assert 2 < int(waited) <= 8
 
 
+def test_a_load_that_rises_brings_a_replica_before_the_reading_alone_asks_for_it(compose: Compose) -> None:
+    up(compose, "--replicas", "1", "--front", "haproxy", "--cpus", "0.3", "--front-cpus", "0.3")
+    # Of all that it has it uses no more than all: only what is expected can be above the target.
+    law = ("--on", "cpu", "--target", "1", "--max", "2", "--every", "1s", "--forecast", "linear", "--ahead", "3s")
+    with terminal("autoscale", "spmt", *law, "--verbose", environment=whole(compose)) as screen:
+        screen.wait_for("no forecast: 1 s of the load are known, 4 s are needed")
+        screen.wait_for("; linear: ")
+        with spinning(compose.address("haproxy", 8081)) as failed:
+            said(screen, "spmt-2 is healthy", 1)
+            until_it_serves(compose, 2)
+        assert failed == []
+        screen.interrupt()
+        assert screen.end() == 0
+    (line,) = (line for line in screen.output.splitlines() if ": 1 -> 2 replicas: cpu " in line)
+    assert re.search(r"; linear: \d+\.\d\d times in 3 s: \d+", line), line
+
+
+def test_memory_in_use_brings_replicas_and_none_goes_that_is_as_full(compose: Compose) -> None:
+    up(compose, "--replicas", "1", "--front", "haproxy", "--cpus", "0.3", "--front-cpus", "0.3", "--memory", "64MiB")
+    # A server at rest takes more than a twentieth of that.
+    law = ("--on", "memory", "--target", "0.05", "--max", "2", "--every", "1s", "--down-after", "1s")
+    with terminal("autoscale", "spmt", *law, "--verbose", environment=whole(compose)) as screen:
+        screen.wait_for("spmt-2 is healthy")
+        # Of both: it has not become less of each by being two.
+        screen.wait_for(" s: 2 replicas: memory ")
+        screen.interrupt()
+        assert screen.end() == 0
+    shares = re.findall(r"memory (\d\.\d\d) of target 0\.05 x (\d) replica", screen.output)
+    assert {count for _, count in shares} == {"1", "2"}
+    assert all(0.05 < float(share) < 1 for share, _ in shares), shares
+
+
+ADDRESSES = "import socket; print(*{one[4][0] for one in socket.getaddrinfo('spmt', 8081, type=socket.SOCK_STREAM)})"
+
+
+def test_without_a_front_a_new_one_is_found_by_its_name_and_one_that_goes_is_not(compose: Compose) -> None:
+    up(compose, "--replicas", "1", "--front", "dns", "--cpus", "0.3")
+
+    def found() -> int:
+        return len(compose("exec", "-T", "locust", "python3", "-c", ADDRESSES).split())
+
+    assert found() == 1
+    with terminal("autoscale", "spmt", *LAW, environment=whole(compose)) as screen:
+        screen.wait_for("no front: only who looks up spmt again finds a new replica")
+        with spinning(compose.address("spmt", 8081)) as failed:
+            said(screen, "spmt-2 is healthy", 1)
+            assert found() == 2
+        assert failed == []
+        said(screen, "2 -> 1 replica: cpu ", 1)
+        said(screen, "spmt-2 is stopped, ", 1)
+        assert found() == 1
+        screen.interrupt()
+        assert screen.end() == 0
+    assert "Traceback" not in screen.output
+
+
 def test_what_cannot_be_is_one_line(compose: Compose) -> None:
     for model, arguments, message in (
         ("spst", LAW, "spst: found none that runs, allowed: what `orchestrate.py up spst` has started"),

@@ -1,6 +1,6 @@
 import pytest
 
-from loadtests import options, profiles
+from loadtests import options, segments
 from loadtests.options import OptionError
 
 TARGETS = ["spst", "event-loop"]
@@ -107,7 +107,7 @@ def test_a_profile_says_the_rates_of_an_open_loop():
         ({"mode": "open", "load_profile": "0x9s"}, "load_profile: a rate above 0 somewhere, not 0 throughout"),
         (
             {"mode": "open", "load_profile": "5x9s,6xs"},
-            f"load_profile: segment 2, '6xs': allowed: {profiles.NOTATION}",
+            f"load_profile: segment 2, '6xs': allowed: {segments.NOTATION}",
         ),
     ],
 )

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtests import profiles
-from loadtests.profiles import MOST_SEGMENTS, Profile, Ramp, Sine
+from loadtests.profiles import MOST_SEGMENTS, Profile
+from loadtests.segments import Ramp, Sine
 
 
 def due(text, until_s):

@@ -14,6 +14,7 @@ from servers.models import SERVERS
 from testbed import commands
 from testbed.commands import models
 from testbed.errors import Breakdown, EngineGone, UserError
+from testbed.names import EVERY
 from tests.unit.testbed.made_runs import make_run
 
 PROJECT = Path(__file__).parents[3]
@@ -73,7 +74,7 @@ def test_it_runs_as_a_program() -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"orchestrate.py: MODEL: found 'spxt', allowed: {', '.join(SERVERS)}\n"
+    assert done.stderr == f"orchestrate.py: IMAGE: found 'spxt', allowed: {', '.join(EVERY)}\n"
 
 
 def test_help_lists_every_command_with_what_it_does(orchestrate: Run) -> None:
@@ -102,8 +103,11 @@ def test_every_module_of_the_commands_is_one_of_them() -> None:
     assert modules == {*commands.NAMES, "__init__", "given"}
 
 
-def test_an_unknown_model_is_named_with_the_known_ones(refusal: Callable[..., str]) -> None:
-    assert refusal("build", "spxt") == (f"orchestrate.py: MODEL: found 'spxt', allowed: {', '.join(SERVERS)}")
+def test_an_unknown_model_or_image_is_named_with_the_known_ones(refusal: Callable[..., str]) -> None:
+    assert refusal("up", "spxt") == f"orchestrate.py: MODEL: found 'spxt', allowed: {', '.join(SERVERS)}"
+    # A front has an image, and is no model.
+    assert refusal("up", "haproxy") == f"orchestrate.py: MODEL: found 'haproxy', allowed: {', '.join(SERVERS)}"
+    assert refusal("build", "spxt") == f"orchestrate.py: IMAGE: found 'spxt', allowed: {', '.join(EVERY)}"
 
 
 def test_a_missing_sweep_file_is_named(refusal: Callable[..., str]) -> None:

@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from testbed import docs
 from testbed.plan import cells, sweepfile
 from testbed.plan.cells import Cell
-from testbed.plan.schema import Front, Limits, Load, Order, Pools, Replicas, Slo, Workload
+from testbed.plan.load_section import Load, Slo
+from testbed.plan.schema import Front, Limits, Order, Pools, Replicas, Workload
 from testbed.plan.search import Capacity
 from testbed.plan.steps import Answer
 from testbed.results.columns import COLUMNS

@@ -9,6 +9,7 @@ import pytest
 
 from servers.models import SERVERS
 from testbed.commands import NAMES
+from testbed.names import EVERY
 
 PROJECT = Path(__file__).parents[4]
 SEPARATOR = "\v"
@@ -53,6 +54,7 @@ def test_a_shell_completes_commands_models_results_and_sweep_files(here: Path, t
     assert asked("") == sorted(NAMES)
     assert asked("up spmt thread") == [name for name in SERVERS if name.startswith("thread")]
     assert asked("watch ") == sorted(SERVERS)
+    assert asked("build ") == sorted(EVERY)
     assert asked("report --results kept ") == ["kept/mine-1", "web"]
     assert asked("compare kept/m") == ["kept/mine-1/"]
     assert asked("sweep ow") == ["own.yaml"]

@@ -56,7 +56,8 @@ def test_one_that_is_full_is_called_by_its_name(changes: dict[str, Any], says: s
 @pytest.mark.parametrize(
     ("name", "changes", "found"),
     [
-        ("server_survived", {"ended": "exit code 139"}, "spmt-2: exit code 139"),
+        # How one ended names it already.
+        ("server_survived", {"ended": "server spmt-2 ended: exit code 139"}, "server spmt-2 ended: exit code 139"),
         ("server_survived", {"workers_replaced": 2}, "spmt-2: 2 of its workers died and were replaced"),
         ("oom", {"oom_kills": 3}, "spmt-2: 3 killed"),
         ("utilisation_law", {"cpu_used_s": 5.4}, "spmt-2: 5.4 s CPU used in 10 s"),
@@ -82,6 +83,12 @@ def test_a_gate_that_fails_for_one_of_them_says_which(name: str, changes: dict[s
 def test_what_is_not_known_of_one_is_not_known_of_all(name: str, lacking: str, found: str) -> None:
     unknown = gate(name, two(**{lacking: None}))
     assert (unknown.status, unknown.found) == ("unknown", found)
+
+
+def test_of_one_that_was_killed_nothing_is_said_of_the_engine() -> None:
+    killed = two(ended="server spmt-2 ended during the window: exit code 137", oom_kills=None, cpu_used_s=None)
+    assert gate("oom", killed).found == "not known: nothing was read at the window's end of spmt-2"
+    assert gate("server_survived", killed).found == "server spmt-2 ended during the window: exit code 137"
 
 
 def test_cpu_time_of_one_is_not_that_of_all() -> None:
@@ -112,6 +119,8 @@ def test_what_ran_out_for_holders_is_said_of_the_server_in_which_it_did() -> Non
     held = {"idle_holders": 100, "holders_opened": 60, "holders_held": 60}
     found = gate("held", replace(two(said="cannot accept: Too many open files"), **held)).found
     assert found.startswith("60 of 100 held: spmt-2: descriptors: the server says: ")
+    died = gate("held", replace(two(ended="server spmt-2 ended: exit code 137, out of memory"), **held)).found
+    assert died == "60 of 100 held: memory: server spmt-2 ended: exit code 137, out of memory"
 
 
 @pytest.mark.parametrize(("join", "found"), [(total, 5), (most, 3)])

@@ -7,7 +7,6 @@ import pytest
 
 from testbed.errors import UserError
 from testbed.run.acting import Actor, Provision, Wanted
-from testbed.run.fleet import Change
 from testbed.stack.services import Limits
 
 
@@ -32,7 +31,7 @@ class World:
     serving: list[str] = field(default_factory=lambda: ["a-1"])
     joining: dict[str, float] = field(default_factory=dict)
     leaving: dict[str, float] = field(default_factory=dict)
-    changes: list[Change] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
     dead: list[str] = field(default_factory=list)
     limited_to: list[Any] = field(default_factory=list)
     refuses: str = ""
@@ -52,22 +51,23 @@ class World:
             raise UserError(self.refuses)
         self.now += 0.1
 
-    def grow(self, count: int) -> list[Change]:
+    def grow(self, count: int) -> list[str]:
         for name in ("a-2", "a-3")[:count]:
             self.joining[name] = 0.0
         return []
 
-    def shrink(self, count: int) -> list[Change]:
+    def shrink(self, count: int) -> list[str]:
         for name in [self.serving.pop() for _ in range(count)]:
             self.leaving[name] = 0.0
         return []
 
-    def look(self) -> list[Change]:
+    def look(self) -> list[str]:
         changes, self.changes = self.changes, []
         for change in changes:
-            if self.leaving.pop(change.name, None) is None:
-                self.joining.pop(change.name, None)
-                self.serving += [change.name] if change.done else []
+            name, what, *_ = change.split()
+            if self.leaving.pop(name, None) is None:
+                del self.joining[name]
+                self.serving += [name] if what == "serves," else []
         return changes
 
     def lost(self) -> list[str]:
@@ -116,10 +116,10 @@ def test_more_replicas_are_there_when_the_last_of_them_serves(world: World) -> N
     world.now = 5.0
     found.carry_out(Wanted("replicas", 3, "cpu 0.9 of 0.5"))
     assert found.now("replicas") == 3
-    world.now, world.changes = 5.8, [Change("a-2", "a-2 serves, 0.8 s after its start")]
+    world.now, world.changes = 5.8, ["a-2 serves, 0.8 s after its start"]
     found.look()
     assert (found.actions[0].done, found.actions[0].took_s) == (False, None)
-    world.now, world.changes = 6.0, [Change("a-3", "a-3 serves, 1.0 s after its start")]
+    world.now, world.changes = 6.0, ["a-3 serves, 1.0 s after its start"]
     found.look()
     assert (found.actions[0].done, found.actions[0].took_s) == (True, 1.0)
     assert len(found.actions[0].said) == 2
@@ -138,7 +138,7 @@ def test_fewer_are_there_when_the_last_is_gone(world: World) -> None:
     found.carry_out(Wanted("replicas", 1, "as planned"))
     # One that drains holds its reservation still.
     assert [(one.serving, one.running) for one in found.provision] == [(2, 2), (1, 2)]
-    world.now, world.changes = 2.0, [Change("a-2", "a-2 is stopped")]
+    world.now, world.changes = 2.0, ["a-2 is stopped"]
     found.look()
     assert (found.actions[0].took_s, found.provision[-1]) == (1.0, Provision(2.0, 1, 1, 0.5))
 
@@ -146,7 +146,7 @@ def test_fewer_are_there_when_the_last_is_gone(world: World) -> None:
 def test_one_that_fails_to_come_or_dies_is_said_and_the_action_is_not_done(world: World) -> None:
     found = actor(world)
     found.carry_out(Wanted("replicas", 2, "as planned"))
-    world.changes = [Change("a-2", "a-2 did not echo", done=False)]
+    world.changes = ["a-2 did not echo"]
     found.look()
     assert (found.actions[0].said, found.actions[0].done, found.now("replicas")) == (["a-2 did not echo"], False, 1)
     world.dead, world.seen["a-1"].ended = ["a-1"], "server a-1 ended during the window"
