@@ -177,7 +177,7 @@ class Load(Strict):
     worker_cpus: WorkerCpus | None = setting(None, "a CPU limit for each of them", "no limit")
     idle_holders: Values[Holders]
     rate: Values[Rate] | None
-    profile: LoadProfile | None
+    profile: Values[LoadProfile] | None
     arrivals: Values[Arrivals]
     engine: Values[LoadLoop]
     precise: bool
@@ -289,8 +289,10 @@ class Sweep(Strict):
                     f"at least {1e6 / self.duration:g} with a duration of {self.duration / 1e6:g} s, so that a window "
                     "holds a request",
                 )
-        if self.load.profile and (said := misfit(self.load.profile, self.duration)):
-            raise not_allowed_at(("load", "profile"), said)
+        profiles = self.load.profile or ()
+        for place, profile in enumerate(profiles):
+            if said := misfit(profile, self.duration):
+                raise not_allowed_at(("load", "profile", *([place] if len(profiles) > 1 else [])), said)
         return self
 
     @model_validator(mode="after")
