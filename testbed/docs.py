@@ -22,6 +22,7 @@ from testbed.files import write_atomically
 from testbed.judge import rules, thresholds
 from testbed.plan import keys
 from testbed.plan.cells import Cell
+from testbed.report.readings import TRIGGERS
 from testbed.results.columns import COLUMNS
 from testbed.results.searches import CAPACITY_COLUMNS
 from testbed.units import format_us
@@ -128,6 +129,12 @@ def limits() -> str:
     return _table(("threshold", "value", "decides", "why so much"), lines)
 
 
+def triggers() -> str:
+    """The readings that may tell that more is needed, and from where on."""
+    lines = ((one.title, one.reads, f"{one.threshold:g}", one.reason) for one in TRIGGERS)
+    return _table(("reading", "what it is, once a second", "fires from", "why so much"), lines)
+
+
 def make_targets() -> str:
     """What can be made, as `make help` says it."""
     text = (DOCS.parent / "Makefile").read_text(encoding="utf-8")
@@ -147,6 +154,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "capacity-columns": capacity_columns,
     "gates": gates,
     "thresholds": limits,
+    "triggers": triggers,
     "make-targets": make_targets,
     "targets": targets,
 }

@@ -252,7 +252,6 @@ AXES: tuple[Axis, ...] = (
         "first rate, and its last holds until the window closes",
         default_words="none",
         absent=STEADY,
-        several=False,
         earlier=STEADY,
         text=label,
         left=True,

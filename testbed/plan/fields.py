@@ -43,6 +43,8 @@ class Reader(BeforeValidator):
     """What is allowed, in words; of bounds that are the machine's, which."""
     unit: Literal["", "us", "bytes"] = ""
     """What the value read is in; empty for a plain number or word."""
+    in_parts: bool = False
+    """Whether one value may itself be a list, of mappings."""
 
 
 def not_allowed(allowed: str) -> PydanticCustomError:
@@ -163,8 +165,16 @@ Values = Annotated[tuple[T, ...], BeforeValidator(_as_list), AfterValidator(_dis
 """A field that may be one value or a list of them; lists are crossed."""
 
 
+def _as_list_of_lists(value: object) -> object:
+    """Where one value may be a list of mappings."""
+    is_one = not isinstance(value, list) or not value or any(isinstance(part, dict) for part in value)
+    return [value] if is_one else value
+
+
 def several_of(kind: Any) -> Any:
     """The same of a type that only the table of axes knows."""
+    if any(isinstance(one, Reader) and one.in_parts for one in get_args(kind)):
+        return Annotated[tuple[kind, ...], BeforeValidator(_as_list_of_lists), AfterValidator(_distinct)]
     values: Any = Values
     return values[kind]
 

@@ -46,7 +46,7 @@ class Load(Strict):
     worker_cpus: WorkerCpus | None = setting(None, "a CPU limit for each of them", "no limit")
     idle_holders: Values[Holders]
     rate: Values[Rate] | None
-    profile: LoadProfile | None
+    profile: Values[LoadProfile] | None
     arrivals: Values[Arrivals]
     engine: Values[LoadLoop]
     precise: bool

@@ -149,4 +149,4 @@ def mean_rps(text: str, window_s: float) -> float:
     return round(profiles.parse(text).mean(window_s), 6)
 
 
-LoadProfile = Annotated[str, Reader(_read, allowed=ALLOWED)]
+LoadProfile = Annotated[str, Reader(_read, allowed=ALLOWED, in_parts=True)]

@@ -180,8 +180,10 @@ class Sweep(Strict):
                     f"at least {1e6 / self.duration:g} with a duration of {self.duration / 1e6:g} s, so that a window "
                     "holds a request",
                 )
-        if self.load.profile and (said := misfit(self.load.profile, self.duration)):
-            raise not_allowed_at(("load", "profile"), said)
+        profiles = self.load.profile or ()
+        for place, profile in enumerate(profiles):
+            if said := misfit(profile, self.duration):
+                raise not_allowed_at(("load", "profile", *([place] if len(profiles) > 1 else [])), said)
         return self
 
     @model_validator(mode="after")

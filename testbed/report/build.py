@@ -6,7 +6,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from testbed.files import write_atomically
-from testbed.report import choice, figures, figures_latency, figures_server, systems, traces, words
+from testbed.report import choice, figures, figures_latency, figures_server, systems, traces, triggers, words
 from testbed.report import figures_scaling as scaled
 from testbed.report import figures_timeline as timed
 from testbed.report.derive import derive
@@ -39,6 +39,7 @@ def html(results: Results) -> str:
     sections = [
         *([] if systems.is_only(seen) else [Section("choice", "Which model", str(choice.section(seen)))]),
         *([Section("systems", systems.TITLE, str(told))] if (told := systems.section(seen)) else []),
+        *([Section("triggers", triggers.TITLE, str(told))] if (told := triggers.section(seen)) else []),
         Section("figures", "Figures", str(grid)),
         Section("trials", "All trials", str(trials_table(seen))),
         Section("terms", "Models and terms", str(glossary(seen))),

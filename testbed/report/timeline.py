@@ -26,7 +26,7 @@ _LEAST_S = 0.5
 # Below that many, one that is slower is more than 1 %.
 _FEW = 100
 # The probes are told of the window by another clock than the load's.
-_EDGE_S = 0.1
+EDGE_S = 0.1
 
 Values = tuple[float | None, ...]
 
@@ -42,6 +42,8 @@ class Timeline:
     served: Values
     failed: Values
     missed: Values
+    in_flight: Values
+    """Requests sent and not ended when the second was over."""
     p99_us: Values
     """Of a second with fewer than 100 replies the slowest, which 99 % of them are within as well. None without any."""
     serving: Values
@@ -72,8 +74,8 @@ def timeline(results: Results, row: Row) -> Timeline | None:
     starts = tuple(float(one["start_s"]) for one in slices)
     lengths = tuple(float(one["duration_s"]) for one in slices)
     levels = _levels(record)
-    offered, served, failed, missed = (
-        tuple(one.get(name) for one in slices) for name in ("offered", "ok", "failed", "missed")
+    offered, served, failed, missed, in_flight = (
+        tuple(one.get(name) for one in slices) for name in ("offered", "ok", "failed", "missed", "in_flight")
     )
     return Timeline(
         starts,
@@ -82,6 +84,7 @@ def timeline(results: Results, row: Row) -> Timeline | None:
         served,
         failed,
         missed,
+        in_flight,
         tuple(_p99(one) for one in slices),
         serving=tuple(_at(levels, start, 1) for start in starts),
         reserved_cpus=tuple(
@@ -164,7 +167,7 @@ def cpu_used(samples: Sequence[dict[str, Any]], begin: float, end: float, box: d
     first, last, joined = points[0][0], points[-1][0], bool(box.get("joined"))
     if (box.get("removed") or box.get("ended")) and begin > last:
         return 0.0
-    if end > last + _EDGE_S or (not joined and begin < first - _EDGE_S):
+    if end > last + EDGE_S or (not joined and begin < first - EDGE_S):
         return None
     seen = min(end, last) - (begin if joined else max(begin, first))
     used = _count_at(points, min(end, last)) - _count_at(points, begin if joined else max(begin, first))

@@ -197,7 +197,7 @@ _OF_FRONT = ("replica_cpus", "front_cpus", "balance", "queue", "dns")
 
 def varying_fields(rows: list[Row]) -> list[str]:
     """The fields of a cell that differ between these rows, those left out that belong to the model or follow from its
-    replicas and front."""
+    replicas and front, or from the profile of its load."""
     names = [name for name in FIELDS if name not in OF_MODEL]
     varying = [name for name in names if len({row.get(name) for row in rows}) > 1]
     systems = {(row.get("replicas"), row.get("front")) for row in rows}
@@ -205,6 +205,10 @@ def varying_fields(rows: list[Row]) -> list[str]:
     def follows(name: str) -> bool:
         return len({(row.get("replicas"), row.get("front"), row.get(name)) for row in rows}) == len(systems)
 
+    profiles = {row.get("profile") for row in rows}
+    if len(profiles) > 1 and len({(row.get("profile"), row.get("rate_rps")) for row in rows}) == len(profiles):
+        # A profile's mean.
+        varying.remove("rate_rps")
     return [name for name in varying if name not in _OF_FRONT or not follows(name)]
 
 

@@ -68,8 +68,10 @@ def add_cell_columns(table: Table, names: list[str], cells: list[Cell]) -> None:
 
 def telling_fields(cells: list[Cell]) -> list[str]:
     """The names of the cell fields that tell these cells apart: of those that vary, none that follows from another one
-    alone, such as a front's CPU limit where it has one value for each front."""
+    alone, such as a front's CPU limit where it has one value for each front. A profile goes before its mean."""
     names = varying_fields(cells)
+    if "profile" in names and _follows(cells, "rate_rps", "profile"):
+        names = [name for name in names if name != "rate_rps"]
     return [
         name
         for place, name in enumerate(names)

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Literal
 
 # 99 % within the objective is out of reach once more than these fail.
-_MOST_FAILED = 0.01
+MOST_FAILED = 0.01
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def holds(second: Second, objective: Objective) -> bool | None:
         return True
     if second.offered is not None:
         lost = (second.failed or 0) + (second.missed or 0)
-        if lost > _MOST_FAILED * second.offered:
+        if lost > MOST_FAILED * second.offered:
             return False
     if second.p99_us is not None and second.p99_us > objective.p99_us:
         return False
@@ -171,11 +171,12 @@ class Trigger:
 
 @dataclass(frozen=True)
 class Ranked:
-    """How a trigger did. `lead_s`: seconds from its firing until the objective broke, negative where it fired after;
-    None where it did not fire, or where that is not known. `false_alarms`: how often it fired under a load that needs
-    no more, and in which share of the seconds it was on. None: not known."""
+    """How a trigger did. `fired`: whether it did on the ramp. `lead_s`: seconds from its firing until the objective
+    broke, negative where it fired after; None where it did not fire, or where that is not known. `false_alarms`: how
+    often it fired under a load that needs no more, and in which share of the seconds it was on. None: not known."""
 
     name: str
+    fired: bool | None
     fired_at_s: int | None
     lead_s: int | None
     false_alarms: int | None
@@ -197,13 +198,14 @@ def rank_triggers(
     under one that is steady at 70 % of what can be borne. `ramp_holds`: whether the objective held in each second of
     the ramp; the load breaks it for good, and the first second of those in which it no longer held is when.
     """
-    broken_at = _first_broken(ramp_holds)
+    broken_at = first_broken(ramp_holds)
     found = [_judged(one, ramp(one.name), broken_at, steady(one.name)) for one in triggers]
     return sorted(found, key=_place)
 
 
-def _first_broken(held: Sequence[bool | None]) -> int | None:
-    """None where it never broke, or where a second before that is not known."""
+def first_broken(held: Sequence[bool | None]) -> int | None:
+    """The first second in which the objective did not hold; None where it never broke, or where a second before that
+    is not known."""
     broken = next((place for place, one in enumerate(held) if one is False), None)
     return None if broken is None or None in held[:broken] else broken
 
@@ -217,6 +219,7 @@ def _judged(trigger: Trigger, ramp: Series, broken_at: int | None, steady: Serie
     known = bool(steady) and None not in steady
     return Ranked(
         name=trigger.name,
+        fired=True if fired_at is not None else None if None in ramp or not ramp else False,
         fired_at_s=fired_at if certain else None,
         lead_s=lead,
         false_alarms=sum(on and not before for before, on in zip([False, *alarms], alarms, strict=False))

@@ -60,7 +60,15 @@ LOADS = st.one_of(
     mode("open", {"rate": rates}, OPEN | OBJECTIVE),
     mode(
         "open",
-        {"profile": st.sampled_from([PROFILE, [{"rate": 10, "for": "10s"}, {"rate": 20, "for": "100ms"}]])},
+        {
+            "profile": st.sampled_from(
+                [
+                    PROFILE,
+                    [{"rate": 10, "for": "10s"}, {"rate": 20, "for": "100ms"}],
+                    [PROFILE, [{"rate": 5, "for": "1s"}]],
+                ]
+            )
+        },
         OPEN,
     ),
     mode("capacity", {"slo": slos}, OPEN),

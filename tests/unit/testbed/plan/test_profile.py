@@ -43,7 +43,7 @@ def refused(profile: Any, **more: Any) -> str:
 )
 def test_segments_and_their_short_form_are_the_same(written: Any, text: str) -> None:
     found = sweep(written)
-    assert found.load.profile == text
+    assert found.load.profile == (text,)
     assert sweep(text) == found
     assert parse(dump(found), Path("b.yaml"), MACHINE) == found
     (cell,) = cells.cells(found)
@@ -57,6 +57,47 @@ def test_the_rate_of_a_profile_is_its_mean_over_the_window_and_its_last_rate_hol
     form = locust_api.form(trial, work(trial.cell, None), 2.0, 60.0)
     # The load is not asked for the mean.
     assert (form["rate"], form["load_profile"]) == (0, "100x20s,400x20s")
+
+
+def test_several_profiles_are_crossed_each_with_its_own_mean() -> None:
+    found = sweep(["10-30x60s", [{"rate": 5, "for": "60s"}]])
+    assert [(cell.profile, cell.rate_rps) for cell in cells.cells(found)] == [("10-30x60s", 20.0), ("5x60s", 5.0)]
+    assert parse(dump(found), Path("b.yaml"), MACHINE) == found
+
+
+def test_one_of_several_profiles_can_be_left_out() -> None:
+    text = (
+        "name: a\nmodels: [spst, spmt]\nduration: 9s\nload: {mode: open, profile: [5x9s, 6x9s]}\n"
+        "exclude: [{model: spst, profile: [{rate: 6, for: 9s}]}]\n"
+    )
+    found = parse(text, Path("a.yaml"), MACHINE)
+    assert [(cell.model, cell.profile) for cell in cells.cells(found)] == [
+        ("spst", "5x9s"),
+        ("spmt", "5x9s"),
+        ("spmt", "6x9s"),
+    ]
+    assert parse(dump(found), Path("b.yaml"), MACHINE) == found
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("[5x9s, 6x99s]", "a.yaml:5: load.profile: found '6x99s', allowed: at most 60 s, the `duration` of the window"),
+        ("[5x9s, 5x9s]", "allowed: each value once"),
+        ("[5x9s, 6]", "a.yaml:5: load.profile: found 6, allowed: a list of segments"),
+        ("[5x9s, [{rate: 5}]]", "a.yaml:5: load.profile: found {'rate': 5}, allowed: {rate, for}"),
+        ("[5x9s, {rate: 5, for: 9s}]", "a.yaml:5: load.profile: found '5x9s', allowed: {rate, for}"),
+    ],
+)
+def test_what_is_wrong_with_one_of_several_profiles_is_a_line(written: str, said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse(
+            f"name: a\nmodels: spmt\nduration: 60s\nload: {{mode: open, profile:\n  {written}}}\n",
+            Path("a.yaml"),
+            MACHINE,
+        )
+    (line,) = str(caught.value).splitlines()
+    assert said in line
 
 
 def test_without_a_profile_a_cell_has_none() -> None:
@@ -78,14 +119,16 @@ def test_without_a_profile_a_cell_has_none() -> None:
 def test_a_recorded_list_becomes_part_of_the_resolved_sweep(tmp_path: Path, text: str, profile: str) -> None:
     (tmp_path / "rates.csv").write_text(text)
     found = sweep([{"csv": "rates.csv"}], tmp_path / "a.yaml", "70s")
-    assert found.load.profile == profile
+    assert found.load.profile == (profile,)
     (tmp_path / "rates.csv").unlink()
     assert parse(dump(found), tmp_path / "elsewhere" / "b.yaml", MACHINE) == found
 
 
 def test_a_recorded_list_can_be_followed_by_segments(tmp_path: Path) -> None:
     (tmp_path / "rates.csv").write_text("1\n2\n")
-    assert sweep([{"csv": "rates.csv"}, {"rate": 9, "for": "5s"}], tmp_path / "a.yaml").load.profile == "1x1s,2x1s,9x5s"
+    assert sweep([{"csv": "rates.csv"}, {"rate": 9, "for": "5s"}], tmp_path / "a.yaml").load.profile == (
+        "1x1s,2x1s,9x5s",
+    )
 
 
 @pytest.mark.parametrize(

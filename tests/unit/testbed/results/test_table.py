@@ -176,6 +176,11 @@ def test_what_follows_from_another_column_has_none() -> None:
     assert telling_fields(BALANCED) == ["model", "cpus", "connection", "front"]
 
 
+def test_profiles_are_told_by_themselves_and_not_by_their_means() -> None:
+    source = "name: a\nmodels: [spmt]\nduration: 9s\nload: {mode: open, profile: [5-9x9s, 6x9s]}\n"
+    assert telling_fields(cells.cells(parse(source, Path("a.yaml"), Machine(4, 2**33)))) == ["model", "cpus", "profile"]
+
+
 def test_where_a_terminal_has_no_room_figures_stay_whole() -> None:
     rows = [row(cell, users_starved=7, failed=3, block=block) for cell in BALANCED for block in range(4)]
     for width, whole in ((80, False), (120, True)):

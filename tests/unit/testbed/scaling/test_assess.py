@@ -156,18 +156,24 @@ def test_triggers_are_ranked_by_false_alarms_and_then_by_their_lead() -> None:
     ranked = rank_triggers(TRIGGERS, RAMP.__getitem__, HELD, STEADY.__getitem__)
     assert ranked == [
         # Once in the four steady seconds it was at 0.8, and not for two of them.
-        Ranked("cpu", fired_at_s=4, lead_s=2, false_alarms=0, false_share=0.0),
-        Ranked("queue", fired_at_s=5, lead_s=1, false_alarms=0, false_share=0.0),
+        Ranked("cpu", fired=True, fired_at_s=4, lead_s=2, false_alarms=0, false_share=0.0),
+        Ranked("queue", fired=True, fired_at_s=5, lead_s=1, false_alarms=0, false_share=0.0),
         # It came after the harm was done.
-        Ranked("errors", fired_at_s=7, lead_s=-1, false_alarms=0, false_share=0.0),
+        Ranked("errors", fired=True, fired_at_s=7, lead_s=-1, false_alarms=0, false_share=0.0),
         # Its first reading is missing: it might have fired then.
-        Ranked("in flight", fired_at_s=None, lead_s=None, false_alarms=0, false_share=0.0),
-        Ranked("throttled", fired_at_s=2, lead_s=4, false_alarms=2, false_share=0.75),
-        Ranked("asleep", fired_at_s=None, lead_s=None, false_alarms=None, false_share=None),
+        Ranked("in flight", fired=True, fired_at_s=None, lead_s=None, false_alarms=0, false_share=0.0),
+        Ranked("throttled", fired=True, fired_at_s=2, lead_s=4, false_alarms=2, false_share=0.75),
+        Ranked("asleep", fired=False, fired_at_s=None, lead_s=None, false_alarms=None, false_share=None),
     ]
 
 
 @pytest.mark.parametrize("held", [[True] * 8, [True, None, True, True, True, True, False, False], [None] * 8])
 def test_there_is_no_lead_to_what_did_not_break_or_is_not_known_to(held: list[bool | None]) -> None:
     ranked = rank_triggers([Trigger("cpu", 0.8)], RAMP.__getitem__, held, STEADY.__getitem__)
-    assert ranked == [Ranked("cpu", fired_at_s=3, lead_s=None, false_alarms=1, false_share=0.25)]
+    assert ranked == [Ranked("cpu", fired=True, fired_at_s=3, lead_s=None, false_alarms=1, false_share=0.25)]
+
+
+@pytest.mark.parametrize(("ramp", "fired"), [([0.1, 0.2], False), ([0.1, None], None), ([None, 0.9], True), ([], None)])
+def test_that_a_trigger_did_not_fire_takes_all_its_readings(ramp: list[float | None], fired: bool | None) -> None:
+    (ranked,) = rank_triggers([Trigger("cpu", 0.8)], lambda _: ramp, [True, False], lambda _: [0.1])
+    assert ranked.fired is fired
