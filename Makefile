@@ -44,7 +44,7 @@ test-unit: setup-venv ## Run the tests that need no Docker and no network, in se
 test-parts: images ## Run the tests of replicas, fronts and what scales them, on real Docker (about 10 minutes)
 	@$(VENV) -m pytest tests/parts $(PYTEST)
 
-test-lab: setup ## Run the tests that start Docker engines of their own (Linux, root; 3 minutes)
+test-lab: setup ## Run the tests that start Docker engines of their own (Linux, root; 9 minutes)
 	@THREADMILL_LAB=1 $(VENV) -m pytest tests/lab $(PYTEST)
 
 lint: setup-venv ## Check style, types, and which folder may import which

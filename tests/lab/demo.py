@@ -1,19 +1,23 @@
 """A sweep on a Docker Swarm of three engines that this machine starts for it, and takes down whatever happens.
 
-`python -m tests.lab.demo [SWEEP FILE]`; Linux, root. The exit code is the sweep's.
+`python -m tests.lab.demo [SWEEP FILE [OPTION OF sweep ...]]`; Linux, root. The exit code is the sweep's.
 """
 
+import os
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+
+import psutil
 
 from testbed import exits, names
 from testbed.errors import UserError
 from testbed.interrupt import interruptible
 from testbed.names import image_name
-from testbed.plan import sweepfile
+from testbed.plan import cells, sweepfile
 from testbed.plan.fields import Machine
 from testbed.stack import images, machine
 from tests.lab.cluster import ROLES, Cluster, swarm
@@ -27,11 +31,11 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def sweep_on(cluster: Cluster, sweep: Path) -> int:
+def sweep_on(cluster: Cluster, sweep: Path, options: Sequence[str]) -> int:
     """Run it there as a person would, who has told where the nodes' engines are. Returns its exit code."""
     with tempfile.TemporaryDirectory(prefix="threadmill-demo-") as directory:
         words = ["orchestrate.py", "sweep", "--on", "swarm", "--nodes", str(cluster.nodes_file(Path(directory)))]
-        command = [sys.executable, *words, str(sweep)]
+        command = [sys.executable, *words, str(sweep), *options]
         say(f"[lab] DOCKER_HOST={cluster.manager.host} {' '.join(command)}")
         with subprocess.Popen(command, cwd=PROJECT, env=cluster.environment) as process:
             try:
@@ -42,13 +46,14 @@ def sweep_on(cluster: Cluster, sweep: Path) -> int:
                 return process.wait()
 
 
-def demo(sweep: Path) -> int:
+def demo(sweep: Path = SWEEP, *options: str) -> int:
     """Images, engines, sweep. UserError where this machine cannot do it."""
     if why := lacking():
         raise UserError(why)
     machine.require_docker()
-    models = sweepfile.load(sweep, Machine(1, 2**40)).models
-    needed = (*models, *names.COMPANIONS)
+    on = Machine(os.cpu_count() or 1, psutil.virtual_memory().total, ("overlay",), scales=False)
+    parsed = sweepfile.load(sweep, on)
+    needed = (*parsed.models, *names.COMPANIONS, *cells.proxies(parsed))
     say(f"[lab] images of {', '.join(needed)} ...")
     images.build_missing(needed, say)
     say(f"[lab] starting {len(ROLES)} Docker engines, each with a network of its own ...")
@@ -58,7 +63,7 @@ def demo(sweep: Path) -> int:
         say(f"[lab] bringing the images to {cluster.manager.name} alone ...")
         cluster.manager.load([image_name(name) for name in needed])
         try:
-            return sweep_on(cluster, sweep)
+            return sweep_on(cluster, sweep, options)
         finally:
             say("[lab] taking the engines down ...")
 
@@ -66,7 +71,7 @@ def demo(sweep: Path) -> int:
 def main() -> int:
     try:
         with interruptible():
-            return demo(Path(sys.argv[1]) if len(sys.argv) > 1 else SWEEP)
+            return demo(*map(Path, sys.argv[1:2]), *sys.argv[2:])
     except UserError as error:
         print(f"demo: {error}", file=sys.stderr)
         return exits.USAGE

@@ -1,28 +1,15 @@
 """The lab itself: its engines are on machines of their own, and nothing of it is left on this one."""
 
 import secrets
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.lab import engines as lab
 from tests.lab.cluster import ROLE_LABEL, Cluster
+from tests.lab.traces import traces
 
 pytestmark = pytest.mark.timeout(240)
-
-LISTS = (("ip", "-brief", "link"), ("ip", "netns"), ("iptables", "--list-rules"), ("ps", "-eo", "args"), ("mount",))
-
-
-def traces(token: str) -> list[str]:
-    """What this machine has of the lab with this token: devices, namespaces, rules, processes, mounts, files."""
-    found = [str(path) for path in Path(tempfile.gettempdir()).glob(f"*{token}*")]
-    for command in LISTS:
-        listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-        found += [line for line in listed if token in line]
-    return found
 
 
 @pytest.fixture
