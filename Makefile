@@ -13,7 +13,7 @@ VENV := .venv/bin/python
 AT_ONCE := --numprocesses auto --dist worksteal
 DEMO_MODELS := $(shell sed -nE 's/^models: *\[(.*)\].*/\1/p' sweeps/quickstart.yaml | tr , ' ')
 
-.PHONY: help demo setup images test test-unit test-parts test-lab lint docs bench proof clean python
+.PHONY: help demo demo-swarm setup images test test-unit test-parts test-lab lint docs bench proof clean python
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -21,6 +21,10 @@ help: ## Say what can be made
 demo: python ## Set up what it takes and compare five models across CPU limits (about 3 minutes from nothing)
 	@$(PYTHON) -m testbed.setup --images $(DEMO_MODELS)
 	@$(VENV) orchestrate.py sweep sweeps/quickstart.yaml
+
+demo-swarm: python ## The same on a Docker Swarm of three engines that this machine starts for it (Linux, root)
+	@$(PYTHON) -m testbed.setup --images $(DEMO_MODELS)
+	@$(VENV) -m tests.lab.demo
 
 setup: python ## Get what this machine lacks: .venv, Compose plugin, base of the images
 	@$(PYTHON) -m testbed.setup
@@ -40,7 +44,7 @@ test-unit: setup-venv ## Run the tests that need no Docker and no network, in se
 test-parts: images ## Run the tests of replicas, fronts and what scales them, on real Docker (about 13 minutes)
 	@$(VENV) -m pytest tests/parts $(PYTEST)
 
-test-lab: setup ## Run the tests that start Docker engines of their own (Linux, root; 3 minutes)
+test-lab: setup ## Run the tests that start Docker engines of their own (Linux, root; 9 minutes)
 	@THREADMILL_LAB=1 $(VENV) -m pytest tests/lab $(PYTEST)
 
 lint: setup-venv ## Check style, types, and which folder may import which

@@ -1,7 +1,8 @@
-"""Docker engines of the tests' own, each as if on a machine of its own: with network namespace, data and socket.
+"""Docker engines of the tests' own, each as if on a machine of its own: with host name, network, data and socket.
 
-The machine's own engine is only asked for its storage driver and its images. Needs root, `dockerd`, `ip`, `nsenter` and
-`iptables`. Whatever a lab has made is gone at its end: processes by their ids, mounts, rules, network, files.
+The machine's own engine is only asked for its storage driver and its images. Needs root, `dockerd`, `ip`, `nsenter`,
+`unshare` and `iptables`. Whatever a lab has made is gone at its end: processes by their ids, mounts, rules, network,
+files.
 """
 
 import contextlib
@@ -13,13 +14,17 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.waiting import wait_until
 
-NEEDED = ("dockerd", "docker", "ip", "nsenter", "iptables")
+NEEDED = ("dockerd", "docker", "ip", "nsenter", "unshare", "iptables")
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
+STANDARD = ("bridge", "host", "none", "ingress", "docker_gwbridge")
+# A shell's own words: the program `hostname` is not everywhere.
+NAMED = ("unshare", "--uts", "sh", "-c", 'echo "$0" >/proc/sys/kernel/hostname && exec "$@"')
 
 
 def lacking() -> str:
@@ -36,15 +41,33 @@ def _run(*command: str) -> str:
     return done.stdout
 
 
-class LabEngine:
-    """One engine. `via` is what a command has to be started with to run on the engine's machine."""
+@dataclass(frozen=True)
+class Machine:
+    """What an engine is on: `device` is the other end of its cable, at the bridge."""
 
-    def __init__(self, directory: Path, namespace: str, address: str) -> None:
+    name: str
+    namespace: str
+    address: str
+    device: str
+
+
+def _make(stack: ExitStack, command: Sequence[str], undo: Sequence[str]) -> None:
+    """Run it, and have it undone at the end of the stack, also if it was cut short: there may be nothing to undo."""
+    stack.callback(subprocess.run, undo, capture_output=True, timeout=120, check=False)
+    _run(*command)
+
+
+class LabEngine:
+    """One engine. `via` is what a command has to be started with to run in its machine's network."""
+
+    def __init__(self, directory: Path, on: Machine) -> None:
         self.directory = directory
-        self.address = address
+        self.name = on.name
+        self.address = on.address
         self.host = f"unix://{directory}/docker.sock"
-        self.via = ("nsenter", f"--net=/run/netns/{namespace}")
+        self.via = ("nsenter", f"--net=/run/netns/{on.namespace}")
         self.environment = {**os.environ, "DOCKER_HOST": self.host}
+        self._device = on.device
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir()
         (directory / "daemon.json").write_text("{}")
@@ -52,13 +75,14 @@ class LabEngine:
     def start(self) -> None:
         """Start it, and return once it answers."""
         driver = _run("docker", "info", "--format", "{{.Driver}}").strip()
-        command = [*self.via, "dockerd", "--config-file", str(self.directory / "daemon.json"), "--host", self.host]
+        command = [*self.via, *NAMED, self.name, "dockerd", "--host", self.host]
+        command += ["--config-file", str(self.directory / "daemon.json")]
         for name in ("data-root", "exec-root", "pidfile"):
             command += [f"--{name}", str(self.directory / name)]
         # One that was killed leaves the file, and its number may be another process's by now.
         (self.directory / "pidfile").unlink(missing_ok=True)
         with (self.directory / "log").open("ab") as log:
-            # nsenter becomes dockerd: the process is the engine's.
+            # nsenter becomes dockerd in the end: the process is the engine's.
             self._process = subprocess.Popen(
                 [*command, "--storage-driver", driver], stdout=log, stderr=log, start_new_session=True
             )
@@ -83,6 +107,11 @@ class LabEngine:
             companion = Path("/proc", (self.directory / "exec-root/containerd/containerd.pid").read_text().strip())
             wait_until(lambda: not companion.exists(), "containerd has gone with its dockerd")
 
+    def lose_power(self) -> None:
+        """All that runs on its machine ends at once: the engine, the containers, and nobody is told."""
+        self._end(signal.SIGKILL)
+        self._kill_what_is_left()
+
     def stop(self) -> None:
         """SIGTERM: it ends its containers first."""
         self._end(signal.SIGTERM)
@@ -99,12 +128,32 @@ class LabEngine:
     def docker(self, *arguments: str) -> str:
         return _run("docker", "--host", self.host, *arguments)
 
+    @contextmanager
+    def unplugged(self) -> Iterator[None]:
+        """Without its network, but for the socket."""
+        cable = ("ip", "link", "set", self._device)
+        with ExitStack() as stack:
+            _make(stack, (*cable, "down"), (*cable, "up"))
+            yield
+
+    @contextmanager
+    def apart_from(self, other: "LabEngine") -> Iterator[None]:
+        """Nothing gets through from it to that one, nor back; both reach all others."""
+        with ExitStack() as stack:
+            for way in (("INPUT", "--source", other.address), ("OUTPUT", "--destination", other.address)):
+                rule = (*way, "--jump", "DROP")
+                _make(stack, (*self.via, "iptables", "--insert", *rule), (*self.via, "iptables", "--delete", *rule))
+            yield
+
     def containers(self) -> list[str]:
         return self.docker("ps", "--all", "--format", "{{.Names}}").split()
 
     def networks(self) -> list[str]:
-        """But for those that every engine has."""
-        return [name for name in self.docker("network", "ls", "--format", "{{.Name}}").split() if "_" in name]
+        """But for those that every engine has, or every one in a swarm."""
+        return [name for name in self.docker("network", "ls", "--format", "{{.Name}}").split() if name not in STANDARD]
+
+    def volumes(self) -> list[str]:
+        return self.docker("volume", "ls", "--quiet").split()
 
     def load(self, images: Sequence[str]) -> None:
         """Bring these images over from the machine's own engine."""
@@ -120,16 +169,19 @@ class LabEngine:
 
     def clean(self) -> None:
         """End it and all it has started, whether it lives or not."""
-        with contextlib.suppress(AssertionError):
+        with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
             if self.answers() and (left := self.containers()):
                 self.docker("rm", "--force", *left)
         self.stop()
-        # A killed engine's containers, the shims above them and what mounts their file systems live on.
+        self._kill_what_is_left()
+        _remove_groups([entry.name for entry in self.directory.glob("data-root/containers/*")])
+
+    def _kill_what_is_left(self) -> None:
+        """A killed engine's containers, the shims above them and what mounts their file systems live on."""
         for pid in _processes_of(self.directory):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not _processes_of(self.directory), f"the processes of {self.directory} are gone")
-        _remove_groups([entry.name for entry in self.directory.glob("data-root/containers/*")])
 
 
 def _parents() -> dict[int, tuple[int, str]]:
@@ -173,33 +225,31 @@ def _unmount(directory: Path) -> None:
 
 @contextmanager
 def engines(count: int = 1) -> Iterator[list[LabEngine]]:
-    """So many engines, on one network, started and answering; nothing of them is left after the block."""
+    """So many engines, `n1` and so on, on one network, started and answering; nothing of them is left afterwards."""
     token = secrets.token_hex(3)
     bridge, net = f"tm{token}", f"10.{secrets.randbelow(50) + 100}.{secrets.randbelow(256)}"
     directory = Path(tempfile.mkdtemp(prefix=f"threadmill-lab-{token}-"))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
         stack.callback(_unmount, directory)
-        _run("ip", "link", "add", bridge, "type", "bridge")
-        stack.callback(_run, "ip", "link", "del", bridge)
+        _make(stack, ("ip", "link", "add", bridge, "type", "bridge"), ("ip", "link", "del", bridge))
         _run("ip", "addr", "add", f"{net}.254/24", "dev", bridge)
         _run("ip", "link", "set", bridge, "up")
         for way in (("-i", bridge), ("-o", bridge)):
             # The machine's own engine has what is forwarded dropped, and packets over a bridge go through that, too.
-            _run("iptables", "-I", "FORWARD", *way, "-j", "ACCEPT")
-            stack.callback(_run, "iptables", "-D", "FORWARD", *way, "-j", "ACCEPT")
+            rule = ("FORWARD", *way, "-j", "ACCEPT")
+            _make(stack, ("iptables", "-I", *rule), ("iptables", "-D", *rule))
         made = []
         for number in range(1, count + 1):
-            namespace, outside = f"{bridge}n{number}", f"{bridge}v{number}"
-            _run("ip", "netns", "add", namespace)
-            stack.callback(_run, "ip", "netns", "del", namespace)
-            _run("ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", namespace)
-            _run("ip", "link", "set", outside, "master", bridge, "up")
-            _run("ip", "-n", namespace, "addr", "add", f"{net}.{number}/24", "dev", "eth0")
-            for device in ("eth0", "lo"):
-                _run("ip", "-n", namespace, "link", "set", device, "up")
-            _run("ip", "-n", namespace, "route", "add", "default", "via", f"{net}.254")
-            made.append(LabEngine(directory / str(number), namespace, f"{net}.{number}"))
+            on = Machine(f"n{number}", f"{bridge}n{number}", f"{net}.{number}", f"{bridge}v{number}")
+            _make(stack, ("ip", "netns", "add", on.namespace), ("ip", "netns", "del", on.namespace))
+            _run("ip", "link", "add", on.device, "type", "veth", "peer", "name", "eth0", "netns", on.namespace)
+            _run("ip", "link", "set", on.device, "master", bridge, "up")
+            _run("ip", "-n", on.namespace, "addr", "add", f"{on.address}/24", "dev", "eth0")
+            for end in ("eth0", "lo"):
+                _run("ip", "-n", on.namespace, "link", "set", end, "up")
+            _run("ip", "-n", on.namespace, "route", "add", "default", "via", f"{net}.254")
+            made.append(LabEngine(directory / on.name, on))
             stack.callback(made[-1].clean)
         for engine in made:
             engine.start()

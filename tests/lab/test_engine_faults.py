@@ -1,39 +1,22 @@
 """A Docker engine that dies, or is started afresh, under a sweep: one line, nothing left, nothing finished is lost."""
 
-import csv
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
-from testbed.names import COMPANIONS, image_name
 from tests.e2e.stack import PROJECT, TIMEOUT_S, Terminal, terminal
 from tests.lab.engines import LabEngine
+from tests.lab.sweeps import FIRST, SECOND, THIRD, finished, ids, rows_of, write_sweep
 
 pytestmark = pytest.mark.timeout(240)
-
-FIRST, SECOND, THIRD = (f"00{number}-b{number}-event-loop-0.5cpu" for number in (1, 2, 3))
 
 
 @pytest.fixture
 def sweep_file(tmp_path: Path) -> Path:
-    path = tmp_path / "sweep.yaml"
-    fields = {
-        "name": "lab",
-        "models": ["event-loop"],
-        "limits": {"cpus": 0.5, "memory": "64MiB"},
-        "load": {"users": 4},
-        "warmup": "1s",
-        "duration": "3s",
-        "repeat": 3,
-        # They are there: nothing is built on an engine that has no way out.
-        "images": {name: image_name(name) for name in ("event-loop", *COMPANIONS)},
-    }
-    path.write_text(yaml.safe_dump(fields))
-    return path
+    return write_sweep(tmp_path)
 
 
 def kill(engine: LabEngine) -> None:
@@ -75,16 +58,7 @@ def go_on(engine: LabEngine, results: Path) -> list[dict[str, str]]:
         command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, cwd=PROJECT, env=engine.environment
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    with (directory / "trials.csv").open() as file:
-        return list(csv.DictReader(file))
-
-
-def ids(rows: list[dict[str, str]]) -> list[str]:
-    return [row["trial_id"] for row in rows if row["status"] == "ok"]
-
-
-def finished(results: Path) -> dict[str, str]:
-    return {path.parent.name: path.read_text() for path in results.glob("*/trials/*/trial.json")}
+    return rows_of(results)
 
 
 def test_an_engine_killed_in_the_window_is_one_line_and_resume_completes_the_sweep(
