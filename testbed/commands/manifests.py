@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
     say = plain(console)
     for line in made.not_done:
         say(f"not done: {line}")
-    say(f"{made.cells} cells: {arguments.kubernetes}/README.md says how one is run")
+    say(f"{made.cells} cell{'s' if made.cells > 1 else ''}: {arguments.kubernetes}/README.md says how one is run")
     return exits.OK
 
 

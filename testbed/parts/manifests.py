@@ -1,7 +1,7 @@
 """A sweep as manifests for a cluster: one kustomization per cell, and a page that says what there is. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from testbed.errors import UserError
 from testbed.parts import unattended
@@ -48,7 +48,7 @@ def manifests(sweep: Sweep, user: str, registry: str = "") -> Manifests:
     for trial in possible:
         place = _place(sweep, trial, registry)
         made = kubernetes.render(unattended.stack(run, trial, sweep, kubernetes.domain(place.namespace)), place)
-        brought = kubernetes.render(unattended.collector(run, trial), place)
+        brought = kubernetes.render(unattended.collector(run, trial), replace(place, is_new=False))
         files |= {f"{trial.trial_id}/{name}": text for name, text in made.files.items()}
         files |= {f"{trial.trial_id}/{unattended.COLLECTOR}/{name}": text for name, text in brought.files.items()}
         values = {BY_FIELD[name].name: BY_FIELD[name].shown(getattr(trial.cell, name)) for name in varying}

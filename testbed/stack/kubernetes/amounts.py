@@ -24,10 +24,6 @@ def processors(limits: Limits) -> str | None:
     return None if usable is None else cpus(usable)
 
 
-def has_processors(limits: Limits) -> bool:
-    return limits.processors is not None
-
-
 def is_whole(count: float) -> bool:
     return count == math.floor(count)
 

@@ -34,11 +34,12 @@ _MOST_NAME = 63
 @dataclass(frozen=True)
 class Place:
     """Where a stack goes: its namespace, the volume claim of each store, and, in place of `threadmill/`, where its
-    images are, such as `registry.example/team/`."""
+    images are, such as `registry.example/team/`. Not `is_new`: namespace and claims are another stack's, and there."""
 
     namespace: str
     claims: Mapping[str, str] = field(default_factory=dict)
     images: str = ""
+    is_new: bool = True
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,15 @@ def namespace(*words: str) -> str:
     return text[:_MOST_NAME].strip("-")
 
 
-def domain(namespace: str) -> str:
-    """What stands behind a Service's name in DNS."""
-    return f"{namespace}.svc.{CLUSTER_DOMAIN}"
+def domain(space: str) -> str:
+    """What stands behind the name of a Service of this namespace in DNS."""
+    return f"{space}.svc.{CLUSTER_DOMAIN}"
 
 
 def render(stack: Stack, place: Place) -> Rendered:
     """The kustomization. ValueError where services share what containers of a pod cannot; KeyError without a claim."""
     hosts = [service for service in stack.services if service.in_network_of is None]
-    files = {"namespace.yaml": [_namespace(stack, place)]} if len(hosts) > 1 else {}
+    files = {"namespace.yaml": [_namespace(stack, place)]} if place.is_new else {}
     for service in hosts:
         files[f"{service.name}.yaml"] = _objects(stack, service, place)
     lines = tuple(dict.fromkeys(line for service in stack.services for line in _not_done(service)))
@@ -99,7 +100,7 @@ def _objects(stack: Stack, service: Service, place: Place) -> list[Object]:
         services = [_service(service, name, headless=False) for name in (service.name, *service.aliases)]
     if service.role == "server":
         services.append(_service(service, f"{service.name}{CLUSTER_IP_SUFFIX}", headless=False))
-    claims = [_claim(service, place.claims[mount.store]) for mount in service.mounts if service.role != "holder"]
+    claims = [_claim(service, place.claims[mount.store]) for mount in service.mounts if place.is_new]
     spec = scaling.autoscaler(service)
     scaler = [] if spec is None else [_object("autoscaling/v2", "HorizontalPodAutoscaler", service, spec)]
     return [*claims, *services, _workload(stack, service, place), *scaler]
