@@ -63,7 +63,8 @@ frontend page
 
 _RESOLVERS = """
 resolvers engine
-    nameserver dns 127.0.0.11:53
+    # Whom the engine tells every program of the container to ask.
+    parse-resolv-conf
     accepted_payload_size 8192
     hold valid 1s
     hold obsolete 2s

@@ -13,15 +13,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import argparse
 
+import gevent
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadtests import options, targets, tuning
+from loadtests.master import unattended
 from loadtests.master.control import Control
 from loadtests.master.routes import Routes
 from loadtests.master.server_tab import ServerTab
+from loadtests.master.unattended import Unattended
 from loadtests.worker.users import EchoUser
 from loadtests.worker.worker import Worker
 
@@ -88,5 +91,18 @@ def prepare(environment: Environment, runner: Any, **_: Any) -> None:
         if parsed_options is not None:
             parsed_options.num_users = parsed_options.num_users or DEFAULT_USERS
             parsed_options.spawn_rate = parsed_options.spawn_rate or DEFAULT_USERS
+            _start_if_nobody_does(environment, runner, control, parsed_options)
     else:
         sys.exit("Threadmill's load runs distributed: start a --master and at least one --worker")
+
+
+def _start_if_nobody_does(
+    environment: Environment, runner: MasterRunner, control: Control, parsed_options: argparse.Namespace
+) -> None:
+    try:
+        asked = unattended.order(parsed_options, list(TARGETS))
+    except options.OptionError as error:
+        sys.exit(str(error))
+    if asked is not None:
+        unattended.take_over(parsed_options)
+        gevent.spawn(Unattended(environment, runner, control, asked).live)

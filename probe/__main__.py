@@ -3,7 +3,8 @@
 With --name: write DIR/NAME.probe.ndjson and DIR/NAME.probe.json once the window that DIR/NAME.window.json names has
 closed; with --live whoever reads along finds each line at once. Without: a line of JSON a second on stdout until
 stopped; with --push and --model, each line is POSTed to that URL too. With --watch the lines have the tree of processes
-and threads; with --until-eof they end when standard input does.
+and threads; with --until-eof they end when standard input does. With --first-process the server is not PID 1 of the
+namespace but the process of that command line, which is waited for; when it ends, so does this, with exit code 1.
 """
 
 # Started beside a server on a busy machine: argparse alone would take a third of the start, and is for nothing here.
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from probe import steal
+from probe import first, steal
 from probe.files import raise_open_files_limit
 from probe.output import Series, write_json
 from probe.sampler import Clock, Sampler
@@ -29,11 +30,12 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 SERVER_PORT = 8081
 BY_HAND_INTERVAL_S = 1.0
 PUSH_TIMEOUT_S = 0.5
-FLAGS = ("--output", "--name", "--interval", "--detail-interval", "--port", "--push", "--model")
+LOOK_INTERVAL_S = 0.1
+FLAGS = ("--output", "--name", "--interval", "--detail-interval", "--port", "--push", "--model", "--first-process")
 SWITCHES = ("--watch", "--until-eof", "--live")
 USAGE = (
     "usage: python -m probe [--output DIR --name NAME [--live] | --push URL --model NAME | --watch [--until-eof]] "
-    "[--interval S] [--detail-interval S] [--port PORT]"
+    "[--interval S] [--detail-interval S] [--port PORT] [--first-process WORDS]"
 )
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
 
@@ -54,6 +56,8 @@ class Arguments:
     watch: bool = False
     until_eof: bool = False
     live: bool = False
+    first_process: str | None = None
+    """Words of its command line; None: it is PID 1."""
 
 
 def parse(words: Sequence[str]) -> Arguments:
@@ -88,6 +92,10 @@ def parse(words: Sequence[str]) -> Arguments:
             raise BadArgument(
                 f"{flag}: found {value!r}, allowed: letters, digits and . _ - (at most 200, no dot first)"
             )
+    if not given.get("--first-process", "python3").strip():
+        raise BadArgument(
+            "--first-process: found nothing, allowed: words of a command line, such as 'python3 -m servers'"
+        )
     if output is not None and not Path(output).is_dir():
         raise BadArgument(f"--output: found {output!r}, allowed: an existing directory")
     defaults = Arguments() if name else Arguments(interval_s=BY_HAND_INTERVAL_S)
@@ -102,6 +110,7 @@ def parse(words: Sequence[str]) -> Arguments:
         watch=watch,
         until_eof=until_eof,
         live=live,
+        first_process=given.get("--first-process"),
     )
 
 
@@ -127,20 +136,42 @@ def wait(seconds: float) -> bool:
     return signal.sigtimedwait(STOP_SIGNALS, max(0.0, seconds)) is not None
 
 
-CLOCK = Clock(unix=time.time, cpu_s=time.process_time, wait=wait)
+def first_process(words: str | None) -> int:
+    """The PID of the server's first process, waited for where it goes by its command line. A stop meanwhile exits."""
+    if words is None:
+        return 1
+    while (pid := first.choose(first.candidates(), words, os.getpid())) is None:
+        if wait(LOOK_INTERVAL_S):
+            sys.exit(0)
+    return pid
 
 
-def watch(arguments: Arguments) -> None:
+def clock_of(server: int) -> Clock:
+    """Ends the sampling at a stop signal, and when the server's first process is gone: PID 1 takes this along."""
+
+    def wait_for(seconds: float) -> bool:
+        return wait(seconds) or has_ended(server)
+
+    return Clock(unix=time.time, cpu_s=time.process_time, wait=wait_for if server != 1 else wait)
+
+
+def has_ended(server: int) -> bool:
+    return not (first.PROC / str(server)).exists()
+
+
+def watch(arguments: Arguments, server_pid: int) -> None:
     """Print until stopped, and tell the URL of --push. BadArgument if it is none."""
     from probe.by_hand import Followed, Lines
 
     tell: list[Callable[[dict[str, Any]], None]] = [lambda line: print(json.dumps(line), flush=True)]
     if arguments.push is not None and arguments.model is not None:
-        from probe.push import BadUrl, Push, host_name
+        from probe.push import HOSTNAME_FILE, BadUrl, Push, host_name
 
         try:
             timeout_s = min(PUSH_TIMEOUT_S, arguments.interval_s / 2)
-            push = Push(arguments.push, arguments.model, timeout_s, host=host_name())
+            push = Push(
+                arguments.push, arguments.model, timeout_s, host=host_name(Path(HOSTNAME_FILE.format(first=server_pid)))
+            )
         except BadUrl as error:
             raise BadArgument(f"--push: {error}") from None
         tell.append(push.add)
@@ -149,38 +180,40 @@ def watch(arguments: Arguments) -> None:
         for each in tell:
             each(line)
 
-    server = Followed(WatchedServer(arguments.port, raise_open_files_limit()))
+    server = Followed(WatchedServer(arguments.port, raise_open_files_limit(), first=server_pid))
     lines = Lines(server.grown, say)
-    Sampler(server, CLOCK, lambda: None, lines.add, arguments.interval_s, arguments.detail_interval_s).run()
+    Sampler(
+        server, clock_of(server_pid), lambda: None, lines.add, arguments.interval_s, arguments.detail_interval_s
+    ).run()
 
 
-def show(arguments: Arguments) -> None:
+def show(arguments: Arguments, server_pid: int) -> None:
     """Print the tree until stopped."""
     from probe.live import Live, stop_at_end_of
     from probe.tree import parse_thread
 
     if arguments.until_eof:
         stop_at_end_of(sys.stdin.fileno())
-    server = WatchedServer(arguments.port, raise_open_files_limit(), parse_task=parse_thread)
+    server = WatchedServer(arguments.port, raise_open_files_limit(), parse_task=parse_thread, first=server_pid)
     Live(
         server,
-        CLOCK,
+        clock_of(server_pid),
         arguments.port,
         arguments.interval_s,
         lambda line: print(json.dumps(line, separators=(",", ":")), flush=True),
     ).run()
 
 
-def measure(directory: Path, name: str, arguments: Arguments) -> None:
+def measure(directory: Path, name: str, arguments: Arguments, server_pid: int) -> None:
     """Write the two files of one window. OSError if they cannot be written, BadWindow if the window file is wrong."""
     window_file = directory / f"{name}.window.json"
     series = Series(directory / f"{name}.probe.ndjson", arguments.live)
     try:
-        server = WatchedServer(arguments.port, raise_open_files_limit())
+        server = WatchedServer(arguments.port, raise_open_files_limit(), first=server_pid)
         start_cpu_s = time.process_time()
         sampler = Sampler(
             server,
-            CLOCK,
+            clock_of(server_pid),
             lambda: read(window_file),
             series.add,
             arguments.interval_s,
@@ -214,12 +247,16 @@ def main(words: Sequence[str]) -> NoReturn:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         arguments = parse(words)
+        server_pid = first_process(arguments.first_process)
         if arguments.watch:
-            show(arguments)
+            show(arguments, server_pid)
         elif arguments.output is None or arguments.name is None:
-            watch(arguments)
+            watch(arguments, server_pid)
         else:
-            measure(arguments.output, arguments.name, arguments)
+            measure(arguments.output, arguments.name, arguments, server_pid)
+        if server_pid != 1 and has_ended(server_pid):
+            print(f"probe: the server, PID {server_pid}, has ended", file=sys.stderr)
+            sys.exit(1)
     except (BadArgument, BadWindow) as error:
         print(f"probe: {error}", file=sys.stderr)
         sys.exit(2)

@@ -1,7 +1,7 @@
 """The server's CPU, memory and task counters from its control group, version 1 and version 2 alike.
 
-The server's own view of its group is read, through `/proc/1/root/sys/fs/cgroup`. Sources: the kernel's
-admin-guide/cgroup-v2.rst, admin-guide/cgroup-v1/memory.rst, scheduler/sched-bwc.rst and accounting/psi.rst.
+The server's own view of its group is read, through `/proc/PID/root/sys/fs/cgroup` of its first process. Sources: the
+kernel's admin-guide/cgroup-v2.rst, admin-guide/cgroup-v1/memory.rst, scheduler/sched-bwc.rst and accounting/psi.rst.
 """
 
 import os
@@ -242,11 +242,11 @@ class ControlGroup:
         return parse_limits(self.version, texts)
 
 
-def find(proc: Path) -> ControlGroup:
-    """The control group of PID 1. OSError where it cannot be seen, or is the whole machine's."""
-    root = proc / "1/root/sys/fs/cgroup"
+def find(proc: Path, first: int = 1) -> ControlGroup:
+    """The control group of the first process. OSError where it cannot be seen, or is the whole machine's."""
+    root = proc / f"{first}/root/sys/fs/cgroup"
     os.stat(root)  # noqa: PTH116 - Path.exists() would hide that it is there and may not be seen
-    membership = parse_membership((proc / "1/cgroup").read_text())
+    membership = parse_membership((proc / f"{first}/cgroup").read_text())
     if (root / "cgroup.controllers").exists():
         # A container with a control group namespace of its own has its group at the root, and a path there that leads
         # out of the reader's namespace ("/../abc"); one that shares the host's has its group under its path.
@@ -254,7 +254,7 @@ def find(proc: Path) -> ControlGroup:
         inner = root / path.lstrip("/")
         directory = inner if ".." not in path and (inner / "cpu.stat").exists() else root
         if not (directory / "cgroup.type").exists():
-            raise FileNotFoundError(2, "PID 1 is in the machine's root control group, not in a container's")
+            raise FileNotFoundError(2, f"PID {first} is in the machine's root control group, not in a container's")
         return ControlGroup(2, {"": directory})
     directories: dict[str, Path] = {}
     for controller in ("cpu", "cpuacct", "cpuset", "memory", "pids"):
@@ -264,5 +264,5 @@ def find(proc: Path) -> ControlGroup:
             inner = mount / path.lstrip("/")
             directories[controller] = inner if (inner / "cgroup.procs").exists() else mount
     if not directories or any((directory / "release_agent").exists() for directory in directories.values()):
-        raise FileNotFoundError(2, "PID 1 is in the machine's root control group, not in a container's")
+        raise FileNotFoundError(2, f"PID {first} is in the machine's root control group, not in a container's")
     return ControlGroup(1, directories)

@@ -104,15 +104,17 @@ def parse(content: bytes, now_ms: int) -> Ended:
 
 
 class Memory:
-    """The memory of the server whose PID 1 is this PID namespace's."""
+    """The memory of the server, which its first process has open."""
 
     def __init__(
         self,
         proc: Path = Path("/proc"),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        first: int = 1,
     ) -> None:
         self._proc = proc
+        self._first = first
         self._clock = clock
         self._sleep = sleep
         self._descriptor: int | None = None
@@ -156,7 +158,7 @@ class Memory:
             raise NotKnown(f"the server's counts of ended tasks: {error}") from None
 
     def _find(self) -> int:
-        directory = self._proc / "1/fd"
+        directory = self._proc / f"{self._first}/fd"
         for number in range(_HIGHEST_DESCRIPTOR + 1):
             path = f"{directory}/{number}"
             try:

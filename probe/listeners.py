@@ -30,11 +30,11 @@ class Queue:
     limit: int
 
 
-def shares_namespace(proc: str = "/proc") -> bool:
-    """Whether this process is in the network namespace of PID 1."""
+def shares_namespace(proc: str = "/proc", first: int = 1) -> bool:
+    """Whether this process is in the network namespace of the server's first process."""
     try:
         # Two names of one namespace lead to the same inode.
-        return os.stat(f"{proc}/self/ns/net").st_ino == os.stat(f"{proc}/1/ns/net").st_ino  # noqa: PTH116
+        return os.stat(f"{proc}/self/ns/net").st_ino == os.stat(f"{proc}/{first}/ns/net").st_ino  # noqa: PTH116
     except OSError:
         return False
 

@@ -36,7 +36,7 @@ class Live:
         self._say = say
         self._pace = Pace(interval_s, LINE_SHARE)
         self._pss_pace = Pace(interval_s, PSS_SHARE)
-        self._by_netlink = listeners.shares_namespace()
+        self._by_netlink = listeners.shares_namespace(first=server.first)
         self._tree = Tree()
         self._pss: dict[int, int] = {}
         self._before: Reading = {}

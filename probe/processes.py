@@ -67,7 +67,7 @@ class _Process:
 
 
 class Processes:
-    """The processes in the control group of PID 1, except those that were brought in from outside it.
+    """The processes in the control group of the first one, except those that were brought in from outside it.
 
     A shared PID namespace shows more than the server: the probe itself, other sidecars, and what `docker exec` or a
     health check runs in the server's container. The control group tells the first two apart; the last has a parent
@@ -81,9 +81,11 @@ class Processes:
         open_files: int,
         parse_task: Callable[[bytes, bytes], Task] = parse_task,
         memory: Memory | None = None,
+        first: int = 1,
     ) -> None:
+        self._first = first
         self._proc = os.fspath(proc)
-        self._memory = memory or Memory(proc)
+        self._memory = memory or Memory(proc, first=first)
         self._late = Late()
         self._parse_task = parse_task
         self._open_files = open_files - _SPARE_FILES
@@ -94,15 +96,15 @@ class Processes:
         self.unavailable: dict[str, str] = {}
 
     def read(self) -> Sample | None:
-        """Every process and thread now. None, and why in `unavailable`, where PID 1 cannot be seen."""
+        """Every process and thread now. None, and why in `unavailable`, where the first process cannot be seen."""
         self._room = self._open_files - sum(1 + 2 * len(process.tasks) for process in self._known.values())
         stats = dict(self._stats())
         for pid in self._known.keys() - stats.keys():
             self._known.pop(pid).close()
-        if 1 not in stats:
-            self.unavailable["processes"] = "PID 1 has ended or cannot be seen"
+        if self._first not in stats:
+            self.unavailable["processes"] = f"PID {self._first} has ended or cannot be seen"
             return None
-        server = _descendants(stats)
+        server = _descendants(stats, self._first)
         tasks: dict[int, Task] = {}
         owners: dict[int, int] = {}
         before = self._counts()
@@ -219,10 +221,10 @@ class Processes:
         return stat
 
     def _is_servers(self, pid: int) -> bool:
-        # Equal to what PID 1 shows, not equal to a name: on version 2 the path is told relative to the reader's own
-        # control group namespace, the same way for all of the server's processes.
+        # Equal to what the first process shows, not equal to a name: on version 2 the path is told relative to the
+        # reader's own control group namespace, the same way for all of the server's processes.
         if self._group is None:
-            self._group = read_file(f"{self._proc}/1/cgroup")
+            self._group = read_file(f"{self._proc}/{self._first}/cgroup")
         return pid != os.getpid() and read_file(f"{self._proc}/{pid}/cgroup") == self._group
 
     def _take_room(self, files: int) -> bool:
@@ -260,16 +262,16 @@ class Processes:
         return self._parse_task(status, schedstat)
 
 
-def _descendants(stats: dict[int, Stat]) -> list[int]:
-    """PID 1, and every PID that does not descend from a process with a parent outside the namespace."""
-    from_outside: dict[int, bool] = {1: False, 0: True}
+def _descendants(stats: dict[int, Stat], first: int) -> list[int]:
+    """The first process, and every PID that does not descend from a process with a parent outside the namespace."""
+    from_outside: dict[int, bool] = {0: True, first: False}
 
     def is_from_outside(pid: int) -> bool:
         path = []
         while pid not in from_outside:
             path.append(pid)
-            # A parent that is not listed has just ended, and its children are about to be PID 1's.
-            pid = stats[pid].parent if pid in stats else 1
+            # A parent that is not listed has just ended, or is PID 1 and none of the server's: the children are.
+            pid = stats[pid].parent if pid in stats else first
         for each in path:
             from_outside[each] = from_outside[pid]
         return from_outside[pid]

@@ -15,8 +15,8 @@ SCHEMA_VERSION = 2
 _REASON_BYTES = 200
 
 
-# The file that Docker gives each container, in the root directory of the first process of the one that is watched.
-HOSTNAME_FILE = Path("/proc/1/root/etc/hostname")
+# The file that an engine gives each container, in the root directory of the first process of the one that is watched.
+HOSTNAME_FILE = "/proc/{first}/root/etc/hostname"
 
 
 class BadUrl(ValueError):
@@ -35,7 +35,7 @@ def parse_url(text: str) -> tuple[str, int, str]:
     return host, 80 if port is None else port, parts.path or "/"
 
 
-def host_name(file: Path = HOSTNAME_FILE) -> str | None:
+def host_name(file: Path) -> str | None:
     """What the watched container calls itself, by which several of one model are told apart; None where it cannot be
     read."""
     try:

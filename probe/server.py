@@ -27,7 +27,7 @@ DETAILS = (
 
 
 class WatchedServer:
-    """The server whose PID 1 is this PID namespace's."""
+    """The server of this first process, which is PID 1 in a PID namespace that is the server's alone."""
 
     def __init__(
         self,
@@ -36,18 +36,20 @@ class WatchedServer:
         proc: Path = Path("/proc"),
         parse_task: Callable[[bytes, bytes], Task] = parse_task,
         memory: Memory | None = None,
+        first: int = 1,
     ) -> None:
+        self.first = first
         self._proc = proc
         self._group: cgroup.ControlGroup | None = None
         self._no_group = ""
-        self._sockets = Sockets(proc, port)
-        self._processes = Processes(proc, open_files, parse_task, memory)
+        self._sockets = Sockets(proc, port, first)
+        self._processes = Processes(proc, open_files, parse_task, memory, first)
 
     def control_group(self) -> cgroup.ControlGroup | None:
         # Looked for until it is found: a container that just starts is root's for a moment, and out of sight.
         if self._group is None:
             try:
-                self._group = cgroup.find(self._proc)
+                self._group = cgroup.find(self._proc, self.first)
             except OSError as error:
                 self._no_group = f"control group: {why(error)}"
         return self._group

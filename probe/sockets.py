@@ -1,4 +1,4 @@
-"""The server's sockets from the tables of its network namespace, as `/proc/1/net` shows them.
+"""The server's sockets from the tables of its network namespace, as `/proc/PID/net` of its first process shows them.
 
 Sources: the kernel's networking/proc_net_tcp.rst and networking/snmp_counter.rst.
 """
@@ -72,11 +72,12 @@ def read_head(path: str | Path) -> bytes:
 
 
 class Sockets:
-    """The sockets of PID 1's network namespace."""
+    """The sockets of the first process's network namespace."""
 
-    def __init__(self, proc: Path, port: int) -> None:
+    def __init__(self, proc: Path, port: int, first: int = 1) -> None:
         self._port = port
-        self._net = proc / "1/net"
+        self._net = proc / f"{first}/net"
+        self._where = f"/proc/{first}/net"
         self._snmp = KeptFile(self._net / "snmp")
         self._netstat = KeptFile(self._net / "netstat")
         # Each costs a walk of its own: once the server is found in one of them, the other is left alone.
@@ -99,10 +100,10 @@ class Sockets:
         try:
             pairs = parse_pairs(file.read().decode(), protocol)
         except OSError as error:
-            self.unavailable |= dict.fromkeys(wanted, f"/proc/1/net: {why(error)}")
+            self.unavailable |= dict.fromkeys(wanted, f"{self._where}: {why(error)}")
             return {}
         self.unavailable |= {
-            ours: f"/proc/1/net: the kernel has no {theirs}" for ours, theirs in wanted.items() if theirs not in pairs
+            ours: f"{self._where}: the kernel has no {theirs}" for ours, theirs in wanted.items() if theirs not in pairs
         }
         return {ours: pairs[theirs] for ours, theirs in wanted.items() if theirs in pairs}
 
@@ -114,7 +115,7 @@ class Sockets:
                 listeners, _ = parse_listeners(read_head(self._net / name))
             except OSError as error:
                 if name == "tcp":  # without IPv6 there is no tcp6
-                    reason = f"/proc/1/net/tcp: {why(error)}"
+                    reason = f"{self._where}/tcp: {why(error)}"
                 continue
             waiting = [listener.waiting for listener in listeners if listener.port == self._port]
             if waiting:

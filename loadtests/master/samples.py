@@ -94,5 +94,9 @@ class Samples:
         every = [one for lines in found.values() for one in lines]
         return [line for _, line in sorted(every, key=lambda one: one[0])]
 
+    def sender_of(self, model: str, host: str) -> str | None:
+        """Where the lines of this container came from last; None without any."""
+        return next((sender for named, one, sender in reversed(self._series) if (named, one) == (model, host)), None)
+
     def _of(self, model: str) -> Iterator[tuple[str, _Series]]:
         return ((host, series) for (named, host, _), series in self._series.items() if named == model)

@@ -81,8 +81,11 @@ class ServedBy:
         return found
 
     def _name_of(self, host: str, serving: Serving) -> str:
-        """The container of this address; what it calls itself where the model's name does not have it."""
-        address = self._containers.address_of(host)
+        """The container of this address; what it calls itself where the model's name does not have it.
+
+        Where DNS does not know what it calls itself, a probe that shares its network speaks from its address.
+        """
+        address = self._containers.address_of(host) or self._samples.sender_of(serving.model, host)
         return next((one.name for one in serving.servers or () if one.address == address), host)
 
 

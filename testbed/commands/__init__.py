@@ -15,6 +15,7 @@ NAMES = (
     "autoscale",
     "down",
     "sweep",
+    "manifests",
     "watch",
     "compare",
     "report",

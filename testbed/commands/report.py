@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from argcomplete.completers import DirectoriesCompleter
+
 from testbed import exits
 from testbed.commands.given import completed_by, results_option, runs
 from testbed.errors import UserError
@@ -24,6 +26,14 @@ def options(parser: argparse.ArgumentParser) -> None:
         help="results of a sweep, or `web`: runs from the web page (default newest)",
     )
     completed_by(_directories, directory)
+    source = parser.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="DIR",
+        help="with `web`: results of Locust that were copied here, not those of this machine's volume",
+    )
+    completed_by(DirectoriesCompleter(), source)
     results_option(parser)
 
 
@@ -31,7 +41,9 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
     from testbed.terminal import plain
 
     say = plain(console)
-    directory = _directory(arguments.directory, arguments.results, say)
+    if arguments.source is not None and arguments.directory != WEB:
+        raise UserError("--from: found without `web`, allowed: report web --from DIR")
+    directory = _directory(arguments.directory, arguments.results, say, arguments.source)
 
     from testbed.report.build import write
 
@@ -47,16 +59,17 @@ def _directories(prefix: str, parsed_args: argparse.Namespace, **_: object) -> I
     return [WEB, *runs(prefix, parsed_args)]
 
 
-def _directory(given: str | None, root: Path, say: Callable[[str], None]) -> Path:
+def _directory(given: str | None, root: Path, say: Callable[[str], None], source: Path | None) -> Path:
     """A directory as given, the one of that name under `root`, the runs from the web page, or the newest sweep's."""
     if given is None:
         return newest(root)
-    if given == WEB and not Path(given).is_dir():
+    if given == WEB and (source is not None or not Path(given).is_dir()):
         from testbed.results import web_runs
         from testbed.stack import machine
 
-        machine.require_docker()
-        return web_runs.collect(root, say)
+        if source is None:
+            machine.require_docker()
+        return web_runs.collect(root, say, source)
     if not Path(given).is_dir() and (root / given).is_dir():
         return root / given
     return Path(given)

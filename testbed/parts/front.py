@@ -39,6 +39,10 @@ class Front:
     client: Callable[[Address], Client]
     takes_servers: bool
     """Whether it can be told of servers while it runs."""
+    follows_a_name: bool
+    """Whether it looks the servers' name up again and again, and so knows those that come and go."""
+    command: str
+    """What stands in the command line of its first process."""
     pages: tuple[int, ...] = ()
     """Further ports that a person may look at."""
 
@@ -46,8 +50,16 @@ class Front:
 FRONTS: Mapping[str, Front] = {
     front.name: front
     for front in (
-        Front("haproxy", haproxy.COUNTERS_PORT, haproxy.HAProxy, takes_servers=True, pages=(haproxy.PAGE_PORT,)),
-        Front("nginx", nginx.COUNTERS_PORT, nginx.Nginx, takes_servers=False),
+        Front(
+            "haproxy",
+            haproxy.COUNTERS_PORT,
+            haproxy.HAProxy,
+            takes_servers=True,
+            follows_a_name=True,
+            command="haproxy",
+            pages=(haproxy.PAGE_PORT,),
+        ),
+        Front("nginx", nginx.COUNTERS_PORT, nginx.Nginx, takes_servers=False, follows_a_name=False, command="nginx"),
     )
 }
 

@@ -6,8 +6,9 @@ probe beside the server, where there was one.
 """
 
 import json
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,14 +42,16 @@ _PLACES = {"json": "load.json", "probe.ndjson": "probe.ndjson"}
 Record = dict[str, Any]
 
 
-def collect(results: Path, say: Callable[[str], None]) -> Path:
-    """Bring over what is new and return results/web/. UserError where no run was ever made from the page."""
-    engine = DockerEngine()
+def collect(results: Path, say: Callable[[str], None], source: Path | None = None) -> Path:
+    """Bring over what is new and return results/web/. UserError where no run was ever made from the page.
+
+    From the results volume of this machine's engine, or from below `source`, a directory with files of such a volume.
+    """
     directory = results / DIRECTORY
-    found = _files(engine)
+    found, cpus = _of_volume(DockerEngine()) if source is None else (_brought(source), os.cpu_count() or 1)
     fresh = sorted(trial_id for trial_id in found if not (directory / "trials" / trial_id / "trial.json").exists())
     for trial_id in fresh:
-        store(directory, trial_id, found[trial_id], engine.cpus)
+        store(directory, trial_id, found[trial_id], cpus)
     if fresh:
         say(f"{len(fresh)} run{'s' if len(fresh) > 1 else ''} from the web page brought to {directory}")
     if not (directory / "trials").is_dir():
@@ -60,10 +63,26 @@ def collect(results: Path, say: Callable[[str], None]) -> Path:
     return directory
 
 
-def _files(engine: DockerEngine) -> dict[str, dict[str, str]]:
-    """Of each run whose result is whole, the text of its files by the name that a trial's directory gives them."""
+def _of_volume(engine: DockerEngine) -> tuple[dict[str, dict[str, str]], int]:
+    """Of each run whose result is whole, its files as a trial's directory has them; and the engine's processors."""
+    return _by_run(engine.volume_files(VOLUME, "load", image_name("locust"))), engine.cpus
+
+
+def _brought(source: Path) -> dict[str, dict[str, str]]:
+    """The runs below a directory. UserError, one line, where there is none."""
+    try:
+        files = (path for path in sorted(source.rglob("web-*")) if path.is_file())
+        found = _by_run((f"load/{path.name}", path.read_text(encoding="utf-8")) for path in files)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--from: {source}: cannot be read: {error}") from None
+    if not found:
+        raise UserError(f"--from: found {source}, allowed: a directory with results of Locust below it (web-*.json)")
+    return found
+
+
+def _by_run(files: Iterable[tuple[str, str]]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
-    for name, text in engine.volume_files(VOLUME, "load", image_name("locust")):
+    for name, text in files:
         if match := _NAME.fullmatch(name):
             found.setdefault(match[1], {})[_PLACES[match[2]]] = text
     return {trial_id: files for trial_id, files in found.items() if "load.json" in files}

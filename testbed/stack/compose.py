@@ -23,8 +23,12 @@ _CONFINED: dict[str, Any] = {
 def project(stack: Stack, stores: Mapping[str, str]) -> dict[str, Any]:
     """The Compose project. `stores`: where each store that is mounted is, relative to the file this is written to.
 
-    KeyError for a store that is not among them.
+    KeyError for a store that is not among them; ValueError where one shares with another's copies, which it cannot say.
     """
+    for service in stack.services:
+        for other in (service.in_network_of, service.sees_processes_of):
+            if other is not None and stack.service(other).copies is not None:
+                raise ValueError(f"{service.name}: shares with {other}, of which there are copies")
     return {
         "name": stack.project,
         "services": {service.name: _service(service, stores) for service in stack.services},

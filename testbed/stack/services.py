@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from testbed.plan.scaling import Scaling
 from testbed.stack.cpus import parse_cpu_list
 
 RUN_LABEL = "threadmill.run"
@@ -75,7 +76,10 @@ class Service:
     in_network_of: str | None = None
     """The service whose network namespace it shares."""
     sees_processes_of: str | None = None
-    """The service whose process namespace it shares."""
+    """The service whose process namespace it shares. Of two that both have copies, each shares with one of the other.
+    """
+    listens: tuple[int, ...] = ()
+    """Ports at which others in its network reach it, where the network has to be told."""
     published: tuple[int, ...] = ()
     """Ports that answer on the machine that starts the stack, for that machine alone, each at a free port of it."""
     mounts: tuple[Mount, ...] = ()
@@ -83,6 +87,10 @@ class Service:
     """Directories it may write to, in memory, gone with it."""
     copies: int | None = None
     """None: this one alone, which others may share namespaces with."""
+    changes: Scaling | None = None
+    """What changes of it while it runs, where the engine is to see to that. None: nothing."""
+    ends: bool = False
+    """Whether it ends by itself, when its work is done."""
     kernel: Mapping[str, str] = field(default_factory=dict)
     """Settings of the kernel in its own network namespace."""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -119,7 +127,7 @@ class Stack:
             raise ValueError(f"services of one name: {', '.join(names)}")
         for service in self.services:
             for other in (service.in_network_of, service.sees_processes_of):
-                if other is not None and self.service(other).copies is not None:
+                if other is not None and self.service(other).copies not in (None, service.copies):
                     raise ValueError(f"{service.name}: cannot share with {other}, of which there are copies")
             for other in service.after:
                 self.service(other)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -82,7 +82,9 @@ class LocustApi:
 class LocustStack(LocustApi):
     """Master and workers as processes of this machine."""
 
-    def __init__(self, targets: Mapping[str, int], results: Path, workers: int = 2) -> None:
+    def __init__(
+        self, targets: Mapping[str, int], results: Path, workers: int = 2, arguments: Sequence[str] = ()
+    ) -> None:
         super().__init__(f"http://127.0.0.1:{free_port()}", results)
         self._master_port = free_port()
         self._addresses = {name: f"127.0.0.1:{port}" for name, port in targets.items()}
@@ -92,6 +94,7 @@ class LocustStack(LocustApi):
             [
                 *("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(self._master_port)),
                 *("--web-host", "127.0.0.1", "--web-port", web_port),
+                *arguments,
             ],
             TARGETS=",".join(targets),
             TARGET_ADDRESSES=",".join(f"{name}={address}" for name, address in self._addresses.items()),

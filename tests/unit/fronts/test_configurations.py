@@ -30,7 +30,7 @@ def test_haproxy_without_a_bound_leaves_waiting_to_the_servers() -> None:
 def test_haproxy_asks_the_engines_dns_for_as_many_addresses_as_there_are_slots() -> None:
     text = lines(haproxy.configuration(read({"SERVERS_DNS": "spmt", "SLOTS": "3"})))
     assert "server-template server- 3 spmt:8081 resolvers engine init-addr none" in text
-    assert {"resolvers engine", "hold valid 1s", "accepted_payload_size 8192"} <= set(text)
+    assert {"resolvers engine", "parse-resolv-conf", "hold valid 1s", "accepted_payload_size 8192"} <= set(text)
 
 
 def test_haproxys_limits_leave_room_for_those_who_look() -> None:

@@ -106,6 +106,15 @@ def test_the_lines_of_a_run_say_of_which_container_they_are() -> None:
     ]
 
 
+def test_of_a_probe_in_the_servers_own_network_the_address_tells_which_it_is() -> None:
+    samples = Samples(list(TARGETS))
+    for host, sender in (("pod-a", "10.0.0.9"), ("pod-a", "10.0.0.2"), ("pod-b", "10.0.0.1"), ("pod-c", "10.0.0.7")):
+        samples.add({"schema_version": 2, "model": "spmt", "host": host, "unix": 1.0}, sender)
+    found = ServedBy(TARGETS, FRONTS, samples, Dns(spmt=["10.0.0.1", "10.0.0.2"]).containers()).lines("spmt", 0, 1e12)
+    named = {line["host"]: line["container"] for line in found}
+    assert named == {"pod-a": "threadmill-spmt-2", "pod-b": "threadmill-spmt-1", "pod-c": "pod-c"}
+
+
 @pytest.mark.parametrize(
     ("before", "after", "servers"),
     [

@@ -33,3 +33,8 @@ def test_a_name_under_results_is_as_good_as_a_path(tmp_path):
 def test_no_results_at_all_say_what_makes_some(tmp_path):
     with pytest.raises(UserError, match="nothing to report; `make demo` runs a first sweep"):
         newest(tmp_path)
+
+
+def test_results_from_elsewhere_are_those_of_the_web_page(tmp_path):
+    with pytest.raises(UserError, match=r"^--from: found without `web`, allowed: report web --from DIR$"):
+        reported(tmp_path, "mine", "--from", str(tmp_path))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from testbed.errors import UserError
 from testbed.report.build import html
 from testbed.report.source import read
 from testbed.results import web_runs
@@ -242,3 +243,28 @@ def test_a_stored_run_reads_back_as_a_trial_and_as_a_summary(tmp_path: Path) -> 
     assert (tmp_path / "trials/web-1/probe.ndjson").is_file()
     found = summary(rows, seed=0)
     assert [cell["trials"] for cell in found["cells"]] == [1, 3]
+
+
+def test_runs_that_were_copied_from_elsewhere_are_collected_alike(tmp_path: Path) -> None:
+    said: list[str] = []
+    for cell, name in (("001", "web-20260102T030405Z-spmt"), ("002", "web-20260102T030505Z-spmt")):
+        place = tmp_path / "brought" / cell
+        place.mkdir(parents=True)
+        (place / f"{name}.json").write_text(json.dumps(load()))
+        (place / f"{name}.probe.ndjson").write_text("".join(json.dumps(line) + "\n" for line in lines()))
+    (tmp_path / "brought" / "001" / "web-cut-off.probe.ndjson").write_text("")
+    directory = web_runs.collect(tmp_path / "results", said.append, tmp_path / "brought")
+    assert said == [f"2 runs from the web page brought to {directory}"]
+    assert [row["cpus"] for row in trials(directory, {}).kept] == [0.5, 0.5]
+    web_runs.collect(tmp_path / "results", said.append, tmp_path / "brought")
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_directory_without_any_is_one_line(tmp_path: Path, there: bool) -> None:
+    source = tmp_path / "brought"
+    if there:
+        source.mkdir()
+        (source / "web-1.txt").write_text("")
+    with pytest.raises(UserError, match=f"^--from: found {source}, allowed: a directory with results of Locust below"):
+        web_runs.collect(tmp_path / "results", print, source)

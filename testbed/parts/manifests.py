@@ -1,0 +1,82 @@
+"""A sweep as manifests for a cluster: one kustomization per cell, and a page that says what there is. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from testbed.errors import UserError
+from testbed.parts import unattended
+from testbed.plan import cells
+from testbed.plan.axes import BY_FIELD
+from testbed.plan.cells import Trial
+from testbed.plan.schema import Sweep
+from testbed.stack import kubernetes
+from testbed.stack.kubernetes import index
+from testbed.stack.kubernetes.index import Entry
+from testbed.stack.system import LOAD_STORE, MASTER, Run
+
+# Of the volume that the load's results are on.
+CLAIM = "results"
+
+
+@dataclass(frozen=True)
+class Manifests:
+    """Texts by their path below the directory, and a line for each thing that the sweep says and they do not do."""
+
+    files: Mapping[str, str]
+    not_done: list[str]
+    cells: int
+
+
+def manifests(sweep: Sweep, user: str, registry: str = "") -> Manifests:
+    """All of it. `user` is `uid:gid` of every container; `registry` stands in place of `threadmill` in our images.
+
+    UserError where no cell of the sweep can be one of a cluster.
+    """
+    run = Run(sweep.name, sweep.name, user, sweep.load.workers, worker_cpus=sweep.load.worker_cpus, images=sweep.images)
+    every = unattended.trials(sweep)
+    if not every:
+        raise UserError("exclude: leaves no trial to run")
+    possible = [trial for trial in every if trial.cell.network != "shared"]
+    if not possible:
+        raise UserError(
+            "network: found shared in every cell, allowed for Kubernetes: bridge (a server that shares the load's "
+            "network would be in its pod, whose Job would never complete)"
+        )
+    varying = cells.varying_fields([trial.cell for trial in possible])
+    files: dict[str, str] = {}
+    entries = []
+    for trial in possible:
+        place = _place(sweep, trial, registry)
+        made = kubernetes.render(unattended.stack(run, trial, sweep, kubernetes.domain(place.namespace)), place)
+        brought = kubernetes.render(unattended.collector(run, trial), replace(place, is_new=False))
+        files |= {f"{trial.trial_id}/{name}": text for name, text in made.files.items()}
+        files |= {f"{trial.trial_id}/{unattended.COLLECTOR}/{name}": text for name, text in brought.files.items()}
+        values = {BY_FIELD[name].name: BY_FIELD[name].shown(getattr(trial.cell, name)) for name in varying}
+        entries.append(Entry(trial.trial_id, place.namespace, values, made.not_done))
+    lines = index.not_done(entries, [*unattended.not_done(sweep), *_left_out(every, possible), *_of_images(sweep)])
+    by_hand = unattended.waits_for_a_person(possible[0].cell)
+    page = index.text(sweep.name, entries, lines, by_hand, MASTER, unattended.COLLECTOR)
+    return Manifests({"README.md": page, **files}, lines, len(possible))
+
+
+def _place(sweep: Sweep, trial: Trial, registry: str) -> kubernetes.Place:
+    number = trial.trial_id.partition("-")[0]
+    namespace = kubernetes.namespace("threadmill", sweep.name, number)
+    return kubernetes.Place(namespace, {LOAD_STORE: CLAIM}, f"{registry}/" if registry else "")
+
+
+def _left_out(every: list[Trial], possible: list[Trial]) -> list[str]:
+    left = [trial.trial_id for trial in every if trial not in possible]
+    if not left:
+        return []
+    return [f"network shared: not written: {', '.join(left)}: server and load would be one pod, which never completes"]
+
+
+def _of_images(sweep: Sweep) -> list[str]:
+    """A probe looks for the command of our servers."""
+    return [
+        f"images: the probe beside {name} looks for a first process with {unattended.SERVER_COMMAND!r} on its command "
+        f"line; if {image} has another, change --first-process"
+        for name, image in sweep.images.items()
+        if name in sweep.models
+    ]
