@@ -11,6 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from loadtests import profiles
+from loadtests.segments import Ramp
 from testbed.plan import scaling
 from testbed.plan.profile import STEADY, label
 from testbed.plan.redo import counted
@@ -136,10 +137,10 @@ def is_level(profile: str | None) -> bool:
     return len({rate for one in _ramps(profile) for rate in (one.first, one.last)}) == 1
 
 
-def _ramps(profile: str | None) -> list[profiles.Ramp]:
+def _ramps(profile: str | None) -> list[Ramp]:
     """The segments; none where one of them is a sine."""
     segments = () if profile in (None, "", STEADY) else profiles.parse(str(profile)).segments
-    found = [one for one in segments if isinstance(one, profiles.Ramp)]
+    found = [one for one in segments if isinstance(one, Ramp)]
     return found if len(found) == len(segments) else []
 
 
