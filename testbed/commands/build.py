@@ -13,7 +13,7 @@ HELP = "build the images of these models and fronts (default: all), of Locust an
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    completed_by(images, parser.add_argument("images", nargs="*", metavar="IMAGE", help="such as spst or haproxy"))
+    completed_by(images, parser.add_argument("images", nargs="*", metavar="IMAGE", help="of a model, a front, Locust or the probe"))
     parser.add_argument("--force", action="store_true", help="also images that are there and of this code")
 
 

@@ -45,8 +45,8 @@ def manifests(sweep: Sweep, user: str, registry: str = "") -> Manifests:
     varying = cells.varying_fields([trial.cell for trial in possible])
     files: dict[str, str] = {}
     entries = []
-    for trial in possible:
-        place = _place(sweep, trial, registry)
+    for number, trial in enumerate(possible, 1):
+        place = _place(sweep, number, registry)
         made = kubernetes.render(unattended.stack(run, trial, sweep, kubernetes.domain(place.namespace)), place)
         brought = kubernetes.render(unattended.collector(run, trial), replace(place, is_new=False))
         files |= {f"{trial.trial_id}/{name}": text for name, text in made.files.items()}
@@ -59,9 +59,8 @@ def manifests(sweep: Sweep, user: str, registry: str = "") -> Manifests:
     return Manifests({"README.md": page, **files}, lines, len(possible))
 
 
-def _place(sweep: Sweep, trial: Trial, registry: str) -> kubernetes.Place:
-    number = trial.trial_id.partition("-")[0]
-    namespace = kubernetes.namespace("threadmill", sweep.name, number)
+def _place(sweep: Sweep, number: int, registry: str) -> kubernetes.Place:
+    namespace = kubernetes.namespace("threadmill", sweep.name, f"{number:03d}")
     return kubernetes.Place(namespace, {LOAD_STORE: CLAIM}, f"{registry}/" if registry else "")
 
 
