@@ -13,7 +13,8 @@ HELP = "build the images of these models and fronts (default: all), of Locust an
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    completed_by(images, parser.add_argument("images", nargs="*", metavar="IMAGE", help="of a model, a front, Locust or the probe"))
+    told = "of a model, a front, Locust or the probe"
+    completed_by(images, parser.add_argument("images", nargs="*", metavar="IMAGE", help=told))
     parser.add_argument("--force", action="store_true", help="also images that are there and of this code")
 
 
