@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from testbed import exits
+from testbed.commands.given import on_options, swarm_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -11,16 +12,20 @@ if TYPE_CHECKING:
 HELP = "say what this machine has and lacks"
 
 
-def options(_parser: argparse.ArgumentParser) -> None:
-    """None."""
+def options(parser: argparse.ArgumentParser) -> None:
+    on_options(parser)
 
 
-def run(_arguments: argparse.Namespace, console: "Console") -> int:
+def run(arguments: argparse.Namespace, console: "Console") -> int:
     from testbed.setup.doctor import doctor
     from testbed.terminal import plain
 
     say = plain(console)
     checks = doctor()
+    if arguments.on == "swarm":
+        from testbed.setup.swarm_doctor import cluster
+
+        checks += cluster(lambda: swarm_of(arguments))
     for check in checks:
         mark, style = ("ok", "green") if check.ok else ("missing", "red") if check.required else ("lacks", "yellow")
         console.print(f"{mark:8}", style=style, end="")

@@ -14,6 +14,7 @@ from testbed.names import EVERY
 
 if TYPE_CHECKING:
     from testbed.stack.engine import Engine
+    from testbed.stack.swarm.engine import SwarmEngine
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 RESULTS = PROJECT / "results"
@@ -48,6 +49,14 @@ def on_options(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="with --on swarm: carry images through this registry, not engine to engine",
     )
+
+
+def swarm_of(arguments: argparse.Namespace) -> "SwarmEngine | None":
+    """The Swarm that is asked for; None where one engine is. UserError as of `engine_of`."""
+    from testbed.stack.swarm.engine import SwarmEngine
+
+    engine = engine_of(arguments) if arguments.on == "swarm" or arguments.nodes or arguments.registry else None
+    return engine if isinstance(engine, SwarmEngine) else None
 
 
 def engine_of(arguments: argparse.Namespace, begun: Mapping[str, Any] | None = None) -> "Engine":

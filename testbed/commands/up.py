@@ -1,13 +1,16 @@
 """`orchestrate.py up MODEL...`: servers and Locust's web page, by hand."""
 
 import argparse
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from testbed import exits
-from testbed.commands.given import checked_models, completed_by, models
+from testbed.commands.given import RESULTS, checked_models, completed_by, models, on_options, swarm_of
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from testbed.stack.swarm.engine import SwarmEngine
 
 HELP = "start a server and Locust's web page, by hand"
 
@@ -24,6 +27,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--memory", default="128MiB", help="memory limit of each server (default %(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="Locust workers (default %(default)s)")
+    on_options(parser)
     parser.add_argument("--packet-log", action="store_true", help="log every packet in hex and ASCII")
 
 
@@ -37,8 +41,33 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
 
     scale = scale_by_hand.check_scale(names, arguments.replicas, arguments.front, arguments.front_cpus)
     machine.require_docker()
+    if (swarm := swarm_of(arguments)) is not None:
+        return _on_swarm(arguments, names, swarm, plain(console))
     engine = DockerEngine()
     here = Machine(engine.cpus, engine.memory_bytes)
     limits = by_hand.check_limits(arguments.cpus, arguments.memory, here, scale)
     by_hand.up(names, limits, arguments.workers, arguments.packet_log, plain(console), scale)
+    return exits.OK
+
+
+def _on_swarm(
+    arguments: argparse.Namespace, models: list[str], engine: "SwarmEngine", say: Callable[[str], None]
+) -> int:
+    from testbed.errors import UserError
+    from testbed.plan.fields import Machine
+    from testbed.run import swarm_by_hand
+    from testbed.run.preparation import load_user
+    from testbed.stack import by_hand
+
+    for flag, given in (("replicas", arguments.replicas != 1), ("front", arguments.front is not None)):
+        if given:
+            raise UserError(
+                f"--{flag}: found {getattr(arguments, flag)}, allowed with --on swarm: none; a sweep has them"
+            )
+    if arguments.packet_log:
+        raise UserError("--packet-log: found, allowed on one engine alone")
+    here = Machine(engine.cpus, engine.memory_bytes, engine.networks, engine.scales)
+    limits = by_hand.check_limits(arguments.cpus, arguments.memory, here)
+    user = ":".join(map(str, load_user()))
+    swarm_by_hand.up(engine, models, limits, arguments.workers, user, RESULTS / "by-hand", say)
     return exits.OK

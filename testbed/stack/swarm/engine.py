@@ -40,6 +40,8 @@ from testbed.stack.swarm.stackfile import (
     volume_name,
 )
 
+# What `up` starts, which no sweep removes.
+BY_HAND = "by-hand"
 REMOVAL_TIMEOUT_S = 60.0
 POLL_S = 0.1
 # The command is given this long to hand over a stack of a few services.
@@ -271,7 +273,11 @@ class SwarmEngine:
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges=true"],
                 log_config=_LOG,
-                network_mode="none",
+                **(
+                    {"network": f"{stack_name(stack.project)}_{probe.network}"}
+                    if probe.network
+                    else {"network_mode": "none"}
+                ),
                 pid_mode=f"container:{beside.container.id}",
                 cpuset_cpus=probe.limits.processors,
                 volumes=volumes,
@@ -294,6 +300,31 @@ class SwarmEngine:
         if placed is None or port not in placed.ports:
             raise ContainerGone(service)
         return placed.node.listed.address, placed.ports[port]
+
+    def node_of(self, service: str) -> str:
+        """The name of the node that a service was placed on. KeyError where it was not."""
+        return self._placed[service].node.name
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """Those that are used."""
+        return self._nodes
+
+    @property
+    def roles(self) -> dict[str, list[str]]:
+        """The names of the nodes by what they are there for."""
+        return {role: [node.name for node in those] for role, those in self._by_role.items()}
+
+    def lacking_images(self, images: Iterable[str]) -> dict[str, list[str]]:
+        """By node, those of these images of the manager's engine that it does not have."""
+        found: dict[str, list[str]] = {}
+        ids = {image: self.image_id(image) for image in images}
+        for node in self._nodes:
+            with self._speaking_to(node):
+                found[node.name] = [
+                    image for image, its_id in ids.items() if its_id and carry.image_id(node.client, its_id) is None
+                ]
+        return found
 
     def pids(self, run_id: str) -> list[int]:  # noqa: ARG002 - they are on other machines
         return []
@@ -379,13 +410,18 @@ class SwarmEngine:
             with self._speaking_to(node):
                 count(one.labels for one in self._containers(node, RUN_LABEL) if SERVICE_LABEL in one.labels)
                 count(one.attrs["Labels"] for one in node.client.volumes.list(filters={"label": RUN_LABEL}))
+        found.pop(BY_HAND, None)
         return found
 
     def remove(self, run_id: str) -> None:
         """Services, then what is left of containers, then networks and volumes. EngineError says what is left where."""
-        label = f"{RUN_LABEL}={run_id}"
         with speaking():
             self._refuse_others(run_id)
+        self.remove_whosever(run_id)
+
+    def remove_whosever(self, run_id: str) -> None:
+        """The same, whoever has started it."""
+        label = f"{RUN_LABEL}={run_id}"
         self._remove_services(run_id)
         left = self._clear(label)
         deadline = time.monotonic() + REMOVAL_TIMEOUT_S

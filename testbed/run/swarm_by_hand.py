@@ -1,0 +1,76 @@
+"""`up` and `down` on a Swarm: servers, probes and Locust's page over its nodes, without a sweep."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from testbed import names
+from testbed.errors import UserError
+from testbed.interrupt import undisturbed
+from testbed.plan import cells, sweepfile
+from testbed.plan.fields import Machine
+from testbed.stack import images, system
+from testbed.stack.by_hand import MAX_WORKERS, ServerLimits
+from testbed.stack.services import RUN_LABEL, Network, Service, Stack
+from testbed.stack.swarm.engine import BY_HAND, SwarmEngine
+from testbed.stack.system import MASTER, PROBE_PREFIX, SERVER_PORT, WEB_PORT, Run
+from testbed.units import format_bytes
+
+
+def stack_of(models: Sequence[str], limits: ServerLimits, workers: int, user: str, machine: Machine) -> Stack:
+    """What `up` starts: Locust, each model with these limits, and a probe beside it that tells Locust's page. Pure."""
+    run = Run(BY_HAND, f"threadmill-{BY_HAND}", user, workers, networks=machine.networks)
+    load = system.load_services(run, models)
+    servers: list[Service] = []
+    probes: list[Service] = []
+    for model in models:
+        asked = f"name: up\nmodels: {model}\nlimits: {{cpus: {limits.cpus:g}, memory: {limits.memory_bytes}B}}\n"
+        (trial,) = cells.trials(sweepfile.parse(asked, Path("up"), machine))
+        (server,) = system.servers(run, trial)
+        servers.append(replace(server, published=(SERVER_PORT,)))
+        pushing = ("--push", f"http://{MASTER}:{WEB_PORT}/threadmill/samples", "--model", model)
+        probe = system.probe(run, trial, server, model)
+        probes.append(replace(probe, command=pushing, network=server.network, mounts=()))
+    networks = (Network(servers[0].network or "", {RUN_LABEL: BY_HAND}, spans_machines=True),)
+    return Stack(run.project, (*load, *servers, *probes), networks)
+
+
+def up(
+    engine: SwarmEngine,
+    models: Sequence[str],
+    limits: ServerLimits,
+    workers: int,
+    user: str,
+    directory: Path,
+    say: Callable[[str], None],
+) -> None:
+    """Start these models and Locust on the nodes of a Swarm, and say where they answer. The stack file goes to
+    `directory`. UserError, one line, where it cannot be; then nothing of it is left."""
+    if not 1 <= workers <= MAX_WORKERS:
+        raise UserError(f"--workers: found {workers}, allowed: a whole number from 1 to {MAX_WORKERS}")
+    images.build_missing((*models, *names.COMPANIONS), say)
+    engine.bring_images([names.image_name(name) for name in (*models, *names.COMPANIONS)], say)
+    machine = Machine(engine.cpus, engine.memory_bytes, engine.networks, engine.scales)
+    stack = stack_of(models, limits, workers, user, machine)
+    # What an earlier `up` has left takes its place.
+    engine.remove_whosever(BY_HAND)
+    directory.mkdir(parents=True, exist_ok=True)
+    laid = engine.lay_out(stack, directory, directory)
+    say(f"starting {', '.join(service.name for service in stack.services)} ...")
+    try:
+        engine.up(laid, [service.name for service in stack.services])
+    except BaseException:
+        with undisturbed():
+            engine.remove_whosever(BY_HAND)
+        raise
+    for model in models:
+        size = f"{limits.cpus:g} CPUs, {format_bytes(limits.memory_bytes)}"
+        say(f"{model}: {_where(engine, model, SERVER_PORT)}, {size}, on node {engine.node_of(model)}")
+    say(f"Locust: http://{_where(engine, MASTER, WEB_PORT)}, on node {engine.node_of(MASTER)}")
+    say(f"the stack file: {laid.file}; probes are beside: {', '.join(f'{PROBE_PREFIX}{model}' for model in models)}")
+    say("to remove it: .venv/bin/python orchestrate.py down --on swarm")
+
+
+def _where(engine: SwarmEngine, service: str, port: int) -> str:
+    host, its_port = engine.published(BY_HAND, service, port)
+    return f"{host}:{its_port}"
