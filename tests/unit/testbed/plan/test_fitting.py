@@ -79,3 +79,31 @@ def test_what_means_nothing_in_a_combination_makes_no_two_of_it() -> None:
     assert {c.cpus_of_each for c in found if c.replica_cpus == "each"} == {0.5}
     assert {c.cpus_of_each for c in found if c.replica_cpus == "split" and c.replicas == 2} == {0.25}
     assert {c.cpus_of_all for c in found if c.front == "nginx"} == {0.75, 1.25}
+
+
+SWARM = Machine(cpus=2, memory_bytes=2**30, networks=("overlay",), scales=False)
+MANAGER = Machine(cpus=2, memory_bytes=2**30, networks=("bridge", "shared", "overlay"))
+
+
+@pytest.mark.parametrize(
+    ("text", "machine", "said"),
+    [
+        ("network: shared", SWARM, "t.yaml:3: network: found shared, allowed: overlay (a network namespace is of one"),
+        ("network: [overlay, bridge]", SWARM, "t.yaml:3: network: found bridge, allowed: overlay (a bridge is of one"),
+        ("network: overlay", MACHINE, "t.yaml:3: network: found overlay, allowed: bridge, shared (an overlay needs"),
+        (
+            "scaling: {change: cpus, steps: [{at: 1s, to: 1}]}\nload: {mode: open, rate: 9}",
+            SWARM,
+            't.yaml:3: scaling: found {"change":"cpus","steps":[{"at":"1s","to":1.0}]}, allowed on a Swarm: none',
+        ),
+    ],
+)
+def test_what_an_engine_does_not_have_is_refused_at_its_place(text: str, machine: Machine, said: str) -> None:
+    with pytest.raises(UserError) as error:
+        sweepfile.parse(f"name: t\nmodels: spmt\n{text}\n", Path("t.yaml"), machine)
+    assert str(error.value).startswith(said)
+
+
+@pytest.mark.parametrize(("machine", "network"), [(MACHINE, "bridge"), (MANAGER, "bridge"), (SWARM, "overlay")])
+def test_a_sweep_that_names_no_network_gets_the_usual_one(machine: Machine, network: str) -> None:
+    assert sweepfile.parse("name: t\nmodels: spmt\n", Path("t.yaml"), machine).network == (network,)

@@ -13,6 +13,7 @@ from testbed.stack import compose, system
 from testbed.stack.cpus import UNPINNED, CpuSets
 from testbed.stack.services import RUN_LABEL
 from testbed.stack.system import Run
+from tests.unit.testbed.stack.golden_cases import run_of, trial_of
 
 SETS = CpuSets(server="2-3", generator="1", rest="0", isolated=True, notes=())
 RUN = Run("a-2026-ab12", "threadmill-a-2026-ab12", "1000:1000", 2, SETS)
@@ -138,3 +139,16 @@ def test_each_network_path_has_its_own_name_for_the_server() -> None:
         "TARGET_ADDRESSES": "spst-shared=127.0.0.1:8081,event-loop-shared=127.0.0.1:8081",
     }
     assert PROJECT["services"]["locust"]["environment"] == {"TARGETS": "spst,event-loop"}
+
+
+def test_the_load_is_in_every_network_in_which_a_server_can_be() -> None:
+    run = Run(**run_of({"networks": ("bridge", "overlay")}))
+    made = compose.project(parts.stack(run, MODELS, trial_of("models: spst\nnetwork: overlay")), {"load": "../../load"})
+    assert made["services"]["worker"]["networks"] == {"default": None, "overlay": None}
+    assert made["services"]["spst"]["networks"] == ["overlay"]
+    assert made["networks"]["overlay"] == {
+        "driver": "overlay",
+        "attachable": True,
+        "labels": {"threadmill.run": run.run_id},
+    }
+    assert "driver" not in made["networks"]["default"]

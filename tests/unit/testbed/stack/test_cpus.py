@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from testbed.plan import sweepfile
 from testbed.run import preparation
-from testbed.stack.cpus import Core, CpuSets, Topology, elsewhere, format_cpu_list, parse_cpu_list, partition, read
+from testbed.stack.cpus import (
+    Core,
+    CpuSets,
+    Topology,
+    across,
+    elsewhere,
+    format_cpu_list,
+    parse_cpu_list,
+    partition,
+    read,
+)
 from testbed.stack.docker import DockerEngine
 
 
@@ -241,3 +251,30 @@ def test_read_takes_a_cpu_without_told_siblings_for_a_core(tmp_path: Path) -> No
 
 def test_read_finds_no_cores_where_there_is_no_such_file_system(tmp_path: Path) -> None:
     assert read(tmp_path) == Topology(())
+
+
+@pytest.mark.parametrize(
+    ("server_machine", "load_machine", "server_cpus", "workers", "sets", "isolated"),
+    [
+        (2, 2, 0.25, 1, ("1", "0", "0", "1"), None),
+        (4, 8, 2, 2, ("2-3", "6-7", "0-1", "0-5"), None),
+        (4, 4, 2, 3, ("2-3", "1-3", "0-1", "0"), None),
+        (2, 2, 2, 1, ("0-1", "1", "0-1", "0"), False),
+        (1, 1, 1, 2, ("0", "0", "0", "0"), False),
+    ],
+)
+def test_across_machines_each_has_its_own_and_the_numbers_differ_where_they_can(
+    server_machine: int,
+    load_machine: int,
+    server_cpus: float,
+    workers: int,
+    sets: tuple[str, ...],
+    isolated: bool | None,
+) -> None:
+    found = across(server_machine, load_machine, server_cpus, workers)
+    assert (found.server, found.generator, found.rest, found.beside_load) == sets
+    assert found.isolated is isolated
+
+
+def test_beside_the_load_is_the_rest_where_there_is_one_machine() -> None:
+    assert partition(elsewhere(4), 1.0, 1).beside_load == partition(elsewhere(4), 1.0, 1).rest
