@@ -8,7 +8,7 @@ import contextlib
 import re
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,8 @@ import requests
 import urllib3
 import yaml
 
-from testbed.errors import UserError
+from testbed.errors import EngineError, UserError
+from testbed.stack.speaking import speaking
 from testbed.stack.swarm.stackfile import ROLE_LABEL, NodeRole
 
 # A node that does not answer within this is as good as none.
@@ -225,8 +226,11 @@ def seconds_of(time_said: str) -> float:
     return whole.timestamp() + float(matched[2] or 0)
 
 
-def close(nodes: Sequence[Node]) -> None:
-    """Let go of their engines."""
-    for node in nodes:
-        with contextlib.suppress(Exception):
-            node.client.close()
+@contextlib.contextmanager
+def speaking_to(node: Node) -> Iterator[None]:
+    """As `speaking`, around what asks a node's engine: EngineError and EngineGone name the node."""
+    try:
+        with speaking():
+            yield
+    except EngineError as error:
+        raise type(error)(f"node {node.name}: {error}") from error
