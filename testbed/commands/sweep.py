@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
         return exits.OK
     machine.require_docker()
     engine = engine_of(arguments)
-    parsed = sweepfile.load(arguments.file, Machine(engine.cpus, engine.memory_bytes, engine.networks, engine.scales))
+    parsed = sweepfile.load(arguments.file, Machine(engine.cpus, engine.memory_bytes, engine.networks))
     if arguments.dry_run:
         sweep.print_plan(parsed, console)
         return exits.OK

@@ -66,7 +66,7 @@ def _on_swarm(
             )
     if arguments.packet_log:
         raise UserError("--packet-log: found, allowed on one engine alone")
-    here = Machine(engine.cpus, engine.memory_bytes, engine.networks, engine.scales)
+    here = Machine(engine.cpus, engine.memory_bytes, engine.networks)
     limits = by_hand.check_limits(arguments.cpus, arguments.memory, here)
     user = ":".join(map(str, load_user()))
     swarm_by_hand.up(engine, models, limits, arguments.workers, user, RESULTS / "by-hand", say)

@@ -31,8 +31,6 @@ class Machine:
     cpus: int
     memory_bytes: int
     networks: tuple[str, ...] = ("bridge", "shared")
-    scales: bool = True
-    """Whether limits and replicas can be changed while the load is on."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from testbed.plan import cells, scaling_fit
 from testbed.plan.cells import Cell
 from testbed.plan.fields import MIN_CPUS, Machine
-from testbed.plan.scaling import NONE, Change
+from testbed.plan.scaling import Change
 from testbed.plan.schema import Sweep
 from testbed.units import format_bytes
 
@@ -96,9 +96,7 @@ def _memory(cell: Cell, machine: Machine) -> str:
     )
 
 
-def _scaling(cell: Cell, machine: Machine) -> str:
-    if cell.scaling != NONE and not machine.scales:
-        return f"found {cell.scaling}, allowed on a Swarm: none (there what is there stays while the load is on)"
+def _scaling(cell: Cell, _: Machine) -> str:
     start: dict[Change, float] = {
         "cpus": cell.cpus_of_each,
         "memory": cell.memory_bytes,

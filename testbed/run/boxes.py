@@ -51,7 +51,7 @@ class Boxes:
         measured = system.measured(stack)
         self._services = {service.name: service for service in measured}
         self._trial_id = trial.trial_id
-        self._windows: dict[str, Path] = {}
+        self._window: Mapping[str, float] = {}
         self._single = system.is_alone(trial, measured)
         self._outputs = system.output_names(trial, measured)
         self._running: dict[str, Box] = {}
@@ -70,13 +70,13 @@ class Boxes:
                 self._running[name] = self._find(name)
         return [self._called(name) for name in self.seen if name not in self._running]
 
-    def join(self, name: str) -> None:
+    def join(self, name: str, directory: ResultsDirectory) -> None:
         """A service that was started while the load is on. ContainerGone where it is not there."""
         running = self._find(name)
         self.seen[name] = Seen.of(self._services[name])
         self.seen[name].joined = True
         self._running[name] = running
-        self._hand_in_window(name)
+        self._hand_in_window(name, directory)
 
     def pids(self) -> list[int]:
         """The first process of each, on the engine's machine."""
@@ -124,16 +124,19 @@ class Boxes:
     def tell_window(self, directory: ResultsDirectory, window: Mapping[str, float]) -> None:
         """Tell every probe when the window opens and closes by its own clock, also those that may come yet. `window`:
         times of this machine, in seconds since 1970."""
-        for name, output in self._outputs.items():
-            ahead_s = self._engine.clock_ahead_s(_probe(name))
-            self._windows[name] = directory.load / f"{output}.window.json"
-            write_json(self._windows[name], {edge: at + ahead_s for edge, at in window.items()})
-        for name in self._running:
-            self._hand_in_window(name)
+        self._window = window
+        for name in self._outputs:
+            self._hand_in_window(name, directory)
 
-    def _hand_in_window(self, name: str) -> None:
-        if name in self._windows:
-            self._engine.hand_in(self._run_id, _probe(name), self._windows[name])
+    def _hand_in_window(self, name: str, directory: ResultsDirectory) -> None:
+        """Also for one that is not there yet: where it shares this directory it finds it."""
+        if not self._window:
+            return
+        ahead_s = self._engine.clock_ahead_s(_probe(name))
+        file = directory.load / f"{self._outputs[name]}.window.json"
+        write_json(file, {edge: at + ahead_s for edge, at in self._window.items()})
+        if name in self._running:
+            self._engine.hand_in(self._run_id, _probe(name), file)
 
     def _bring(self, name: str, directory: ResultsDirectory, *ends: str) -> None:
         """Have the files of these endings that the probe beside a box has written."""
@@ -160,6 +163,10 @@ class Boxes:
     def series(self, directory: ResultsDirectory, name: str) -> Path:
         """What the probe beside a box has written so far, where it is one that can be read along."""
         return directory.load / f".{self._outputs[name]}.probe.ndjson.partial"
+
+    def bring_series(self, directory: ResultsDirectory, name: str) -> None:
+        """Have what the probe beside a box has written so far, where that is on another machine."""
+        self._engine.bring(self._run_id, _probe(name), directory.load, [self.series(directory, name).name])
 
     def take_probes(self, directory: ResultsDirectory) -> bool:
         """Take what the probes have written to the trial's directory. Whether each of them has."""

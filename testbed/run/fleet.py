@@ -103,7 +103,7 @@ class Fleet:
 
     def _joined(self, name: str, since: float) -> bool:
         try:
-            self._boxes.join(name)
+            self._boxes.join(name, self._directory)
         except ContainerGone:
             return False
         self.joining[name] = since

@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,13 +35,15 @@ class Use:
 class Series:
     """The lines of one probe that writes them as it takes them."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, refresh: Callable[[], None] = lambda: None) -> None:
+        """`refresh`: has the file be of now, where it is written elsewhere."""
+        self._path, self._refresh = path, refresh
         self._read = 0
         self._lines: deque[Mapping[str, Any]] = deque()
 
     def look(self) -> None:
         """Take what is new. A line that is not whole yet is taken the next time."""
+        self._refresh()
         try:
             with self._path.open("rb") as file:
                 file.seek(self._read)

@@ -50,7 +50,7 @@ def up(
         raise UserError(f"--workers: found {workers}, allowed: a whole number from 1 to {MAX_WORKERS}")
     images.build_missing((*models, *names.COMPANIONS), say)
     engine.bring_images([names.image_name(name) for name in (*models, *names.COMPANIONS)], say)
-    machine = Machine(engine.cpus, engine.memory_bytes, engine.networks, engine.scales)
+    machine = Machine(engine.cpus, engine.memory_bytes, engine.networks)
     stack = stack_of(models, limits, workers, user, machine)
     # What an earlier `up` has left takes its place.
     engine.remove_whosever(BY_HAND)

@@ -59,7 +59,7 @@ def resume(path: Path, force: bool, console: Console, engine: Engine) -> int:
     UserError when there is none, and when the machine or a version is not the one it began with, unless `force`.
     """
     facts = begun(path)
-    machine = sweepfile.Machine(engine.cpus, engine.memory_bytes, engine.networks, engine.scales)
+    machine = sweepfile.Machine(engine.cpus, engine.memory_bytes, engine.networks)
     sweep = sweepfile.load(path / "sweep.yaml", machine)
     campaign = _Campaign(sweep, ResultsDirectory(path), facts["run_id"], console, engine)
     return campaign.live(partial(campaign.preparation.go_on, facts, force))

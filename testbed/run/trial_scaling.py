@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from testbed.parts.front import Client
 from testbed.plan.cells import Cell
@@ -52,7 +53,9 @@ def scaler_of(trial: Scaled, scaling: Scaling, clock: Callable[[], float]) -> tu
         fleet,
         trial.load,
         (lambda: _waiting_in(trial.front)) if balancer is not None else None,
-        lambda name: Series(trial.boxes.series(trial.directory, name)),
+        lambda name: Series(
+            trial.boxes.series(trial.directory, name), partial(trial.boxes.bring_series, trial.directory, name)
+        ),
     )
     return Scaler(scaling, actor, sensors, clock), actor
 

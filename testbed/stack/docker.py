@@ -58,8 +58,6 @@ def connect() -> tuple[Any, dict[str, Any]]:
 class DockerEngine:
     """What a sweep asks of Docker. Touches only what carries this run's label."""
 
-    scales = True
-
     def __init__(self) -> None:
         self._compose = ComposeRunner()
         self._client, self._info = connect()

@@ -86,10 +86,6 @@ class Engine(Protocol):
         """The kinds of network that servers can be in, as a sweep file names them, the usual one first."""
 
     @property
-    def scales(self) -> bool:
-        """Whether limits and replicas can be changed while the load is on."""
-
-    @property
     def is_here(self) -> bool:
         """Whether containers run on this very kernel, and not on another machine or in a virtual one."""
 

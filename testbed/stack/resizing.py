@@ -33,11 +33,13 @@ class InForce:
         return f"{cpus}, {'no limit of memory' if self.memory_bytes is None else format_bytes(self.memory_bytes)}"
 
 
-def _docker(*arguments: str) -> str:
-    """What a `docker` command prints. UserError with its last line if it fails, EngineError where the engine is why."""
+def _docker(*arguments: str, endpoint: str | None = None) -> str:
+    """What a `docker` command prints. UserError with its last line if it fails, EngineError where the engine is why.
+    `endpoint`: of another engine than the one that the command uses by itself."""
+    elsewhere = () if endpoint is None else ("--host", endpoint)
     try:
         done = subprocess.run(
-            ["docker", *arguments],
+            ["docker", *elsewhere, *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -58,15 +60,17 @@ def _failure(command: str, errors: str) -> UserError | EngineGone:
     return UserError(f"docker {command} failed: {lines[-1].removeprefix('Error response from daemon: ')}")
 
 
-def in_force(container_id: str) -> InForce:
+def in_force(container_id: str, endpoint: str | None = None) -> InForce:
     """The limits of a container as the engine has them. UserError where there is no such container."""
-    (found,) = json.loads(_docker("container", "inspect", container_id))
+    (found,) = json.loads(_docker("container", "inspect", container_id, endpoint=endpoint))
     host: dict[str, Any] = found["HostConfig"]
     cpus = host["NanoCpus"] / 1e9 or (host["CpuQuota"] / (host["CpuPeriod"] or 100_000) if host["CpuQuota"] > 0 else 0)
     return InForce(cpus or None, host["Memory"] or None)
 
 
-def set_limits(container_id: str, cpus: float | None = None, memory_bytes: int | None = None) -> None:
+def set_limits(
+    container_id: str, cpus: float | None = None, memory_bytes: int | None = None, endpoint: str | None = None
+) -> None:
     """Set the limits of a running container; None leaves one as it is. Memory is without swap, as it was.
 
     UserError where the engine refuses, and for less memory than is in use: version 1 of control groups refuses that,
@@ -76,23 +80,23 @@ def set_limits(container_id: str, cpus: float | None = None, memory_bytes: int |
     if cpus is not None:
         options += ["--cpus", f"{cpus:g}"]
     if memory_bytes is not None:
-        _refuse_less_than_used(container_id, memory_bytes)
+        _refuse_less_than_used(container_id, memory_bytes, endpoint)
         # One of them alone would leave the other below or above it.
         options += ["--memory", str(memory_bytes), "--memory-swap", str(memory_bytes)]
     if not options:
         return
     try:
-        _docker("update", *options, container_id)
+        _docker("update", *options, container_id, endpoint=endpoint)
     except UserError as error:
         used = re.search(r"unable to set memory limit to \d+ \(current usage: (\d+)", str(error))
         raise (error if used is None else _too_little(memory_bytes or 0, int(used[1]))) from None
 
 
-def _refuse_less_than_used(container_id: str, memory_bytes: int) -> None:
-    limit = in_force(container_id).memory_bytes
+def _refuse_less_than_used(container_id: str, memory_bytes: int, endpoint: str | None) -> None:
+    limit = in_force(container_id, endpoint).memory_bytes
     if limit is not None and memory_bytes >= limit:
         return
-    used = _used_bytes(container_id)
+    used = _used_bytes(container_id, endpoint)
     if used >= memory_bytes:
         raise _too_little(memory_bytes, used)
 
@@ -104,9 +108,10 @@ def _too_little(memory_bytes: int, used: int) -> UserError:
     )
 
 
-def _used_bytes(container_id: str) -> int:
+def _used_bytes(container_id: str, endpoint: str | None = None) -> int:
     """What a container uses of its memory, without what of its files the kernel can drop."""
-    shown = _docker("stats", "--no-stream", "--format", "{{.MemUsage}}", container_id).split("/")[0].strip()
+    told = _docker("stats", "--no-stream", "--format", "{{.MemUsage}}", container_id, endpoint=endpoint)
+    shown = told.split("/")[0].strip()
     number = re.fullmatch(r"([\d.]+)([KMGT]?i?B)", shown)
     sizes = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
     if number is None or number[2] not in sizes:

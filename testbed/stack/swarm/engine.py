@@ -13,7 +13,7 @@ from typing import Any
 
 from testbed.errors import EngineError, EngineGone, UserError
 from testbed.files import write_atomically
-from testbed.stack import cpus
+from testbed.stack import cpus, resizing
 from testbed.stack.box import run_once
 from testbed.stack.cpus import CpuSets
 from testbed.stack.docker import connect, endpoint
@@ -37,7 +37,6 @@ class SwarmEngine:
 
     is_here = False
     networks = ("overlay",)
-    scales = False
 
     def __init__(self, endpoints: Mapping[str, str], registry: str | None = None) -> None:
         """The engine that the `docker` command uses is a manager of the Swarm. `endpoints`: of its nodes' engines, by
@@ -211,8 +210,10 @@ class SwarmEngine:
     def pids(self, run_id: str) -> list[int]:  # noqa: ARG002 - they are on other machines
         return []
 
-    def set_limits(self, container_id: str, cpus: float | None, memory_bytes: int | None) -> None:  # noqa: ARG002
-        raise UserError("limits cannot be changed on a Swarm while the load is on")
+    def set_limits(self, container_id: str, cpus: float | None, memory_bytes: int | None) -> None:
+        """Through the engine of its node. The service's own limits, as the manager knows them, stay as they were."""
+        node = next(placed.node for placed in self._placed.values() if placed.container.id == container_id)
+        resizing.set_limits(container_id, cpus, memory_bytes, node.endpoint)
 
     def clock_ahead_s(self, service: str) -> float:
         return self._placed[service].node.clock.ahead_s if service in self._placed else 0.0

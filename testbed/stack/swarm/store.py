@@ -30,14 +30,20 @@ def hand_in(container: Any, at: str, file: Path, user: str) -> None:
 
 
 def bring(container: Any, at: str, directory: Path, names: Sequence[str]) -> None:
-    """Have these files of a container's directory in one of this machine; those that are not there are left out."""
+    """Have these files of a container's directory in one of this machine; those that are not there are left out, and so
+    is one that grew while it was read: the next time it is there."""
     for name in names:
         try:
             chunks, _ = container.get_archive(f"{at}/{name}")
-            data = io.BytesIO(b"".join(chunks))
-        except docker.errors.NotFound:
+            with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+                _write(archive, directory / name)
+        except (docker.errors.NotFound, tarfile.TarError):
             continue
-        with tarfile.open(fileobj=data) as archive:
-            for member in archive:
-                if member.isfile() and (file := archive.extractfile(member)) is not None:
-                    write_atomically(directory / name, file.read().decode())
+
+
+def _write(archive: tarfile.TarFile, path: Path) -> None:
+    for member in archive:
+        if member.isfile() and (file := archive.extractfile(member)) is not None:
+            data = file.read()
+            if len(data) == member.size:
+                write_atomically(path, data.decode())

@@ -81,7 +81,7 @@ def test_what_means_nothing_in_a_combination_makes_no_two_of_it() -> None:
     assert {c.cpus_of_all for c in found if c.front == "nginx"} == {0.75, 1.25}
 
 
-SWARM = Machine(cpus=2, memory_bytes=2**30, networks=("overlay",), scales=False)
+SWARM = Machine(cpus=2, memory_bytes=2**30, networks=("overlay",))
 MANAGER = Machine(cpus=2, memory_bytes=2**30, networks=("bridge", "shared", "overlay"))
 
 
@@ -91,11 +91,6 @@ MANAGER = Machine(cpus=2, memory_bytes=2**30, networks=("bridge", "shared", "ove
         ("network: shared", SWARM, "t.yaml:3: network: found shared, allowed: overlay (a network namespace is of one"),
         ("network: [overlay, bridge]", SWARM, "t.yaml:3: network: found bridge, allowed: overlay (a bridge is of one"),
         ("network: overlay", MACHINE, "t.yaml:3: network: found overlay, allowed: bridge, shared (an overlay needs"),
-        (
-            "scaling: {change: cpus, steps: [{at: 1s, to: 1}]}\nload: {mode: open, rate: 9}",
-            SWARM,
-            't.yaml:3: scaling: found {"change":"cpus","steps":[{"at":"1s","to":1.0}]}, allowed on a Swarm: none',
-        ),
     ],
 )
 def test_what_an_engine_does_not_have_is_refused_at_its_place(text: str, machine: Machine, said: str) -> None:

@@ -43,7 +43,7 @@ class FakeServer:
 class FakeEngine:
     """`on` holds what happens at a call, by its name, or by `up` and the beginning of a trial's name: it may raise."""
 
-    cpus, memory_bytes, is_here, scales = 2, 2**33, False, True
+    cpus, memory_bytes, is_here = 2, 2**33, False
     networks = ("bridge", "shared")
 
     def __init__(self, most_rps: float = 370.0) -> None:

@@ -134,7 +134,7 @@ def test_one_that_joins_is_taken_from_its_start_and_one_that_is_removed_is_not_m
     found = Boxes(stack, TRIAL)
     assert found.take(two, RUN.run_id) == []  # type: ignore[arg-type]
     assert list(found.seen) == found.servers == ["spmt-1"]
-    found.join("spmt-2")
+    found.join("spmt-2", directory)
     assert [(seen.name, seen.joined) for seen in found.seen.values()] == [("spmt-1", False), ("spmt-2", True)]
     two.containers["probe_spmt_2"] = beside = Container(13)
     found.remove("spmt-2", directory)

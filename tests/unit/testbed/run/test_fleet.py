@@ -47,7 +47,7 @@ class Trial:
         self.did.append(f"up {' '.join(services)}")
 
     # The boxes.
-    def join(self, name: str) -> None:
+    def join(self, name: str, directory: Any) -> None:
         if self.refuses or name in self.gone:
             raise ContainerGone(name)
         self.seen[name] = Seen()
