@@ -13,7 +13,7 @@ from argcomplete.completers import DirectoriesCompleter
 from testbed import exits
 from testbed.commands.given import completed_by, sweep_files
 from testbed.errors import UserError
-from testbed.plan.fields import Machine
+from testbed.plan.fields import NETWORKS, Machine
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HELP = "write a sweep's cells as Kubernetes manifests"
 
 # What a cluster's nodes have is not known here.
-_ANY_MACHINE = Machine(cpus=1024, memory_bytes=2**44)
+_ANY_MACHINE = Machine(cpus=1024, memory_bytes=2**44, networks=NETWORKS)
 
 # With a port, as a registry may have, and with any number of directories below it; no tag.
 _REGISTRY = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")

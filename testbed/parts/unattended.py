@@ -71,6 +71,8 @@ def _server(run: Run, trial: Trial) -> Service:
     return replace(
         system.servers(run, trial)[0],
         name=trial.cell.model,
+        # A cluster has one network.
+        network=DEFAULT_NETWORK,
         aliases=(),
         copies=trial.cell.replicas,
         listens=(SERVER_PORT,),
@@ -91,6 +93,8 @@ def _front(run: Run, trial: Trial, server: Service, domain: str) -> Service:
         front.service(run, alone, (server,)),
         name=kind.name,
         environment=told,
+        network=DEFAULT_NETWORK,
+        further_networks=(),
         aliases=(),
         published=(),
         listens=(SERVER_PORT, kind.counters, *kind.pages),
@@ -188,6 +192,8 @@ def not_done(sweep: Sweep) -> list[str]:
         lines.append(
             "isolate: no processors are kept for server, load and the rest; they are kept off each other's nodes"
         )
+    if "overlay" in sweep.network:
+        lines.append("network overlay: there is the cluster's own network alone, as for bridge")
     if sweep.load.slo:
         at = f", and shares of it ({', '.join(f'{share:g}' for share in sweep.load.at)})" if sweep.load.at else ""
         lines.append(

@@ -269,6 +269,10 @@ def test_a_target_has_whole_percents(share: float, percent: int) -> None:
         ("models: spst", "isolate: no processors are kept"),
         ("models: spst\nload: {mode: open, rate: 5, objective: {p99: 9ms}}", "load.objective: nothing is held"),
         ("models: spst\nimages: {spst: example/mine}", "images: the probe beside spst looks for a first process with"),
+        (
+            "models: spst\nreplicas: {count: 2}\nfront: nginx\nnetwork: overlay",
+            "network overlay: there is the cluster's",
+        ),
         ("models: spst\nnetwork: [bridge, shared]", "network shared: not written: 002-spst-1cpu: server and load"),
     ],
 )

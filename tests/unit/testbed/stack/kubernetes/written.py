@@ -7,21 +7,22 @@ import yaml
 
 from testbed.parts.manifests import Manifests, manifests
 from testbed.plan import sweepfile
-from testbed.plan.fields import Machine
+from testbed.plan.fields import NETWORKS, Machine
 
 PROJECT = Path(__file__).parents[5]
 SWEEPS = sorted(path.stem for path in (PROJECT / "sweeps").glob("*.yaml"))
 USER = "10001:10001"
+MACHINE = Machine(64, 2**40, NETWORKS)
 
 
 def of_text(text: str, registry: str = "") -> Manifests:
     """Of a sweep file with these lines besides its name."""
-    return manifests(sweepfile.parse(f"name: a\n{text}\n", Path("a.yaml"), Machine(64, 2**40)), USER, registry)
+    return manifests(sweepfile.parse(f"name: a\n{text}\n", Path("a.yaml"), MACHINE), USER, registry)
 
 
 def of_sweep(name: str, registry: str = "") -> Manifests:
     """Of a ready-made sweep."""
-    return manifests(sweepfile.load(PROJECT / "sweeps" / f"{name}.yaml", Machine(64, 2**40)), USER, registry)
+    return manifests(sweepfile.load(PROJECT / "sweeps" / f"{name}.yaml", MACHINE), USER, registry)
 
 
 def documents(made: Manifests, cell: str = "") -> list[tuple[str, dict[str, Any]]]:
