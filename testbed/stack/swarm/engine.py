@@ -165,7 +165,12 @@ class SwarmEngine:
         if trouble := self.trouble():
             # What would be measured without one of them is not what was asked for.
             raise EngineGone(trouble)
-        self._starter.up(laid, services)
+        try:
+            self._starter.up(laid, services)
+        except UserError as error:
+            if trouble := self.trouble():
+                raise EngineGone(f"{error}; {trouble}") from error
+            raise
 
     # --- looking after it ---
 
@@ -232,7 +237,17 @@ class SwarmEngine:
         """Load workers are called after their node."""
         said = [f"lost: worker {name} of node {name.rpartition('-')[0]}" for name in lost]
         said += [f"node {node.name} does not answer" for node in self._nodes if not node.answers()]
-        return "; ".join(said)
+        return "; ".join([*said, *self._unready()])
+
+    def _unready(self) -> list[str]:
+        """Nodes whose engine may answer, but that the manager does not reach: their network is gone."""
+        with speaking():
+            states = {node.id: node.attrs["Status"]["State"] for node in self._manager.nodes.list()}
+        return [
+            f"node {node.name} is {states.get(node.listed.id, 'no part of the Swarm any more')}"
+            for node in self._nodes
+            if states.get(node.listed.id) != "ready"
+        ]
 
     @speaking()
     def ended(self, run_id: str) -> list[str]:
