@@ -45,7 +45,8 @@ def manifests(sweep: Sweep, user: str, registry: str = "") -> Manifests:
     varying = cells.varying_fields([trial.cell for trial in possible])
     files: dict[str, str] = {}
     entries = []
-    for number, trial in enumerate(possible, 1):
+    # By the place among all, as in the directory's name.
+    for number, trial in ((n, one) for n, one in enumerate(every, 1) if one in possible):
         place = _place(sweep, number, registry)
         made = kubernetes.render(unattended.stack(run, trial, sweep, kubernetes.domain(place.namespace)), place)
         brought = kubernetes.render(unattended.collector(run, trial), replace(place, is_new=False))

@@ -291,6 +291,12 @@ def test_a_line_of_some_cells_names_them() -> None:
     ]
 
 
+def test_directory_and_namespace_have_the_same_number_where_cells_are_left_out() -> None:
+    made = of_text("models: [spst, spmt]\nnetwork: [shared, bridge]")
+    assert "| 002-spst-1cpu | threadmill-a-002 |" in made.files["README.md"]
+    assert "| 004-spmt-1cpu | threadmill-a-004 |" in made.files["README.md"]
+
+
 def test_without_a_word_about_it_nothing_is_lacking_of_processors() -> None:
     made = of_text("models: spst\nisolate: false")
     assert not [line for line in made.not_done if "processors" in line]
