@@ -44,10 +44,16 @@ def endpoint() -> str | None:
     return answer.stdout.strip() or None
 
 
+def client_of(endpoint: str | None, timeout_s: float = 60.0) -> Any:
+    """A client of the engine at an endpoint; over ssh by the `ssh` command, with the user's own settings."""
+    by_ssh = (endpoint or "").startswith("ssh://")
+    return docker.DockerClient(base_url=endpoint, timeout=timeout_s, use_ssh_client=by_ssh)
+
+
 def connect() -> tuple[Any, dict[str, Any]]:
     """A client of that engine, and what `docker info` says of it. UserError where it does not answer."""
     try:
-        client = docker.DockerClient(base_url=endpoint(), timeout=60)
+        client = client_of(endpoint())
         return client, client.info()
     except (docker.errors.DockerException, requests.RequestException) as error:
         raise UserError(

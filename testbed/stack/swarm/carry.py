@@ -45,7 +45,7 @@ def carry(
                 _send(manager, node, image, ids[image])
             else:
                 pushed[image] = pushed.get(image) or _push(manager, image, ids[image], registry)
-                _pull(node, pushed[image])
+                _pull(node, image, pushed[image])
             _check(node, image, ids)
     return ids
 
@@ -91,9 +91,10 @@ def _push(manager: Any, image: str, its_id: str, registry: str) -> str:
     return f"{repository}:{tag}"
 
 
-def _pull(node: Node, reference: str) -> None:
+def _pull(node: Node, image: str, reference: str) -> None:
     repository, _, tag = reference.rpartition(":")
     try:
-        node.client.images.pull(repository, tag=tag)
+        # Its own name is what `watch` asks for.
+        node.client.images.pull(repository, tag=tag).tag(image)
     except UNREACHABLE as error:
         raise UserError(f"node {node.name}: cannot pull {reference}: {' '.join(str(error).split())}") from None

@@ -14,13 +14,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import docker
 import docker.errors
 import requests
 import urllib3
 import yaml
 
 from testbed.errors import EngineError, UserError
+from testbed.stack.docker import client_of
 from testbed.stack.speaking import speaking
 from testbed.stack.swarm.stackfile import ROLE_LABEL, NodeRole
 
@@ -165,11 +165,6 @@ def context_endpoint(name: str) -> str | None:
     command = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}", name]
     answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=ANSWER_S)
     return answer.stdout.strip() or None if answer.returncode == 0 else None
-
-
-def client_of(endpoint: str, timeout_s: float = 60.0) -> Any:
-    """A client of the engine at an endpoint; over ssh by the `ssh` command, with the user's own settings."""
-    return docker.DockerClient(base_url=endpoint, timeout=timeout_s, use_ssh_client=endpoint.startswith("ssh://"))
 
 
 def connect(node: Listed, endpoint: str | None) -> Node:
