@@ -33,6 +33,7 @@ BENCHMARKS = (
     "network_path",
     "front_endurance",
     "trial_overhead",
+    "many_workers",
     "counting_cost",
     "probe_cost",
     "watch_cost",

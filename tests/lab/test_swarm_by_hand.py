@@ -162,7 +162,7 @@ def test_what_cannot_be_placed_is_named_and_nothing_of_it_is_left(nodes: Cluster
         line = refused(nodes, tmp_path, "up", MODEL, "--cpus", str(cpus))
         assert f"{MODEL} cannot be placed: no suitable node (insufficient resources" in line
         assert manager.docker("service", "ls", "--format", "{{.Name}}").split() == ["others"]
-        assert second.networks() == []
+        wait_until(lambda: not second.networks(), "its network is gone", SETTLING_S)
     finally:
         nodes.empty()
 
