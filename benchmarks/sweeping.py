@@ -6,7 +6,7 @@ import csv
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,14 @@ def results_in(directory: Path) -> tuple[Path, list[Row]]:
         return results, list(csv.DictReader(file))
 
 
-def sweep(directory: Path, **fields: Any) -> tuple[Path, list[Row]]:
+def sweep(
+    directory: Path, *, options: Sequence[str] = (), environment: Mapping[str, str] | None = None, **fields: Any
+) -> tuple[Path, list[Row]]:
     """Run a sweep with these fields to its end: its results directory below this one, and its rows, those of trials
     that are not valid among them. Raises NotMeasured if it could not be run."""
     results = directory / f"results-{fields['name']}"
-    done = finish(command("sweep", str(write_sweep(directory, **fields)), "--results", str(results)))
+    words = command("sweep", str(write_sweep(directory, **fields)), "--results", str(results), *options)
+    done = finish(words, environment)
     if done.returncode not in (exits.OK, exits.FAILED):
         raise NotMeasured(f"the sweep {fields['name']} could not be run: {done.stderr.strip()[-500:]}")
     return results_in(results)
@@ -64,11 +67,16 @@ def rows(**fields: Any) -> list[Row]:
     return found
 
 
-def finish(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def finish(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command of the testbed to its end, standard error captured. When this is interrupted it is given the time
     it needs to remove its containers, which `subprocess.run` does not give."""
     with subprocess.Popen(
-        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+        arguments,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=environment,
     ) as process:
         try:
             _, errors = process.communicate()
