@@ -51,7 +51,7 @@ def demo(sweep: Path = SWEEP, *options: str) -> int:
     if why := lacking():
         raise UserError(why)
     machine.require_docker()
-    on = Machine(os.cpu_count() or 1, psutil.virtual_memory().total, ("overlay",), scales=False)
+    on = Machine(os.cpu_count() or 1, psutil.virtual_memory().total, ("overlay",))
     parsed = sweepfile.load(sweep, on)
     needed = (*parsed.models, *names.COMPANIONS, *cells.proxies(parsed))
     say(f"[lab] images of {', '.join(needed)} ...")
