@@ -26,7 +26,7 @@ def sweep(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes every sweep end with this exit code and these rows."""
 
     def ends(code: int, rows: list[dict[str, Any]]) -> None:
-        def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+        def run(command: list[str], _: object) -> subprocess.CompletedProcess[str]:
             results = Path(command[command.index("--results") + 1]) / "made"
             results.mkdir(parents=True)
             (results / "trials.csv").write_text(csv_text(rows, HEADER))
