@@ -160,7 +160,8 @@ def test_what_cannot_be_placed_is_named_and_nothing_of_it_is_left(nodes: Cluster
     try:
         wait_until(lambda: second.containers(), "the other's service runs")
         line = refused(nodes, tmp_path, "up", MODEL, "--cpus", str(cpus))
-        assert f"{MODEL} cannot be placed: no suitable node (insufficient resources" in line
+        assert f"{MODEL} cannot be placed: no suitable node (" in line
+        assert "insufficient resources on 1 node" in line
         assert manager.docker("service", "ls", "--format", "{{.Name}}").split() == ["others"]
         wait_until(lambda: not second.networks(), "its network is gone", SETTLING_S)
     finally:
