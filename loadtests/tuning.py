@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import socket
+from collections.abc import Callable
+from typing import Any
 
 
 def three_figures(response_time_ms: float) -> float:
@@ -15,6 +17,20 @@ def three_figures(response_time_ms: float) -> float:
     if response_time_ms < 100:
         return int(response_time_ms * 10 + 0.5) / 10
     return round(response_time_ms, 2 - len(str(int(response_time_ms))) + 1)
+
+
+def patient(handle_message: Callable[..., None]) -> Callable[..., None]:
+    """A run that is stopped while its users come up: a worker says that it has stopped, so that the master forgets it,
+    and only then that its users have come up. Locust tells a worker that it does not know to quit, which takes one away
+    that is about to register again."""
+
+    @functools.wraps(handle_message)
+    def handle(self: Any, client_id: str, msg: Any) -> None:
+        late = msg.type in ("spawning", "spawning_complete") and msg.node_id not in self.clients
+        if not late:
+            handle_message(self, client_id, msg)
+
+    return handle
 
 
 def apply() -> None:
@@ -37,5 +53,6 @@ def apply() -> None:
     stats.PERCENTILES_TO_STATISTICS = [0.95, 0.99, 0.999]
     # Locust's 3 s would leave the page and the progress of a short trial behind the truth.
     runners.WORKER_REPORT_INTERVAL = 1.0
+    runners.MasterRunner.handle_message = patient(runners.MasterRunner.handle_message)  # type: ignore[method-assign]
     # A worker builds Locust's whole parser once for every option it is sent, which holds up its users by 0.3 s.
     argument_parser.default_args_dict = functools.cache(argument_parser.default_args_dict)

@@ -54,7 +54,7 @@ class LocustApi:
 
     def start(self, **form: Any) -> None:
         answer = self.swarm(**form)
-        assert answer["success"] is True, answer
+        assert answer["success"] is True, (answer, self.log())
 
     def stop(self) -> dict[str, Any]:
         return dict(self.post("/threadmill/stop").json())
