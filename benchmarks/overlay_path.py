@@ -70,6 +70,8 @@ def _round(cluster: Cluster, place: Path, number: int) -> dict[str, Row]:
             place,
             options=nodes if across else (),
             environment=cluster.environment,
+            # Locust's page is published on the loopback of the engine's machine.
+            via=cluster.manager.via,
             name=name,
             models=[LOOP],
             network=networks,

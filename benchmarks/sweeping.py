@@ -42,13 +42,19 @@ def results_in(directory: Path) -> tuple[Path, list[Row]]:
 
 
 def sweep(
-    directory: Path, *, options: Sequence[str] = (), environment: Mapping[str, str] | None = None, **fields: Any
+    directory: Path,
+    *,
+    options: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    via: Sequence[str] = (),
+    **fields: Any,
 ) -> tuple[Path, list[Row]]:
     """Run a sweep with these fields to its end: its results directory below this one, and its rows, those of trials
-    that are not valid among them. Raises NotMeasured if it could not be run."""
+    that are not valid among them. `via`: what the command is started with. Raises NotMeasured if it could not be run.
+    """
     results = directory / f"results-{fields['name']}"
     words = command("sweep", str(write_sweep(directory, **fields)), "--results", str(results), *options)
-    done = finish(words, environment)
+    done = finish([*via, *words], environment)
     if done.returncode not in (exits.OK, exits.FAILED):
         raise NotMeasured(f"the sweep {fields['name']} could not be run: {done.stderr.strip()[-500:]}")
     return results_in(results)
