@@ -42,10 +42,12 @@ def measure(rounds: int = 2) -> dict[str, Any]:
     if why := lacking():
         raise NotMeasured(why)
     images.build_missing((LOOP, *COMPANIONS), print)
-    with swarm() as cluster, tempfile.TemporaryDirectory(prefix="threadmill-bench-") as place, speaking_to(cluster):
+    with swarm() as cluster, tempfile.TemporaryDirectory(prefix="threadmill-bench-") as place:
+        # Out of the machine's own engine, which `docker` still means.
         cluster.manager.load(IMAGES)
         endpoints = yaml.safe_load(cluster.nodes_file(Path(place)).read_text())["nodes"]
-        rows = [*_asking(endpoints), *_bringing(endpoints), *_starting(endpoints, Path(place), rounds)]
+        with speaking_to(cluster):
+            rows = [*_asking(endpoints), *_bringing(endpoints), *_starting(endpoints, Path(place), rounds)]
     command = f"python -m benchmarks.cluster_costs --rounds {rounds}"
     columns = ("what", "ms")
     return as_json(Table("cluster_costs", command, "median and range", columns, tuple(rows)))
