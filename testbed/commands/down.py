@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
     swarm = swarm_of(arguments)
     engine: Engine
     if swarm is not None:
-        swarm.remove_whosever(BY_HAND)
+        swarm.remove(BY_HAND)
         engine, remove = swarm, swarm.remove_whosever
     else:
         by_hand.down()

@@ -52,8 +52,8 @@ def up(
     engine.bring_images([names.image_name(name) for name in (*models, *names.COMPANIONS)], say)
     machine = Machine(engine.cpus, engine.memory_bytes, engine.networks)
     stack = stack_of(models, limits, workers, user, machine)
-    # What an earlier `up` has left takes its place.
-    engine.remove_whosever(BY_HAND)
+    # It takes the place of an earlier one; that of another caller is refused.
+    engine.remove(BY_HAND)
     directory.mkdir(parents=True, exist_ok=True)
     laid = engine.lay_out(stack, directory, directory)
     say(f"starting {', '.join(service.name for service in stack.services)} ...")

@@ -8,7 +8,6 @@ import io
 import os
 import subprocess
 import tarfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import docker.errors
 import requests
 from docker.models.containers import Container
 
-from testbed.errors import EngineError, UserError
+from testbed.errors import UserError
 from testbed.files import write_atomically
 from testbed.interrupt import deferred
 from testbed.stack import compose, cpus, leftovers, resizing
@@ -29,10 +28,8 @@ from testbed.stack.cpus import CpuSets
 from testbed.stack.engine import ContainerGone, LaidOut
 from testbed.stack.leftovers import remove_container
 from testbed.stack.services import RUN_LABEL, TRIAL_LABEL, Stack
-from testbed.stack.speaking import speaking
+from testbed.stack.speaking import speaking, wait_until_back
 from testbed.stack.system import LOAD_STORE
-
-POLL_INTERVAL_S = 0.1
 
 
 def endpoint() -> str | None:
@@ -75,14 +72,7 @@ class DockerEngine:
 
     def wait_until_back(self, patience_s: float) -> None:
         """Return as soon as the engine answers again, by this many seconds in any case."""
-        deadline = time.monotonic() + patience_s
-        while time.monotonic() < deadline:
-            try:
-                self.ping()
-            except EngineError:
-                time.sleep(POLL_INTERVAL_S)
-            else:
-                return
+        wait_until_back(self.ping, patience_s)
 
     def keep_open(self, descriptor: int) -> None:
         """Let every command that is started inherit this descriptor: the lock of a sweep, held as long as they run."""

@@ -1,13 +1,16 @@
 """What Docker's client raises, told as this project's own errors."""
 
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import docker.errors
 import requests
 import urllib3
 
 from testbed.errors import EngineError, EngineGone
+
+_POLL_S = 0.1
 
 
 @contextlib.contextmanager
@@ -20,6 +23,18 @@ def speaking() -> Iterator[None]:
         raise EngineError(f"Docker's engine reports: {said[-1] if said else type(error).__name__}") from error
     except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise EngineGone(f"Docker's engine does not answer any more: {_cause(error)}") from error
+
+
+def wait_until_back(ping: Callable[[], None], patience_s: float) -> None:
+    """Return as soon as `ping` raises no EngineError, by this many seconds in any case."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        try:
+            ping()
+        except EngineError:
+            time.sleep(_POLL_S)
+        else:
+            return
 
 
 def _cause(error: BaseException) -> str:

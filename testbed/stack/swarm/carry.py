@@ -1,7 +1,7 @@
 """Images on every node: through a registry, or from engine to engine. A node runs the very image, known by its id."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import docker.errors
@@ -61,18 +61,13 @@ def _check(node: Node, image: str, ids: Mapping[str, str]) -> None:
 def _send(manager: Any, node: Node, image: str, its_id: str) -> None:
     """Engine to engine: what one saves, the other loads, and nothing is kept on the way."""
     try:
-        # By its name, which it carries along: an image without one is what a prune removes.
+        # Sent as it comes in. By its name, which it carries along: an image without one is what a prune removes.
         saved = manager.images.get(its_id).save(chunk_size=_CHUNK_BYTES, named=f"{image}:latest")
-        for line in node.client.api.load_image(_counted(saved)):
+        for line in node.client.api.load_image(saved):
             if "error" in line:
                 raise UserError(f"node {node.name}: {image} cannot be loaded there: {line['error']}")
     except UNREACHABLE as error:
         raise UserError(f"node {node.name}: {image} cannot be loaded there: {' '.join(str(error).split())}") from None
-
-
-def _counted(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """As they come. A body that is an iterator is sent in chunks, and never held as a whole."""
-    yield from chunks
 
 
 def _push(manager: Any, image: str, its_id: str, registry: str) -> str:

@@ -6,12 +6,11 @@ Source: Docker's Engine API v1.41, sections Service, Task and Node; `docker stac
 import contextlib
 import math
 import platform
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from testbed.errors import EngineError, EngineGone, UserError
+from testbed.errors import EngineGone, UserError
 from testbed.files import write_atomically
 from testbed.stack import cpus, resizing
 from testbed.stack.box import run_once
@@ -19,7 +18,7 @@ from testbed.stack.cpus import CpuSets
 from testbed.stack.docker import connect, endpoint
 from testbed.stack.engine import Box, ContainerGone, LaidOut
 from testbed.stack.services import RUN_LABEL, TRIAL_LABEL, Stack
-from testbed.stack.speaking import speaking
+from testbed.stack.speaking import speaking, wait_until_back
 from testbed.stack.swarm import carry, nodes, store
 from testbed.stack.swarm.labelled import Labelled, containers
 from testbed.stack.swarm.nodes import UNREACHABLE, Node, speaking_to
@@ -29,7 +28,6 @@ from testbed.stack.swarm.starting import Starter
 
 # What `up` starts, which no sweep removes.
 BY_HAND = "by-hand"
-POLL_S = 0.1
 
 
 class SwarmEngine:
@@ -91,14 +89,7 @@ class SwarmEngine:
         self._manager.ping()
 
     def wait_until_back(self, patience_s: float) -> None:
-        deadline = time.monotonic() + patience_s
-        while time.monotonic() < deadline:
-            try:
-                self.ping()
-            except EngineError:
-                time.sleep(POLL_S)
-            else:
-                return
+        wait_until_back(self.ping, patience_s)
 
     def facts(self) -> dict[str, Any]:
         """Of the manager's engine, and of every node that is used."""
