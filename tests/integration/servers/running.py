@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 
 import psutil
@@ -66,6 +67,16 @@ class Running:
         found = psutil.Process(self.pid).children(recursive=True)
         self._family.update(found)
         return found
+
+    def rested_children(self) -> list[psutil.Process]:
+        """The children, once every thread of theirs waits for something: what they have answered is counted then, which
+        in the moment after a reply it need not be."""
+
+        def resting() -> list[psutil.Process]:
+            found = self.children()
+            return found if all(_waits(child.pid) for child in found) else []
+
+        return wait_until(resting, "children that wait")
 
     def zombies(self) -> list[int]:
         return [child.pid for child in self.children() if status_of(child) == psutil.STATUS_ZOMBIE]
@@ -173,6 +184,12 @@ def status_of(process: psutil.Process) -> str:
         return str(process.status())
     except psutil.NoSuchProcess:
         return "gone"
+
+
+def _waits(pid: int) -> bool:
+    """Whether no thread of this process runs or is about to."""
+    states = [stat.read_text().rpartition(") ")[2][0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return set(states) == {"S"}
 
 
 def threads_of(process: psutil.Process) -> int:

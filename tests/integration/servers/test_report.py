@@ -52,7 +52,7 @@ def test_what_a_killed_worker_had_served_on_an_open_connection_is_not_lost(model
                 for _ in range(7):
                     assert client.ask(b"x\n") == b"x\n"
             workers = {child.pid for child in running.children()}
-            for child in running.children():
+            for child in running.rested_children():
                 child.send_signal(signal.SIGKILL)
             assert all(client.at_end() for client in clients)
         wait_until(lambda: len({child.pid for child in running.children()} - workers) == 2, "two new workers")
@@ -98,7 +98,7 @@ def test_what_a_killed_child_had_served_is_not_lost() -> None:
         with running.connect() as client:
             for _ in range(5):
                 assert client.ask(b"x\n") == b"x\n"
-            running.children()[0].send_signal(signal.SIGKILL)
+            running.rested_children()[0].send_signal(signal.SIGKILL)
             assert client.at_end()
         running.stop()
         assert running.report()["served"] == 5
