@@ -1,8 +1,8 @@
 """The values of `scaling` in a sweep file, read from what people write or from their canonical text."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
-from typing import Annotated, Any, get_args
+from typing import Annotated, get_args
 
 from pydantic import ValidationInfo
 
@@ -16,6 +16,7 @@ from testbed.plan.fields import (
     not_allowed,
     not_allowed_at,
 )
+from testbed.plan.mapping import Mapping, number, one_of, quantity
 from testbed.plan.scaling import (
     DOWN_AFTER_US,
     EVERY_US,
@@ -50,71 +51,16 @@ ALLOWED = (
 )
 
 
-class _Mapping:
-    """A mapping of the sweep file, and where in the value of `scaling` it stands."""
-
-    def __init__(self, given: object, at: tuple[int | str, ...], keys: Sequence[str]) -> None:
-        if not isinstance(given, dict):
-            raise not_allowed_at(at, f"a mapping of {', '.join(keys)}")
-        self.given, self.at = given, at
-        for key in given:
-            if key not in keys:
-                raise not_allowed_at((*at, key), f"one of the keys {', '.join(keys)} here")
-
-    def needs(self, key: str, allowed: str) -> Any:
-        if self.given.get(key) is None:
-            raise not_allowed_at(self.at, f"{key} as well: {allowed}")
-        return self.given[key]
-
-    def take(self, key: str, reads: Callable[[object], Any], allowed: str, default: Any = None) -> Any:
-        """The value of a key. What it may be has to be said in words; without a default it has to be given."""
-        if self.given.get(key) is None and default is not None:
-            return default
-        value = self.needs(key, allowed)
-        try:
-            return reads(value)
-        except (ValueError, TypeError):
-            raise not_allowed_at((*self.at, key), allowed) from None
-
-
-def _one_of(*words: str) -> Callable[[object], str]:
-    def read(value: object) -> str:
-        if value not in words:
-            raise ValueError
-        return str(value)
-
-    return read
-
-
-def _number(low: float, high: float, whole: bool = False) -> Callable[[object], float]:
-    def read(value: object) -> float:
-        kinds = int if whole else int | float
-        if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-            raise ValueError
-        return int(value) if whole else float(value)
-
-    return read
-
-
-def _quantity(parse: Callable[[object], int], low: int, high: int) -> Callable[[object], int]:
-    def read(value: object) -> int:
-        if not low <= (found := parse(value)) <= high:
-            raise ValueError
-        return found
-
-    return read
-
-
 def _amounts(change: Change, machine: Machine) -> tuple[Callable[[object], float], str]:
     """What reads an amount of what is changed, and what that may be."""
     if change == "replicas":
-        return _number(1, MAX_REPLICAS, whole=True), f"a whole number from 1 to {MAX_REPLICAS}"
+        return number(1, MAX_REPLICAS, whole=True), f"a whole number from 1 to {MAX_REPLICAS}"
     if change == "cpus":
         allowed = f"a number from {MIN_CPUS} to {machine.cpus} (this machine has {machine.cpus} CPUs)"
-        return _number(MIN_CPUS, machine.cpus), allowed
+        return number(MIN_CPUS, machine.cpus), allowed
     low, high = MIN_MEMORY_BYTES, machine.memory_bytes
     allowed = f"a size from {format_bytes(low)} to {format_bytes(high)} with its unit, such as 256MiB"
-    return _quantity(parse_bytes, low, high), allowed
+    return quantity(parse_bytes, low, high), allowed
 
 
 def read(given: object, machine: Machine) -> Scaling | None:
@@ -124,20 +70,20 @@ def read(given: object, machine: Machine) -> Scaling | None:
     if not isinstance(given, dict):
         raise not_allowed(ALLOWED)
     if "steps" in given:
-        return _planned(_Mapping(given, (), _KEYS_OF_STEPS), machine)
-    return _law(_Mapping(given, (), (*_KEYS_OF_LAW, *_KEYS_OF_FORECAST)), machine)
+        return _planned(Mapping(given, (), _KEYS_OF_STEPS), machine)
+    return _law(Mapping(given, (), (*_KEYS_OF_LAW, *_KEYS_OF_FORECAST)), machine)
 
 
-def _planned(given: _Mapping, machine: Machine) -> Planned:
-    change: Change = given.take("change", _one_of(*get_args(Change)), ", ".join(get_args(Change)))
+def _planned(given: Mapping, machine: Machine) -> Planned:
+    change: Change = given.take("change", one_of(*get_args(Change)), ", ".join(get_args(Change)))
     steps = given.needs("steps", "at least one")
     if not isinstance(steps, list) or not steps:
         raise not_allowed_at(("steps",), "a list of at least one step, such as [{at: 10s, to: 1.0}]")
     amount, allowed = _amounts(change, machine)
     found: list[Step] = []
     for place, step in enumerate(steps):
-        one = _Mapping(step, ("steps", place), ("at", "to"))
-        at_us = one.take("at", _quantity(parse_duration_us, 0, MAX_DELAY_US), "a duration from 0 to 60m, such as 10s")
+        one = Mapping(step, ("steps", place), ("at", "to"))
+        at_us = one.take("at", quantity(parse_duration_us, 0, MAX_DELAY_US), "a duration from 0 to 60m, such as 10s")
         found.append(Step(at_us, one.take("to", amount, allowed)))
         if place and at_us <= found[-2].at_us:
             raise not_allowed_at(("steps", place, "at"), f"later than the step before, at {duration(found[-2].at_us)}")
@@ -149,19 +95,19 @@ def _planned(given: _Mapping, machine: Machine) -> Planned:
     return Planned(change, tuple(found))
 
 
-def _law(given: _Mapping, machine: Machine) -> Law:
-    change: Change = given.take("change", _one_of(*READABLE), f"{' or '.join(READABLE)} (memory: by steps alone)")
+def _law(given: Mapping, machine: Machine) -> Law:
+    change: Change = given.take("change", one_of(*READABLE), f"{' or '.join(READABLE)} (memory: by steps alone)")
     signals = READABLE[change]
-    on: On = given.take("on", _one_of(*signals), f"{', '.join(signals)} with change {change}")
+    on: On = given.take("on", one_of(*signals), f"{', '.join(signals)} with change {change}")
     amount, allowed = _amounts(change, machine)
     high = given.take("max", amount, allowed)
     low = given.take("min", amount, allowed, default=1 if change == "replicas" else MIN_CPUS)
     if low > high:
         raise not_allowed_at(("min",), f"at most max, which is {high:g}")
-    delay = _quantity(parse_duration_us, 0, MAX_DELAY_US), "a duration from 0 to 60m, such as 20s"
+    delay = quantity(parse_duration_us, 0, MAX_DELAY_US), "a duration from 0 to 60m, such as 20s"
     every = given.take(
         "every",
-        _quantity(parse_duration_us, MIN_EVERY_US, MAX_DELAY_US),
+        quantity(parse_duration_us, MIN_EVERY_US, MAX_DELAY_US),
         "a duration from 500ms to 60m, such as 2s",
         default=EVERY_US,
     )
@@ -172,30 +118,30 @@ def _law(given: _Mapping, machine: Machine) -> Law:
         low,
         high,
         every,
-        given.take("tolerance", _number(0, 1), "a share of the target, 0 to 1", default=TOLERANCE),
+        given.take("tolerance", number(0, 1), "a share of the target, 0 to 1", default=TOLERANCE),
         given.take("up_after", *delay, default=0),
         given.take("down_after", *delay, default=DOWN_AFTER_US),
         _forecast(given, every),
     )
 
 
-def _target(given: _Mapping, on: On) -> float:
+def _target(given: Mapping, on: On) -> float:
     if on == "latency":
-        latency = _quantity(parse_duration_us, 1, MAX_DELAY_US)
+        latency = quantity(parse_duration_us, 1, MAX_DELAY_US)
         return float(given.take("target", latency, "a duration, which the p99 is to have, such as 20ms"))
     if on in SHARES:
-        return float(given.take("target", _number(0.0001, 1), f"a share of 1, such as 0.6, with on {on}"))
-    return float(given.take("target", _number(0.01, 1e6), "how many may wait for each replica, such as 4"))
+        return float(given.take("target", number(0.0001, 1), f"a share of 1, such as 0.6, with on {on}"))
+    return float(given.take("target", number(0.01, 1e6), "how many may wait for each replica, such as 4"))
 
 
-def _forecast(given: _Mapping, every_us: int) -> Forecast | None:
-    methods, lasting = get_args(Method), _quantity(parse_duration_us, 1, MAX_DELAY_US)
+def _forecast(given: Mapping, every_us: int) -> Forecast | None:
+    methods, lasting = get_args(Method), quantity(parse_duration_us, 1, MAX_DELAY_US)
     if given.given.get("forecast") is None:
         for key in ("season", "ahead"):
             if key in given.given:
                 raise not_allowed_at((key,), "nothing without forecast, which it belongs to")
         return None
-    method: Method = given.take("forecast", _one_of(*methods), " or ".join(methods))
+    method: Method = given.take("forecast", one_of(*methods), " or ".join(methods))
     ahead = given.take("ahead", lasting, "a duration that a change needs to show, such as 8s")
     if method == "linear":
         if "season" in given.given:
