@@ -6,9 +6,24 @@ from servers.models import SERVERS
 COMPANIONS = ("locust", "probe")
 # What may stand before servers: only a sweep that asks for it needs it.
 FRONTS = ("haproxy", "nginx")
-EVERY = (*SERVERS, *COMPANIONS, *FRONTS)
+# What may stand behind servers, and what takes from brokers; likewise.
+PARTS: tuple[str, ...] = ()
+_BEHIND = "-behind"
+# Servers that can talk to those.
+BEHIND: tuple[str, ...] = ()
+EVERY = (*SERVERS, *COMPANIONS, *FRONTS, *PARTS, *BEHIND)
 
 
 def image_name(model: str) -> str:
     """The image of a model, of `locust`, of `probe` or of a front."""
     return f"threadmill/{model}"
+
+
+def behind_name(model: str) -> str:
+    """What the image of a model is called that can talk to what is behind it."""
+    return f"{model}{_BEHIND}"
+
+
+def model_of(name: str) -> tuple[str, bool]:
+    """The model that an image's name is of, and whether it can talk to what is behind it."""
+    return name.removesuffix(_BEHIND), name.endswith(_BEHIND)

@@ -9,7 +9,7 @@ reads the cell. A line in its section in `schema` is for code that reads a sweep
 from typing import Any
 
 from servers.models import MODELS
-from testbed.plan import scaling, scaling_values
+from testbed.plan import behind, behind_values, scaling, scaling_values
 from testbed.plan.axis import Axis, Form, number
 from testbed.plan.fields import (
     Arrivals,
@@ -422,6 +422,22 @@ AXES: tuple[Axis, ...] = (
         left=True,
         title="scaling",
         words=scaling_values.label,
+    ),
+    Axis(
+        "behind",
+        "behind",
+        behind_values.Stands,
+        (behind.NONE,),
+        "what stands behind the servers, as JSON: a store that requests read and write, or a broker that they send to; "
+        "none for nothing",
+        asks="what stands behind the servers: a store that requests read and write, a cache before one, or a broker "
+        "that they send to; lists inside it cross; [behind.md](behind.md) has every key",
+        written=behind.written,
+        text=behind_values.label,
+        earlier=behind.NONE,
+        left=True,
+        title="behind the servers",
+        words=behind_values.label,
     ),
     Axis(
         "load.at",

@@ -11,8 +11,11 @@ from typing import Any
 from servers.models import find
 from servers.models.traits import THREADS, WORKERS, Size
 from testbed.errors import UserError
+from testbed.names import behind_name
 from testbed.plan import scaling_fit
 from testbed.plan.axes import AXES, BY_FIELD, FIELDS
+from testbed.plan.behind import Behind
+from testbed.plan.behind_values import of_text
 from testbed.plan.fields import PROXIES, QUEUEING
 from testbed.plan.profile import STEADY, mean_rps
 from testbed.plan.schema import Exclude, Sweep
@@ -64,6 +67,7 @@ class Cell:
     queue: str
     dns: str
     scaling: str
+    behind: str
     share: float | None = None
     """Of a search: the part of the rate it found that this trial is at. Repeats have the share in common, not the rate.
     """
@@ -90,8 +94,15 @@ class Cell:
 
     @property
     def cpus_of_all(self) -> float:
-        """The CPU limits of the replicas and of what stands before them, together, at any time at most."""
-        return self.most_cpus_of_each * self.most_replicas + self.front_cpus
+        """The CPU limits of the replicas, of what stands before them and behind, together, at any time at most."""
+        stands = self.what_is_behind
+        beyond = stands.part.cpus_of_all if stands else 0.0
+        return self.most_cpus_of_each * self.most_replicas + self.front_cpus + beyond
+
+    @property
+    def what_is_behind(self) -> Behind | None:
+        """What the servers talk to; None where there is nothing."""
+        return of_text(self.behind)
 
     @property
     def is_proxied(self) -> bool:
@@ -151,6 +162,17 @@ def cells(sweep: Sweep) -> list[Cell]:
 def proxies(sweep: Sweep) -> list[str]:
     """The fronts of the sweep that are containers of their own, by name."""
     return sorted({cell.front for cell in cells(sweep) if cell.is_proxied})
+
+
+def server_images(sweep: Sweep) -> list[str]:
+    """The servers of the sweep by the names of their images: those that can talk to what is behind them have others."""
+    return list(dict.fromkeys(behind_name(cell.model) if cell.what_is_behind else cell.model for cell in cells(sweep)))
+
+
+def parts_behind(sweep: Sweep) -> list[str]:
+    """What stands behind servers in the sweep is made of, by the names of images."""
+    stands = [cell.what_is_behind for cell in cells(sweep)]
+    return sorted({name for one in stands if one for name in one.images})
 
 
 def has_workers(model: str) -> bool:

@@ -1,7 +1,7 @@
 """The kinds of value a sweep file holds: each reads what people write, or says what is allowed."""
 
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -43,6 +43,8 @@ class Reader(BeforeValidator):
     """What the value read is in; empty for a plain number or word."""
     in_parts: bool = False
     """Whether one value may itself be a list, of mappings."""
+    expands: Callable[[object], list[object]] | None = None
+    """The values that one of the file stands for, where lists may be inside it."""
 
 
 def not_allowed(allowed: str) -> PydanticCustomError:
@@ -159,6 +161,11 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+def _each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Where several of the file may come to mean the same."""
+    return _distinct(tuple(dict.fromkeys(values)))
+
+
 Values = Annotated[tuple[T, ...], BeforeValidator(_as_list), AfterValidator(_distinct)]
 """A field that may be one value or a list of them; lists are crossed."""
 
@@ -169,10 +176,20 @@ def _as_list_of_lists(value: object) -> object:
     return [value] if is_one else value
 
 
+def _as_list_of_all(expands: Callable[[object], list[object]], value: object) -> object:
+    """Where one value may stand for several."""
+    return [one for each in (value if isinstance(value, list) else [value]) for one in expands(each)]
+
+
 def several_of(kind: Any) -> Any:
     """The same of a type that only the table of axes knows."""
     if any(isinstance(one, Reader) and one.in_parts for one in get_args(kind)):
         return Annotated[tuple[kind, ...], BeforeValidator(_as_list_of_lists), AfterValidator(_distinct)]
+    for one in get_args(kind):
+        if isinstance(one, Reader) and one.expands is not None:
+            return Annotated[
+                tuple[kind, ...], BeforeValidator(partial(_as_list_of_all, one.expands)), AfterValidator(_distinct)
+            ]
     values: Any = Values
     return values[kind]
 

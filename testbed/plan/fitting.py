@@ -79,15 +79,18 @@ def _cpus(cell: Cell, machine: Machine) -> str:
     if cell.cpus_of_all <= machine.cpus + 1e-9:
         return ""
     front = f" and {cell.front_cpus:g} for the front" if cell.front_cpus else ""
+    stands = cell.what_is_behind
+    behind = f" and {stands.part.cpus_of_all:.3g} for what is behind" if stands else ""
     return (
-        f"found {cell.most_cpus_of_each:g} for each of {cell.most_replicas}{front}, {cell.cpus_of_all:g} in all, "
-        f"allowed: at most the {machine.cpus} CPUs of this machine"
+        f"found {cell.most_cpus_of_each:g} for each of {cell.most_replicas}{front}{behind}, {cell.cpus_of_all:g} in "
+        f"all, allowed: at most the {machine.cpus} CPUs of this machine"
     )
 
 
 def _memory(cell: Cell, machine: Machine) -> str:
     front = FRONT_MEMORY_BYTES if cell.is_proxied else 0
-    needed = cell.most_memory_of_each * cell.most_replicas + front
+    stands = cell.what_is_behind
+    needed = cell.most_memory_of_each * cell.most_replicas + front + (stands.part.memory_of_all if stands else 0)
     if needed <= machine.memory_bytes:
         return ""
     return (

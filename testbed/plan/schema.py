@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from testbed.plan import scaling_fit
+from testbed.plan.behind_values import Stands
 from testbed.plan.fields import (
     QUEUEING,
     Balance,
@@ -145,6 +146,7 @@ class Sweep(Strict):
     replicas: Replicas = Replicas.model_validate({})
     front: Front = Front.model_validate({})
     scaling: Values[Scales]
+    behind: Values[Stands]
     warmup: WarmupUs = setting(2_000_000, "before the window")
     duration: WindowUs = setting(10_000_000, "of the window")
     repeat: Annotated[int, whole(1, 1000)] = setting(1, "blocks: each holds every combination once")

@@ -123,7 +123,10 @@ class Preparation:
 
     def _build(self) -> None:
         fronts = cells.proxies(self.sweep)
-        needed = dict.fromkeys((*self.sweep.models, *self.speeds.images, *names.COMPANIONS, *fronts))
+        servers = cells.server_images(self.sweep)
+        needed = dict.fromkeys(
+            (*servers, *self.speeds.images, *names.COMPANIONS, *fronts, *cells.parts_behind(self.sweep))
+        )
         if ours := [name for name in needed if name not in self.sweep.images]:
             images.build_missing(ours, self.say)
         self.engine.bring_images([self.run.image(name) for name in needed], self.say)

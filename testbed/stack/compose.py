@@ -45,7 +45,7 @@ def _service(service: Service, stores: Mapping[str, str]) -> dict[str, Any]:
     said: dict[str, Any] = {
         "entrypoint": list(service.entrypoint),
         "command": list(service.command),
-        "environment": dict(service.environment),
+        "environment": {**service.environment, **{name: _from_outside(name) for name in service.secrets}},
         "ports": [f"127.0.0.1::{port}" for port in service.published],
         "volumes": [{"type": "bind", "source": stores[one.store], "target": one.at} for one in service.mounts],
         "tmpfs": list(service.scratch),
@@ -65,6 +65,11 @@ def _service(service: Service, stores: Mapping[str, str]) -> dict[str, Any]:
         **_network(service),
         **{name: value for name, value in said.items() if value},
     }
+
+
+def _from_outside(name: str) -> str:
+    """What Compose puts in from the environment of who runs it."""
+    return f"${{{name}:?has to be set: any word, the same for all}}"
 
 
 def _described(network: Network) -> dict[str, Any]:

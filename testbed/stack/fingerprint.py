@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from servers.models import find
-from testbed.names import COMPANIONS, FRONTS
+from testbed.names import COMPANIONS, FRONTS, model_of
+from testbed.names import PARTS as PARTS_BEHIND
 
 SOURCE_LABEL = "threadmill.source"
 BASE_LABEL = "threadmill.base"
@@ -28,10 +29,12 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 
 def kind(name: str) -> str:
     """The kind of the image of a model; each of the others is a kind of its own."""
-    if name in (*COMPANIONS, *FRONTS):
+    if name in (*COMPANIONS, *FRONTS, *PARTS_BEHIND):
         return name
-    traits = find(name)
-    return "variant" if traits and traits.package else "server"
+    model, with_behind = model_of(name)
+    traits = find(model)
+    of_models = "variant" if traits and traits.package else "server"
+    return of_models if not with_behind else "behind" if of_models == "server" else f"{of_models}-behind"
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -15,8 +15,9 @@ from testbed.stack.cpus import parse_cpu_list
 RUN_LABEL = "threadmill.run"
 TRIAL_LABEL = "threadmill.trial"
 
-# What a service is there for. `holder` does nothing but keep a network namespace for others.
-Role = Literal["load master", "load worker", "holder", "server", "front", "probe"]
+# What a service is there for. `holder` does nothing but keep a network namespace for others; a `store` is read and
+# written by servers, to a `broker` they send, and a `consumer` takes from it.
+Role = Literal["load master", "load worker", "holder", "server", "front", "store", "broker", "consumer", "probe"]
 
 DEFAULT_NETWORK = "default"
 
@@ -66,6 +67,8 @@ class Service:
     """Its arguments; empty: those of the image. The same of `entrypoint`, the program."""
     entrypoint: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    """Names of variables of its environment whose values no file may hold: whoever starts the stack has them."""
     limits: Limits = Limits()
     network: str | None = DEFAULT_NETWORK
     """The network it is in, under its own name. None: in none but, where it is given, `in_network_of`."""

@@ -50,7 +50,7 @@ PROBE_PREFIX = "probe-"
 
 # Where load and probe write, and where they find it.
 LOAD_STORE = "load"
-_RESULTS = "/results/load"
+RESULTS = "/results/load"
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def load_services(run: Run, models: Sequence[str]) -> tuple[Service, ...]:
         **networks,
         in_network_of=HOLDER if run.shared else None,
         published=() if run.shared else page,
-        mounts=(Mount(LOAD_STORE, _RESULTS),),
+        mounts=(Mount(LOAD_STORE, RESULTS),),
         scratch=("/tmp",),
         kernel={} if run.shared else LOAD_KERNEL,
         labels={RUN_LABEL: run.run_id},
@@ -130,7 +130,7 @@ def load_services(run: Run, models: Sequence[str]) -> tuple[Service, ...]:
         limits=Limits(cpus=run.worker_cpus, processors=run.cpu_sets.generator),
         **networks,
         in_network_of=HOLDER if run.shared else None,
-        mounts=(Mount(LOAD_STORE, _RESULTS),),
+        mounts=(Mount(LOAD_STORE, RESULTS),),
         scratch=("/tmp",),
         copies=run.workers,
         kernel={} if run.shared else LOAD_KERNEL,
@@ -143,6 +143,11 @@ def _load_networks(run: Run) -> dict[str, Any]:
     """Of what the load runs in: every network in which a server can be."""
     first, *further = (_NETWORKS[kind] for kind in run.networks)
     return {"network": first, "further_networks": tuple(further)}
+
+
+def first_network(run: Run) -> str:
+    """The one that the load's network namespace is in, too."""
+    return _NETWORKS[run.networks[0]]
 
 
 def network_of(cell: Cell) -> str | None:
@@ -216,11 +221,11 @@ def probe(run: Run, trial: Trial, box: Service, output: str) -> Service:
         role="probe",
         image=run.image("probe"),
         user=run.user,
-        command=("--output", _RESULTS, "--name", output, *(("--live",) if trial.cell.scaling != scaling.NONE else ())),
+        command=("--output", RESULTS, "--name", output, *(("--live",) if trial.cell.scaling != scaling.NONE else ())),
         limits=Limits(processors=run.cpu_sets.rest),
         network=None,
         sees_processes_of=box.name,
-        mounts=(Mount(LOAD_STORE, _RESULTS),),
+        mounts=(Mount(LOAD_STORE, RESULTS),),
         labels=labels(run, trial),
         joins_later=box.joins_later,
     )

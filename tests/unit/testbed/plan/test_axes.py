@@ -141,6 +141,7 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         "queue": sweep.front.queue,
         "dns": load.dns or ("each",),
         "scaling": sweep.scaling,
+        "behind": sweep.behind,
         "share": (None,),
     }
     found: list[dict[str, Any]] = []
@@ -225,6 +226,7 @@ OTHER = {
     "queue": "front",
     "dns": "all",
     "scaling": '{"change":"replicas","steps":[{"at":"1s","to":2}]}',
+    "behind": '{"valkey":{"masters":3}}',
 }
 USUAL = {axis.field: axis.usual for axis in AXES if axis.crossed}
 # Where an axis means something only beside another.
@@ -288,6 +290,7 @@ def test_every_axis_is_a_column_with_its_meaning_in_one_place_of_the_table() -> 
         "queue": "none",
         "dns": "once",
         "scaling": "none",
+        "behind": "none",
     }
 
 
