@@ -95,6 +95,11 @@ class JoinedCell:
         """The same of what stands before the servers."""
         return self._either("front-bound")
 
+    @property
+    def backend_bound(self) -> bool:
+        """The same of what stands behind them."""
+        return self._either("backend-bound")
+
     def _either(self, verdict: str) -> bool:
         return verdict in self.base_verdicts or verdict in self.other_verdicts
 

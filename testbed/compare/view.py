@@ -71,7 +71,7 @@ def table(title: str, joined: Sequence[JoinedCell], measures: tuple[str, ...]) -
         figures = [ratio_text(by_name[measure]) for measure in measures]
         if "throughput" in measures:
             place = measures.index("throughput")
-            figures[place] += " C" * one.client_bound + " F" * one.front_bound
+            figures[place] += " C" * one.client_bound + " F" * one.front_bound + " B" * one.backend_bound
         shown.add_row(*texts, *figures)
     return shown
 

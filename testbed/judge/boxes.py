@@ -63,13 +63,14 @@ class Box:
     connections: int | None = None
     """Taken from the kernel's queue, by its own count; those it turned away among them."""
     connection_limit: int | None = None
-    """Of a front: how many it may have open at once."""
+    """Of a front, a store or a broker: how many it may have open at once."""
     open_max: int | None = None
-    """Of a front: the most it had open at once."""
+    """Of a front: the most it had open at once. Of the others: at the edges of the window."""
     dropped: int | None = None
     """Of a front: taken and closed at once, for want of room."""
     queue_max: int | None = None
-    """Of a front: the most connections that waited in it for a server at once."""
+    """Of a front: the most connections that waited in it for a server at once. Of what pools connections: the most of
+    its clients that waited for one, at the edges of the window."""
     workers_replaced: int | None = None
     """Pool workers that died and were replaced."""
     said: str = ""
@@ -79,7 +80,7 @@ class Box:
     joined: bool = False
     """Whether it was started while the load was on: then what it used is counted from its start."""
     removed: bool = False
-    """Whether it was stopped on purpose while the load was on."""
+    """Whether it was stopped or killed on purpose while the load was on."""
 
 
 def total(values: Iterable[Number | None]) -> Number | None:

@@ -36,7 +36,8 @@ class Evidence:
     """Whether rate, limits or replicas were to change within the window."""
 
     boxes: tuple[Box, ...] = ()
-    """Every container that was watched, with its limits and readings: the servers, their front, the load workers."""
+    """Every container that was watched, with its limits and readings: the servers, their front, what is behind them,
+    the load workers."""
 
     # The course of the trial.
     failure: str = ""
@@ -121,7 +122,12 @@ class Evidence:
     @property
     def measured(self) -> tuple[Box, ...]:
         """All that is under test."""
-        return (*self.servers, *self.fronts)
+        return (*self.servers, *self.fronts, *self.behind)
+
+    @property
+    def behind(self) -> tuple[Box, ...]:
+        """What stands behind the servers: stores, brokers, and the consumers of these."""
+        return tuple(box for box in self.boxes if box.role in ("store", "broker", "consumer"))
 
     @property
     def generator(self) -> tuple[Box, ...]:

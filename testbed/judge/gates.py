@@ -93,6 +93,19 @@ def front_survived(e: Evidence) -> Gate | None:
     return decide("front_survived", True, "lived", allowed)
 
 
+def behind_survived(e: Evidence) -> Gate | None:
+    """None where nothing stands behind the servers. A consumer that was killed on purpose is no fault."""
+    if not e.behind:
+        return None
+    allowed = "what stands behind the servers lives until it is stopped"
+    for box in e.behind:
+        if box.ended and not box.removed:
+            return decide("behind_survived", False, box.ended, allowed)
+    if not are_known(e.behind, lambda b: b.ended):
+        return unknown("behind_survived", "the container's state", allowed)
+    return decide("behind_survived", True, "lived", allowed)
+
+
 def oom(e: Evidence) -> Gate:
     allowed = "0 processes killed for want of memory"
     for box in e.measured:
@@ -216,8 +229,13 @@ def achieved_over_offered(e: Evidence, t: Thresholds) -> Gate | None:
 def disturbed(e: Evidence, t: Thresholds) -> Gate:
     most = t.steal_share + (t.steal_tick_s / e.window_s if e.window_s else 0.0)
     allowed = f"at most {most:.1%} of the window taken from the processors of server or generator by others"
-    shares = {"server": _stolen(e.servers), "front": _stolen(e.fronts), "generator": e.generator_steal_share}
-    told = [f"{share:.1%} of the {who}'s" for who, share in shares.items() if share is not None]
+    shares = {
+        "the server's": _stolen(e.servers),
+        "the front's": _stolen(e.fronts),
+        "those behind": _stolen(e.behind),
+        "the generator's": e.generator_steal_share,
+    }
+    told = [f"{share:.1%} of {whose}" for whose, share in shares.items() if share is not None]
     over = any(share is not None and share > most for share in shares.values())
     if not over and not (are_known(e.measured, lambda b: b.steal_share) and e.generator_steal_share is not None):
         return unknown("disturbed", "time stolen by a hypervisor", allowed)

@@ -73,6 +73,14 @@ RULES: tuple[Rule, ...] = (
         _plain(gate.front_survived),
     ),
     Rule(
+        "behind_survived",
+        "invalidates",
+        "what stands behind the servers lives until it is stopped, but for a consumer that the sweep has killed; where "
+        "there is anything",
+        "Requests needed it.",
+        _plain(gate.behind_survived),
+    ),
+    Rule(
         "oom",
         "invalidates",
         "no process is killed for want of memory",

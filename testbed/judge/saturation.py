@@ -1,4 +1,4 @@
-"""Which box was full: the front, the servers, or a machine that all share. Pure.
+"""Which box was full: the front, the servers, what stands behind them, or a machine that all share. Pure.
 
 Each function gives one line for each thing that shows it; none where nothing does, or where it is not known.
 """
@@ -12,6 +12,20 @@ def fronts_full(e: Evidence, t: Thresholds) -> list[str]:
     """What shows that the front could not have handed on more. A queue in it shows nothing: it keeps connections for
     servers that have no slot for them."""
     return [line for front in e.fronts for line in [*_cpu(e, front, "the front", t), *_room(front)]]
+
+
+def behind_full(e: Evidence, t: Thresholds) -> list[str]:
+    """What shows that a store, a broker or a consumer could not have done more, by name."""
+    return [line for box in e.behind for line in [*_cpu(e, box, box.name, t), *_taken(box)]]
+
+
+def _taken(box: Box) -> list[str]:
+    found = []
+    if has_no_room(box):
+        found.append(f"{box.name} had all {box.connection_limit} connections open that it may have")
+    if box.queue_max:
+        found.append(f"{box.queue_max} clients waited in {box.name} for a connection")
+    return found
 
 
 def servers_full(e: Evidence, t: Thresholds) -> list[str]:
@@ -98,6 +112,7 @@ def machine_full(e: Evidence, t: Thresholds) -> list[str]:
     together = generator + used_s / e.window_s
     if together < t.machine_cpu_share * e.machine_cpus:
         return []
-    who = "server, front and load workers" if e.fronts else "server and load workers"
+    more = [*(["front"] if e.fronts else []), *(["what is behind"] if e.behind else [])]
+    who = f"{', '.join(['server', *more])} and load workers"
     found = f"{who} share cores and together used {together:.3g} of {e.machine_cpus} CPUs"
     return [f"{found}; full from {t.machine_cpu_share:.0%}"]

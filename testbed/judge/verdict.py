@@ -1,6 +1,6 @@
 """The verdict on a trial: was it the server that was measured? Pure.
 
-Precedence: invalid > client-bound > front-bound > server-bound > not-saturated.
+Precedence: invalid > client-bound > front-bound > backend-bound > server-bound > not-saturated.
 
 - `invalid`: a gate of INVALIDATING failed. The numbers do not mean what their columns say.
 - `client-bound`: the generator was short of CPU (a gate of GENERATOR_SHORT failed), whatever the server did; or, with
@@ -9,10 +9,13 @@ Precedence: invalid > client-bound > front-bound > server-bound > not-saturated.
 - `front-bound`: the front used the CPU it can have, or had no room for more connections; whatever the servers did. What
   it could not hand on the servers were never asked for: a rate is their capacity only where what stands before them had
   something left. That a server was full as well is said.
+- `backend-bound`: what stands behind the servers used the CPU it can have, or had no connection left for them. The
+  reasons name the part. A server waits for its answers, so what it did is no capacity of its own, even where it was
+  full as well, which is said.
 - `server-bound`: a server used the CPU it can have, or all the connections they can serve at once were busy.
 - `not-saturated`: none of these. Also where the evidence for saturation is missing: only what is shown counts as
   capacity.
-- `transient`, in place of the last three: rate, limits or replicas were to change within the window, so that no one
+- `transient`, in place of the last four: rate, limits or replicas were to change within the window, so that no one
   state is measured. See `_of_a_transient`.
 
 A gate of FLAGS is shown and changes no verdict: an unsteady trial is a measurement all the same, and dropping it would
@@ -29,7 +32,9 @@ from testbed.judge.gates import Gate
 
 __all__ = ["Box", "Evidence", "Gate", "Kind", "Thresholds", "Verdict", "judge"]
 
-Kind = Literal["invalid", "client-bound", "front-bound", "server-bound", "not-saturated", "transient"]
+Kind = Literal[
+    "invalid", "client-bound", "front-bound", "backend-bound", "server-bound", "not-saturated", "transient"
+]
 
 INVALIDATING = rules.names("invalidates")
 GENERATOR_SHORT = rules.names("generator short")
@@ -89,11 +94,13 @@ def _decide(e: Evidence, t: Thresholds, gates: tuple[Gate, ...]) -> tuple[Kind, 
         return "client-bound", reasons
     if e.transient:
         return _of_a_transient(e, t, gates)
-    before, behind = saturation.fronts_full(e, t), saturation.servers_full(e, t)
+    before, servers, behind = saturation.fronts_full(e, t), saturation.servers_full(e, t), saturation.behind_full(e, t)
     if before:
-        return "front-bound", [*before, *behind]
+        return "front-bound", [*before, *behind, *servers]
     if behind:
-        return "server-bound", behind
+        return "backend-bound", [*behind, *servers]
+    if servers:
+        return "server-bound", servers
     if reasons := _failed(gates, SCHEDULE):
         return "client-bound", reasons + _all_in_flight(e)
     if reasons := saturation.machine_full(e, t):
@@ -106,7 +113,7 @@ def _of_a_transient(e: Evidence, t: Thresholds, gates: tuple[Gate, ...]) -> tupl
 
     What was not achieved is what such a trial is there to show, so only the generator's own lateness accuses it.
     """
-    full = [*saturation.fronts_full(e, t), *saturation.servers_full(e, t)]
+    full = [*saturation.fronts_full(e, t), *saturation.behind_full(e, t), *saturation.servers_full(e, t)]
     if not full and (reasons := _failed(gates, OWN_LATENESS)):
         return "client-bound", reasons
     if not full and (reasons := saturation.machine_full(e, t)):
@@ -127,6 +134,11 @@ def _use(e: Evidence) -> list[str]:
             used.append("not shown to be saturated: the front's CPU time is not known")
         else:
             used.append(f"the front used {front.cpu_used_s / e.window_s:.3g} of {laws.cpu_limit(e, front):g} CPUs")
+    for box in e.behind:
+        if box.cpu_used_s is None:
+            used.append(f"not shown to be saturated: the CPU time of {box.name} is not known")
+        else:
+            used.append(f"{box.name} used {box.cpu_used_s / e.window_s:.3g} of {laws.cpu_limit(e, box):g} CPUs")
     return used
 
 

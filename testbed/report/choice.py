@@ -143,6 +143,9 @@ def _notes(view: View, when: dict[str, Any], found: dict[str, Ranking]) -> list[
     fronted = [one.series for one in groups if one.has("front-bound")]
     if fronted:
         lines.append(f"Front-bound: {', '.join(fronted)}: what stands before the servers was full; they may do more.")
+    behind = [one.series for one in groups if one.has("backend-bound")]
+    if behind:
+        lines.append(f"Backend-bound: {', '.join(behind)}: what stands behind the servers was full; they may do more.")
     changed = [one.series for one in groups if one.has("transient")]
     if changed:
         lines.append(f"Transient: {', '.join(changed)}: means over a change of load, limits or replicas, no capacity.")

@@ -73,6 +73,8 @@ def cannot(view: View) -> list[str]:
         lines.append("The capacity of servers whose trials are client-bound: the generator was the limit.")
     if any(row["verdict"] == "front-bound" for row in rows):
         lines.append("The capacity of servers whose trials are front-bound: what stands before them was the limit.")
+    if any(row["verdict"] == "backend-bound" for row in rows):
+        lines.append("The capacity of servers whose trials are backend-bound: what stands behind them was the limit.")
     if any(row["verdict"] == "transient" for row in rows):
         lines.append("Any capacity from transient trials: load, limits or replicas changed while they were measured.")
     if {row["mode"] for row in rows} == {"closed"}:

@@ -14,6 +14,7 @@ from testbed.report.view import View, axis_text, size
 VERDICTS = {
     "server-bound": "the server was at its limit: its throughput is what it can do",
     "front-bound": "what stands before the servers was at its limit: they may be capable of more",
+    "backend-bound": "what stands behind the servers was at its limit: they may be capable of more",
     "not-saturated": "the server could have done more: its throughput is what the load asked for",
     "client-bound": "the load generator was at its limit: the server may be capable of more; marked by hollow markers",
     "transient": "load, limits or replicas were to change in the window: its throughput is a mean over that",

@@ -206,7 +206,7 @@ def cpu_of_boxes(view: View) -> Figure | None:
         names, used = _used(view, group)
         if not names:
             continue
-        several = several or sum(name.startswith(("replica", "front")) for name in names) > 1
+        several = several or sum(not name.startswith("load worker") for name in names) > 1
         told = group.series
         drawn = traces.series_look(view, group)
         percents = [round(100 * median(used[name][0]), 1) for name in names]
@@ -264,7 +264,7 @@ def _used(view: View, group: Group) -> tuple[list[str], Used]:
         for box in boxes(record):
             role = str(box.get("role"))
             numbers[role] = numbers.get(role, 0) + 1
-            name = _called(role, numbers[role], str(row.get("front")))
+            name = _called(role, str(box.get("name")), numbers[role], str(row.get("front")))
             limit = box.get("cpu_limit") or (1.0 if role == "load worker" else None)
             window = box.get("window_s") or row.get("window_s")
             if box.get("cpu_used_s") is None or not limit or not window:
@@ -276,7 +276,9 @@ def _used(view: View, group: Group) -> tuple[list[str], Used]:
     return sorted(found, key=lambda name: (order.get(name.split()[0], 3), len(name), name)), found
 
 
-def _called(role: str, number: int, front: str) -> str:
+def _called(role: str, name: str, number: int, front: str) -> str:
     if role == "front":
         return f"front ({front})"
+    if role in ("store", "broker", "consumer"):
+        return name
     return f"replica {number}" if role == "server" else f"{role} {number}"

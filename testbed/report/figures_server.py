@@ -37,7 +37,7 @@ def accept_queue(view: View) -> Figure | None:
                 continue
             trial = row["trial_id"] if server is None else f"{row['trial_id']} {server['name']}"
             told = row if server is None else server
-            note = "" if row["verdict"] not in ("invalid", "client-bound", "front-bound") else f", {row['verdict']}"
+            note = "" if row["verdict"] not in ("invalid", "client-bound", "front-bound", "backend-bound") else f", {row['verdict']}"
             options.append(
                 {
                     "label": f"{trial}{note}",
@@ -77,7 +77,7 @@ def accept_queue(view: View) -> Figure | None:
     caption = (
         "Completed connections that the server has not yet accepted (left axis), and connections dropped because that "
         "queue was full (ListenOverflows, right axis), as the probe saw them. Before 0 is the warm-up. One trial, so "
-        "no interval. Trials that are invalid, client-bound or front-bound say so in the selector."
+        "no interval. Trials that are invalid or bound by something else than the server say so in the selector."
     )
     columns = [("trial", False), ("model", False), *((axis.title, False) for axis in view.axes)]
     columns += [("most waiting", True), ("dropped in the window", True)]

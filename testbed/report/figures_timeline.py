@@ -81,7 +81,7 @@ def _figure(view: View, name: str, title: str, trials: list[tuple[Group, Row]]) 
         if (seen := timeline(view.results, row)) is None:
             continue
         setup = f"{setups.told(view, group)}, " if name == "timeline-others" else ""
-        note = f", {row['verdict']}" if row["verdict"] in ("invalid", "client-bound", "front-bound") else ""
+        note = f", {row['verdict']}" if row["verdict"] in ("invalid", "client-bound", "front-bound", "backend-bound") else ""
         meta = {"model": group.series, "when": {}}
         options.append(
             {

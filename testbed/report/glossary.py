@@ -27,6 +27,7 @@ TERMS_OF_SYSTEMS = {
     "front": "what spreads connections over the replicas: the name's addresses (dns), or a proxy in a box of its own.",
     "imbalance": "what the busiest replica served by the mean of all: 1 is even, their number means one did it all.",
     "front-bound": "the front was at its limit: the replicas may be capable of more.",
+    "backend-bound": "what stands behind the servers was at its limit: they may be capable of more.",
     "transient": "load, limits or replicas were to change in the window: its numbers are means over that.",
     "CPU-second reserved": "one processor kept for one second, used or not: what is paid for.",
 }

@@ -102,9 +102,10 @@ def line(view: View, groups: list[Group], x: list[Any], quantity: Quantity, with
 
 def trials(view: View, groups: list[Group], x: list[Any], quantity: Quantity, without: Iterable[str]) -> Trace | None:
     """The single trials behind a line: dots, hollow for client-bound ones, hollow diamonds for front-bound ones,
-    crosses for invalid ones."""
+    hollow squares for backend-bound ones, crosses for invalid ones."""
     drawn = series_look(view, groups[0])
     marks = {"invalid": "x-thin-open", "client-bound": "circle-open", "front-bound": "diamond-open"}
+    marks["backend-bound"] = "square-open"
     points = [
         (place, quantity.shown(float(row[quantity.column])), marks.get(row["verdict"], "circle"), row)
         for place, group in zip(x, groups, strict=True)
@@ -174,6 +175,7 @@ def marks_words(view: View) -> str:
     parts = ["Small dots are single trials."] * any(len(group.rows) > 1 for group in view.groups)
     parts += ["Hollow: client-bound, the load generator was the limit."] * ("client-bound" in kinds)
     parts += ["Hollow diamond: front-bound, what stands before the servers was the limit."] * ("front-bound" in kinds)
+    parts += ["Hollow square: backend-bound, what is behind the servers was the limit."] * ("backend-bound" in kinds)
     parts += ["Cross: invalid, not counted."] * ("invalid" in kinds)
     return " ".join(parts)
 

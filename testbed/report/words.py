@@ -110,7 +110,7 @@ def _grid_words(view: View) -> str:
 def _marked(view: View) -> list[dict[str, object]]:
     """The trials that do not count or may mislead, by kind, with reasons."""
     found: list[dict[str, object]] = []
-    for kind in ("invalid", "client-bound", "front-bound", "disturbed"):
+    for kind in ("invalid", "client-bound", "front-bound", "backend-bound", "disturbed"):
         rows = [row for row in view.results.rows if row["verdict"] == kind or (kind == "disturbed" and row[kind])]
         if rows:
             trials = [(row["trial_id"], row["reasons"]) for row in rows[:MOST_REASONS]]

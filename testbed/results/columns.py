@@ -17,7 +17,7 @@ _WHICH_TRIAL = {
 _MEASURED = {
     "users_starved": "users without any reply inside the window",
     "status": "ok, or failed when the verdict is invalid",
-    "verdict": "server-bound, not-saturated, front-bound, client-bound, transient or invalid",
+    "verdict": "server-bound, not-saturated, front-bound, backend-bound, client-bound, transient or invalid",
     "unsteady": "true when throughput or latency drifted within the window",
     "disturbed": "true when a hypervisor took more of the processors than a measurement bears",
     "reasons": "why this verdict",

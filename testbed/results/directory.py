@@ -22,7 +22,8 @@ from testbed.results.columns import COLUMNS, EARLIER
 #   4  the seed of a trial's arrivals, which trial a redo measures again, and evidence by box: each container that was
 #      watched
 #   5  the verdicts front-bound and transient, what a front has counted, and what was changed within the window
-SCHEMA_VERSION = 5
+#   6  the verdict backend-bound, and what stands behind the servers has counted
+SCHEMA_VERSION = 6
 _SWITCHES_SINCE = 3
 
 # What load and probe write of a trial of a minute stays below this.

@@ -168,6 +168,11 @@ def sweep_warnings(rows: list[Row]) -> list[str]:
             f"{counts['front-bound']} of {len(that_count)} trials measured the front, not the servers behind it; "
             "set `front: {cpus: C}` higher"
         )
+    if counts["backend-bound"]:
+        found.append(
+            f"{counts['backend-bound']} of {len(that_count)} trials measured what stands behind the servers; the reasons "
+            "name it, and `behind` sets its limits"
+        )
     if unsteady := sum(bool(row["unsteady"]) for row in good(rows)):
         found.append(f"{unsteady} trials drifted within their window; set `warmup` and `duration` longer")
     found += [*_disturbed(rows), *_drifted(rows)]

@@ -26,6 +26,7 @@ Rows = list[dict[str, Any]]
 LETTERS = {
     "server-bound": "S",
     "front-bound": "F",
+    "backend-bound": "B",
     "not-saturated": "n",
     "client-bound": "C",
     "transient": "t",
@@ -42,6 +43,7 @@ _LEGEND = "verdict: S server-bound (counts as capacity), n not saturated, C clie
 # Of verdicts that most sweeps cannot come to, told where they do.
 _LEGENDS = {
     "front-bound": "F front-bound: what stands before the servers was full, so this is no capacity of theirs",
+    "backend-bound": "B backend-bound: what stands behind the servers was full, so this is no capacity of theirs",
     "transient": "t transient: load, limits or replicas were to change, so this is a mean over that and no capacity",
 }
 _LEGEND_DISTURBED = "* disturbed: others on the hypervisor took more of the processors than a measurement bears"
