@@ -122,7 +122,8 @@ class Evidence:
     @property
     def measured(self) -> tuple[Box, ...]:
         """All that is under test."""
-        return (*self.servers, *self.fronts, *self.behind)
+        # The probe of what is killed ends with it.
+        return (*self.servers, *self.fronts, *(box for box in self.behind if not box.removed))
 
     @property
     def behind(self) -> tuple[Box, ...]:

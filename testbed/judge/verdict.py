@@ -32,9 +32,10 @@ from testbed.judge.gates import Gate
 
 __all__ = ["Box", "Evidence", "Gate", "Kind", "Thresholds", "Verdict", "judge"]
 
-Kind = Literal[
-    "invalid", "client-bound", "front-bound", "backend-bound", "server-bound", "not-saturated", "transient"
-]
+Kind = Literal["invalid", "client-bound", "front-bound", "backend-bound", "server-bound", "not-saturated", "transient"]
+
+NOT_THE_SERVERS: tuple[Kind, ...] = ("invalid", "client-bound", "front-bound", "backend-bound")
+"""Verdicts of trials whose numbers are not what the servers can do."""
 
 INVALIDATING = rules.names("invalidates")
 GENERATOR_SHORT = rules.names("generator short")

@@ -11,17 +11,15 @@ from testbed.plan.behind import (
     ROUTER_CPUS,
     Behind,
     Nats,
+    Part,
     Postgres,
     RabbitMQ,
     Valkey,
 )
 from testbed.plan.cells import Cell, Trial
-from testbed.stack import system
+from testbed.stack import secret, system
 from testbed.stack.services import Limits, Mount, Role, Service
 from testbed.stack.system import LOAD_STORE, RESULTS, Run
-
-PASSWORD = "BEHIND_PASSWORD"
-"""The variable by which every part and every server is told the password of the run."""
 
 POSTGRES_PORT = 5432
 VALKEY_PORT = 6379
@@ -74,7 +72,7 @@ def with_behind(server: Service, run: Run, trial: Trial) -> Service:
         server,
         image=run.images.get(cell.model) or run.image(behind_name(cell.model)),
         environment={**server.environment, **told},
-        secrets=(PASSWORD,),
+        secrets=(secret.VARIABLE,),
     )
 
 
@@ -135,8 +133,9 @@ def valkeys(part: Valkey) -> tuple[str, ...]:
     return tuple(f"valkey-{n + 1}" for n in range(part.masters))
 
 
-def consumers(part: Nats | RabbitMQ) -> tuple[str, ...]:
-    return tuple(f"consumer-{n + 1}" for n in range(part.consumers))
+def consumers(part: Part) -> tuple[str, ...]:
+    count = part.consumers if isinstance(part, Nats | RabbitMQ) else 0
+    return tuple(f"consumer-{n + 1}" for n in range(count))
 
 
 def delivered_file(trial_id: str, consumer: str) -> str:
@@ -167,7 +166,7 @@ def _part(
         published=published,
         scratch=("/tmp",),
         labels=system.labels(run, trial),
-        secrets=(PASSWORD,),
+        secrets=(secret.VARIABLE,),
         # It is asked from outside whether it is ready.
         checked_inside=False,
     )

@@ -165,6 +165,16 @@ class Behind:
         return "broker" if isinstance(self.part, Nats | RabbitMQ) else "store"
 
     @property
+    def kill_us(self) -> int:
+        """When a consumer is killed, from the opening of the window on; 0: never."""
+        return self.part.kill_us if isinstance(self.part, Nats | RabbitMQ) else 0
+
+    @property
+    def fans_out(self) -> bool:
+        """Whether every consumer is to get every message."""
+        return isinstance(self.part, Nats) and not self.part.stream
+
+    @property
     def database(self) -> Postgres | None:
         """The PostgreSQL that is there, be it behind a cache."""
         if isinstance(self.part, Postgres):

@@ -187,9 +187,8 @@ def several_of(kind: Any) -> Any:
         return Annotated[tuple[kind, ...], BeforeValidator(_as_list_of_lists), AfterValidator(_distinct)]
     for one in get_args(kind):
         if isinstance(one, Reader) and one.expands is not None:
-            return Annotated[
-                tuple[kind, ...], BeforeValidator(partial(_as_list_of_all, one.expands)), AfterValidator(_distinct)
-            ]
+            every = BeforeValidator(partial(_as_list_of_all, one.expands))
+            return Annotated[tuple[kind, ...], every, AfterValidator(_each_once)]
     values: Any = Values
     return values[kind]
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
+from testbed.judge.verdict import NOT_THE_SERVERS
 from testbed.report import traces
 from testbed.report.colours import INK
 from testbed.report.derive import exit_workers
@@ -37,7 +38,7 @@ def accept_queue(view: View) -> Figure | None:
                 continue
             trial = row["trial_id"] if server is None else f"{row['trial_id']} {server['name']}"
             told = row if server is None else server
-            note = "" if row["verdict"] not in ("invalid", "client-bound", "front-bound", "backend-bound") else f", {row['verdict']}"
+            note = "" if row["verdict"] not in NOT_THE_SERVERS else f", {row['verdict']}"
             options.append(
                 {
                     "label": f"{trial}{note}",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from testbed.judge.verdict import NOT_THE_SERVERS
 from testbed.plan import scaling
 from testbed.report import setups, standing
 from testbed.report.colours import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILLION
@@ -81,7 +82,7 @@ def _figure(view: View, name: str, title: str, trials: list[tuple[Group, Row]]) 
         if (seen := timeline(view.results, row)) is None:
             continue
         setup = f"{setups.told(view, group)}, " if name == "timeline-others" else ""
-        note = f", {row['verdict']}" if row["verdict"] in ("invalid", "client-bound", "front-bound", "backend-bound") else ""
+        note = f", {row['verdict']}" if row["verdict"] in NOT_THE_SERVERS else ""
         meta = {"model": group.series, "when": {}}
         options.append(
             {

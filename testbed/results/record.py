@@ -9,10 +9,12 @@ from testbed.judge.boxes import Box, total
 from testbed.judge.evidence import Evidence
 from testbed.judge.verdict import Verdict, judge
 from testbed.parts.counts import FrontCounts
+from testbed.parts.deliveries import Deliveries
+from testbed.parts.part_counts import PartCounts
 from testbed.plan.cells import Cell, Trial
 from testbed.plan.profile import STEADY
 from testbed.plan.scaling import NONE
-from testbed.results import front_counts
+from testbed.results import front_counts, part_counts
 from testbed.results.directory import SCHEMA_VERSION
 from testbed.results.metrics import metrics, rounded, worked_s
 from testbed.results.nested import at
@@ -41,6 +43,8 @@ class Seen:
     """Whether it was started when the load was on already: then what it used is counted from its start."""
     removed: bool = False
     """Whether it was stopped on purpose while the load was on."""
+    killed: bool = False
+    """Whether it was killed on purpose while the load was on."""
 
     @classmethod
     def of(cls, service: Service) -> "Seen":
@@ -64,6 +68,10 @@ class Findings:
     """Those made through the front besides the load's; None as above."""
     front: FrontCounts | None = None
     """What the front has counted when the load had ended; None without a front of its own, and where it did not say."""
+    stood: dict[str, tuple[PartCounts, PartCounts]] = field(default_factory=dict)
+    """What each part behind the servers has counted when the window opened, and when it closed."""
+    deliveries: Deliveries | None = None
+    """What became of the messages that servers sent, by the consumers' own notes; None without a broker."""
     actions: list[dict[str, Any]] = field(default_factory=list)
     """What was changed while the load was on, in its order."""
     provision: list[dict[str, Any]] = field(default_factory=list)
@@ -81,6 +89,11 @@ class Findings:
     total_s: float = 0.0
 
 
+def sent(boxes: list[Seen]) -> int | None:
+    """Messages that a broker has confirmed to servers, by their own counts. None: not known of every one."""
+    return total(at(seen.report, "behind", "sends") for seen in boxes if seen.role == "server")
+
+
 def exit_report(log: str) -> dict[str, Any] | None:
     """The server's exit report out of its log; None when it ended without one."""
     for line in reversed(log.splitlines()):
@@ -90,9 +103,14 @@ def exit_report(log: str) -> dict[str, Any] | None:
     return None
 
 
-def box_of(seen: Seen, window_s: float | None, front: FrontCounts | None = None) -> Box:
-    """A measured service as the verdict and the record have it, over a window of that length. `front`: what it has
-    counted itself, where it is a front."""
+def box_of(
+    seen: Seen,
+    window_s: float | None,
+    front: FrontCounts | None = None,
+    stood: tuple[PartCounts, PartCounts] | None = None,
+) -> Box:
+    """A measured service as the verdict and the record have it, over a window of that length. `front`, `stood`: what it
+    has counted itself, where it is a front, or stands behind the servers."""
     probe = seen.probe
     # A control group and a network namespace of its own begin at zero, so what they have counted is what grew.
     grown = at(probe, "closed") if seen.joined else at(probe, "difference")
@@ -123,9 +141,19 @@ def box_of(seen: Seen, window_s: float | None, front: FrontCounts | None = None)
         said=seen.said,
         ended=seen.ended,
         joined=seen.joined,
-        removed=seen.removed,
-        **(front_counts.of_box(front) if seen.role == "front" else {"connections": _taken(seen.report)}),
+        removed=seen.removed or seen.killed,
+        **_own_counts(seen, front, stood),
     )
+
+
+def _own_counts(seen: Seen, front: FrontCounts | None, stood: tuple[PartCounts, PartCounts] | None) -> dict[str, Any]:
+    match seen.role:
+        case "front":
+            return front_counts.of_box(front)
+        case "store" | "broker" | "consumer":
+            return part_counts.of_box(stood)
+        case _:
+            return {"connections": _taken(seen.report)}
 
 
 def _taken(report: dict[str, Any] | None) -> int | None:
@@ -135,7 +163,7 @@ def _taken(report: dict[str, Any] | None) -> int | None:
 
 def _measured(found: Findings) -> list[Box]:
     window_s = at(found.load, "window", "duration_s")
-    return [box_of(seen, window_s, found.front) for seen in found.boxes]
+    return [box_of(seen, window_s, found.front, found.stood.get(seen.name)) for seen in found.boxes]
 
 
 def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) -> Evidence:
@@ -262,6 +290,8 @@ def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         "cpu_sets": _written(cpu_sets),
         "boxes": [_shown(box) for box in known.boxes],
         "front_counts": None if found.front is None else asdict(found.front),
+        "behind_counts": {name: [asdict(one) for one in both] for name, both in found.stood.items()},
+        "deliveries": None if found.deliveries is None else asdict(found.deliveries),
         "check_connections": found.check_connections,
         "direct_connections": found.direct_connections,
         "actions": found.actions,

@@ -170,8 +170,8 @@ def sweep_warnings(rows: list[Row]) -> list[str]:
         )
     if counts["backend-bound"]:
         found.append(
-            f"{counts['backend-bound']} of {len(that_count)} trials measured what stands behind the servers; the reasons "
-            "name it, and `behind` sets its limits"
+            f"{counts['backend-bound']} of {len(that_count)} trials measured what stands behind the servers; the "
+            "reasons name it, and `behind` sets its limits"
         )
     if unsteady := sum(bool(row["unsteady"]) for row in good(rows)):
         found.append(f"{unsteady} trials drifted within their window; set `warmup` and `duration` longer")

@@ -99,6 +99,10 @@ class Boxes:
                 continue
             others = [one for one in self._in_service() if one != name and self.seen[one].role == "server"]
             said = f"{self._called(name)} ended {when}: {ended}"
+            if self.seen[name].role == "consumer":
+                # The others take what it leaves.
+                self.seen[name].ended = said
+                continue
             if self.seen[name].role != "server" or not others:
                 raise BoxEnded(name, said)
             self.seen[name].ended = said
@@ -194,9 +198,16 @@ class Boxes:
             self.seen[name].removed = True
         self._stop(name, directory)
 
+    def kill(self, name: str) -> None:
+        """End one by SIGKILL, on purpose; its container stays until the trial is over."""
+        self.seen[name].killed = True
+        self._running[name].kill()
+
     def stop(self, directory: ResultsDirectory) -> None:
-        """Stop those that run, keep their logs, and note what these say."""
-        for name in list(self._running):
+        """Stop those that run, keep their logs, and note what these say. What is behind the servers comes last, brokers
+        after their consumers, so that nobody loses what it still needs."""
+        last = {"consumer": 1, "broker": 2, "store": 2}
+        for name in sorted(self._running, key=lambda one: last.get(self.seen[one].role, 0)):
             if not self.seen[name].removed:
                 self._stop(name, directory)
 

@@ -1,5 +1,6 @@
 """A container that runs, seen through the engine that runs it."""
 
+import contextlib
 from typing import Any
 
 import docker.errors
@@ -55,6 +56,12 @@ class RunningBox:
             return Exit(137, oom_killed=False)
         state = self.container.attrs["State"]
         return None if state["Running"] else Exit(state["ExitCode"], state["OOMKilled"])
+
+    @speaking()
+    def kill(self) -> None:
+        """End it by SIGKILL, and leave it where it is."""
+        with contextlib.suppress(docker.errors.NotFound, docker.errors.APIError):
+            self.container.kill()
 
     @speaking()
     def stop(self) -> str:

@@ -1,6 +1,7 @@
 """Starting services by `docker compose up`, in a way that an interrupt finds in order."""
 
 import contextlib
+import os
 import re
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from testbed.errors import EngineError, EngineGone, UserError
 from testbed.interrupt import deferred
+from testbed.stack import secret
 
 # A compose command that was interrupted is given this long to end its own requests to the engine.
 INTERRUPT_TIMEOUT_S = 10
@@ -57,6 +59,7 @@ class ComposeRunner:
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     text=True,
+                    env={**os.environ, **secret.environment()},
                     start_new_session=True,
                     pass_fds=self.inherited,
                 )

@@ -63,6 +63,9 @@ class Box(Protocol):
     def exit(self) -> Exit | None:
         """How it ended, or None while it runs."""
 
+    def kill(self) -> None:
+        """End it by SIGKILL, and leave it where it is."""
+
     def stop(self) -> str:
         """Stop it with SIGTERM, then SIGKILL; remove it, and return its log."""
 

@@ -70,14 +70,14 @@ def test_a_canary_does_not_count_as_a_repeat_of_its_cell() -> None:
 def test_every_verdict_of_a_cell_is_shown() -> None:
     kinds = (*get_args(Kind), "server-bound")
     letters = verdict_letters([row(CELLS[0], verdict=kind) for kind in kinds])
-    assert sorted(letters) == ["!", "C", "F", "S", "S", "n", "t"]
+    assert sorted(letters) == ["!", "B", "C", "F", "S", "S", "n", "t"]
 
 
 def test_the_legend_has_the_letters_that_are_there() -> None:
     (usual,) = legend({"server-bound", "invalid"})
     assert usual.startswith("verdict: S server-bound")
     every = legend(get_args(Kind), disturbed=True)
-    assert [line.split()[0] for line in every] == ["verdict:", "F", "t", "*"]
+    assert [line.split()[0] for line in every] == ["verdict:", "F", "B", "t", "*"]
     told = " ".join(every)
     assert all(f"{letter} {kind}" in told.replace("not saturated", "not-saturated") for kind, letter in LETTERS.items())
     assert max(map(len, every)) <= 108
