@@ -7,6 +7,7 @@ from testbed.errors import UserError
 from testbed.parts import unattended
 from testbed.plan import cells
 from testbed.plan.axes import BY_FIELD
+from testbed.plan.behind import NONE
 from testbed.plan.cells import Trial
 from testbed.plan.schema import Sweep
 from testbed.stack import kubernetes
@@ -36,7 +37,12 @@ def manifests(sweep: Sweep, user: str, registry: str = "") -> Manifests:
     every = unattended.trials(sweep)
     if not every:
         raise UserError("exclude: leaves no trial to run")
-    possible = [trial for trial in every if trial.cell.network != "shared"]
+    possible = [trial for trial in every if trial.cell.network != "shared" and trial.cell.behind == NONE]
+    if not possible and all(trial.cell.behind != NONE for trial in every):
+        raise UserError(
+            "behind: found in every cell, allowed for Kubernetes: none (stores and brokers have operators of their own "
+            "there)"
+        )
     if not possible:
         raise UserError(
             "network: found shared in every cell, allowed for Kubernetes: bridge (a server that shares the load's "
@@ -66,10 +72,15 @@ def _place(sweep: Sweep, number: int, registry: str) -> kubernetes.Place:
 
 
 def _left_out(every: list[Trial], possible: list[Trial]) -> list[str]:
-    left = [trial.trial_id for trial in every if trial not in possible]
-    if not left:
-        return []
-    return [f"network shared: not written: {', '.join(left)}: server and load would be one pod, which never completes"]
+    shared = [trial.trial_id for trial in every if trial.cell.network == "shared"]
+    backed = [trial.trial_id for trial in every if trial not in possible and trial.trial_id not in shared]
+    lines = []
+    if shared:
+        told = ", ".join(shared)
+        lines.append(f"network shared: not written: {told}: server and load would be one pod, which never completes")
+    if backed:
+        lines.append(f"behind: not written: {', '.join(backed)}: stores and brokers have operators of their own")
+    return lines
 
 
 def _of_images(sweep: Sweep) -> list[str]:

@@ -6,6 +6,8 @@ Each value of a sweep file may be right by itself and a combination of them stil
 from collections.abc import Callable
 
 from testbed.plan import cells, scaling_fit
+from testbed.plan.behind import NONE
+from testbed.plan.behind_values import label
 from testbed.plan.cells import Cell
 from testbed.plan.fields import MIN_CPUS, Machine
 from testbed.plan.scaling import Change
@@ -54,6 +56,15 @@ def _network(cell: Cell, machine: Machine) -> str:
     return (
         f"found shared and {_combination(cell)}, allowed: {machine.networks[0]} (in one network namespace only one can "
         "listen on the port), or leave the combination out by exclude"
+    )
+
+
+def _behind(cell: Cell, machine: Machine) -> str:
+    if cell.behind == NONE or "bridge" in machine.networks:
+        return ""
+    return (
+        f"found {label(cell.behind)}, allowed: none on a Swarm (what stands behind servers is asked at ports that "
+        "answer on the machine of one engine), or leave the combination out by exclude"
     )
 
 
@@ -111,6 +122,7 @@ def _scaling(cell: Cell, _: Machine) -> str:
 _CHECKS: tuple[tuple[str, Callable[[Cell, Machine], str]], ...] = (
     ("replicas.count", _spread),
     ("network", _network),
+    ("behind", _behind),
     ("replicas.count", _least),
     ("limits.limit", _whole_processors),
     ("scaling", _scaling),
