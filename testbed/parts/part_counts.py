@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class PartCounts:
     """What a part tells of itself. None: not known, or not counted by this part.
 
-    `operations`, `hits`, `misses`, `evicted` and `redelivered` count since its start; the others are as of now.
+    `operations`, `hits`, `misses`, `evicted`, `dropped` and `redelivered` count since its start; the others are as of
+    now.
     """
 
     connections: int | None = None
@@ -29,6 +30,8 @@ class PartCounts:
     lag_s: float | None = None
     """How far a copy is behind: the age of the newest change that it has not made yet; 0: it has made all it knows of.
     """
+    dropped: int | None = None
+    """Consumers that were sent away because they did not keep up."""
     hits: int | None = None
     misses: int | None = None
     evicted: int | None = None

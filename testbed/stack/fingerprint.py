@@ -24,6 +24,10 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "probe": ("images/base", "images/probe", "probe", "requirements/probe.txt"),
     "haproxy": ("images/base", "images/haproxy", "fronts"),
     "nginx": ("images/base", "images/nginx", "fronts"),
+    "valkey": ("images/base", "images/valkey", "behind"),
+    "nats": ("images/base", "images/nats", "behind"),
+    "rabbitmq": ("images/base", "images/rabbitmq", "behind"),
+    "consumer": ("images/base", "images/consumer", "consumers", "requirements/consumer.txt"),
 }
 
 

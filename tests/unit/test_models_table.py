@@ -11,7 +11,7 @@ import yaml
 
 from loadtests.master.served_by import NUMBERED_PROBES
 from servers.models import MODELS, SERVERS, TABLE, VARIANTS, traits
-from testbed.names import image_name
+from testbed.names import PARTS, image_name
 from testbed.report.colours import LOOKS
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -77,6 +77,7 @@ def test_compose_has_no_server_that_is_no_model() -> None:
     watched = {*SERVERS, *FRONTS, *(str(number + 1) for number in range(NUMBERED_PROBES))}
     assert built - set(SERVERS) - {f"probe-{name}" for name in watched} == {
         *FRONTS,
+        *PARTS,
         *("locust", "worker", "client", "probe"),
     }
 

@@ -41,9 +41,12 @@ def test_it_is_the_same_in_another_directory_and_with_byte_code_about(checkout: 
         ("requirements/locust.txt", {"locust"}),
         ("images/probe/Dockerfile", {"probe"}),
         ("requirements/probe.txt", {"probe"}),
-        ("images/base/packages.txt", {"server", "variant", "locust", "probe", "haproxy", "nginx"}),
+        ("images/base/packages.txt", set(PARTS)),
         ("images/nginx/Dockerfile", {"nginx"}),
         ("fronts/settings.py", {"haproxy", "nginx"}),
+        ("behind/settings.py", {"valkey", "nats", "rabbitmq"}),
+        ("consumers/record.py", {"consumer"}),
+        ("requirements/consumer.txt", {"consumer"}),
     ],
 )
 def test_a_change_makes_exactly_the_images_stale_that_hold_it(checkout: Path, touched: str, stale: set[str]) -> None:
