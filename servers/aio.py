@@ -11,7 +11,7 @@ from typing import cast
 
 from servers import logs, protocol
 from servers.connection import RECEIVE_BYTES, Connection, discard_unread
-from servers.conversation import DIRECTIVE, Reply, answers
+from servers.conversation import DIRECTIVE, Errand, Step, answers
 from servers.framing import LineSplitter
 from servers.server import LISTENER_GONE, Server
 
@@ -49,12 +49,12 @@ class LineProtocol(asyncio.BufferedProtocol):
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._lines = LineSplitter(server.config.max_line)
-        self._answers: Iterator[Reply | float] = iter(())
+        self._answers: Iterator[Step] = iter(())
         self._reading = True
         self._writable = True
         # Replies that the transport may still hold back: the bytes of each, and how many requests it answers.
         self._held: deque[tuple[int, int]] = deque()
-        self._sleep: asyncio.TimerHandle | None = None
+        self._waits: asyncio.TimerHandle | asyncio.Task[None] | None = None  # what the next reply waits for
         self._idle: asyncio.TimerHandle | None = None
         self._active_at = self._loop.time()
         self._ended = False  # the client sends no more
@@ -85,12 +85,12 @@ class LineProtocol(asyncio.BufferedProtocol):
         if self._server.config.packet_log:
             logs.packet("RECV", data)
         # Almost every read of a request-reply protocol is exactly one whole line.
-        if data[0] != DIRECTIVE and self._lines.is_line(data) and self._sleep is None and not self._server.draining:
+        if data[0] != DIRECTIVE and self._lines.is_line(data) and self._waits is None and not self._server.draining:
             self._send(data, (data,))
             if not self._writable:
                 self._read(False)
             return
-        self._answers = answers(self._lines.feed(data), self._server.config.allow_faults)
+        self._answers = answers(self._lines.feed(data), self._server.config.allow_faults, self._server.behind)
         self._advance()
 
     def eof_received(self) -> bool:
@@ -108,8 +108,9 @@ class LineProtocol(asyncio.BufferedProtocol):
         self._advance()
 
     def connection_lost(self, failure: Exception | None) -> None:
-        for timer in (self._sleep, self._idle):
-            if timer is not None:
+        # An errand is done to its end, for the sake of the connection that it is done on.
+        for timer in (self._waits, self._idle):
+            if timer is not None and not isinstance(timer, asyncio.Task):
                 timer.cancel()
         if not self._admitted:
             return
@@ -127,17 +128,24 @@ class LineProtocol(asyncio.BufferedProtocol):
         try:
             self._serve()
         except Exception as failure:  # noqa: BLE001 - one connection's bug must not end the others
-            self._server.fault(self._connection, f"was dropped: {type(failure).__name__}: {failure}")
-            self._transport.close()
+            self._drop(failure)
+
+    def _drop(self, failure: Exception) -> None:
+        self._server.fault(self._connection, f"was dropped: {type(failure).__name__}: {failure}")
+        self._transport.close()
 
     def _serve(self) -> None:
         """Answer what has been received, up to a wait; then read on, or close if that was all."""
-        if self._sleep is not None or self._transport.is_closing():
+        if self._waits is not None or self._transport.is_closing():
             return
         for step in self._answers:
             if isinstance(step, float):
                 self._read(False)
-                self._sleep = self._loop.call_later(step, self._wake)
+                self._waits = self._loop.call_later(step, self._wake)
+                return
+            if isinstance(step, Errand):
+                self._read(False)
+                self._waits = self._loop.create_task(self._do(step))
                 return
             if not step[1]:
                 self._server.count_error(self._connection)
@@ -154,9 +162,17 @@ class LineProtocol(asyncio.BufferedProtocol):
             self._read(self._writable)
 
     def _wake(self) -> None:
-        self._sleep = None
+        self._waits = None
         self._active_at = self._loop.time()
         self._advance()
+
+    async def _do(self, errand: Errand) -> None:
+        assert self._server.behind is not None
+        try:
+            await self._server.behind.do_in_loop(errand)
+        except Exception as failure:  # noqa: BLE001 - as in _advance
+            self._drop(failure)
+        self._wake()
 
     def _send(self, data: bytes, requests: Sequence[bytes] = ()) -> None:
         self._connection.sending = True
@@ -201,7 +217,7 @@ class LineProtocol(asyncio.BufferedProtocol):
         if not timeout_s:
             return
         now = self._loop.time()
-        since = now if self._sleep is not None else self._active_at
+        since = now if self._waits is not None else self._active_at
         if now - since < timeout_s:
             self._idle = self._loop.call_at(since + timeout_s, self._watch_idle)
         elif self._writable:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from servers import logs, protocol
-from servers.conversation import DIRECTIVE, answers
+from servers.conversation import DIRECTIVE, Errand, answers
 from servers.counters import ADDS_IN_ONE_STEP
 from servers.framing import LineSplitter
 from servers.listener import TICK_S, set_receive_timeout
@@ -16,6 +16,7 @@ from servers.listener import TICK_S, set_receive_timeout
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from servers.behind.process import Behind
     from servers.config import Config
     from servers.counters import Counters
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
         config: Config
         counters: Counters
+        behind: Behind | None
         draining: bool
 
         def count_served(self, connection: "Connection", requests: int) -> None: ...
@@ -162,9 +164,13 @@ def _serve_requests(server: "Serving", connection: Connection, lines: LineSplitt
 
 def _answer(server: "Serving", connection: Connection, requests: list[bytes]) -> None:
     """Answer requests in order, waiting where they ask for it."""
-    for step in answers(requests, server.config.allow_faults):
+    behind = server.behind
+    for step in answers(requests, server.config.allow_faults, behind):
         if isinstance(step, float):
             time.sleep(step)
+        elif isinstance(step, Errand):
+            assert behind is not None
+            behind.do(step)
         elif step[1]:
             _echo(server, connection, *step)
         else:

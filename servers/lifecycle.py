@@ -6,7 +6,7 @@ import resource
 import signal
 import socket
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from servers import logs, models
 from servers.config import ConfigError, read_config
@@ -16,6 +16,9 @@ from servers.cpus import own_cpu_limit
 from servers.listener import ListenError, open_listeners
 from servers.models.traits import Size
 from servers.server import STOP_SIGNALS, Server
+
+if TYPE_CHECKING:
+    from servers.behind.process import Behind
 
 # As often as the interpreter wants to see code before it specialises all of it.
 _REHEARSALS = 20
@@ -30,6 +33,8 @@ def run(model_name: str) -> NoReturn:
     try:
         config = read_config(os.environ, own_cpu_limit())
         model = models.load(model_name)
+        rows = 1 + max(config.max_connections, config.workers, config.threads)
+        behind = what_is_behind(model_name, rows)
         sockets = model.TRAITS.sockets(Size(config.workers, config.threads))
         listener, *more = open_listeners(config.host, config.port, config.backlog, sockets)
     except (ConfigError, ListenError) as failure:
@@ -38,8 +43,7 @@ def run(model_name: str) -> NoReturn:
     except ModuleNotFoundError as missing:
         print(f"servers: {model_name} needs the package {missing.name}: its image has it", file=sys.stderr)
         sys.exit(2)
-    rows = 1 + max(config.max_connections, config.workers, config.threads)
-    server = Server(model_name, config, listener, Counters(rows, visible=True), *more)
+    server = Server(model_name, config, listener, Counters(rows, visible=True), *more, behind=behind)
     rehearse(server)
     gc.collect()
     # What exists now stays: the collector need not touch it, so forked children share its memory.
@@ -52,6 +56,19 @@ def run(model_name: str) -> NoReturn:
     server.log_totals()
     # Threads of connections that were just answered may still be on their last lines: do not wait for them.
     os._exit(0)
+
+
+def what_is_behind(model_name: str, rows: int) -> "Behind | None":
+    """Where BEHIND says that there is something: only then is anything imported for it. Raises ConfigError."""
+    if not (kind := os.environ.get("BEHIND")):
+        return None
+    try:
+        from servers.behind.process import opened
+
+        return opened(os.environ, "servers.aio" in models.traits_of(model_name).imports, rows)
+    except ModuleNotFoundError as missing:
+        name = f"threadmill/{model_name}-behind"
+        raise ConfigError(f"BEHIND={kind} needs the package {missing.name}: the image {name} has it") from None
 
 
 def rehearse(server: Server) -> None:

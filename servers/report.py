@@ -1,16 +1,23 @@
 """The exit report: what a server has counted and used, as one line of JSON for whoever measures it."""
 
 import resource
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from servers.counters import Totals
 
 SCHEMA_VERSION = 1
 
 
-def report_line(model: str, totals: Totals, workers: Sequence[dict[str, int]], duration_s: float) -> str:
+def report_line(
+    model: str,
+    totals: Totals,
+    workers: Sequence[dict[str, int]],
+    duration_s: float,
+    behind: Mapping[str, object] | None = None,
+) -> str:
     """Counts in all, of each worker (pools: {"pid" or "thread", "accepted", "served"}), and getrusage of this process
-    and of the children it has reaped; ``duration_s`` is since the server started.
+    and of the children it has reaped; ``duration_s`` is since the server started; ``behind``: what was asked of what is
+    behind the server, where there is something.
     """
     # Before the import, which reads files: that is a use of stopping, not of serving.
     usage = {
@@ -27,6 +34,7 @@ def report_line(model: str, totals: Totals, workers: Sequence[dict[str, int]], d
             "workers": workers,
             "rusage": usage,
             "duration_s": round(duration_s, 6),
+            **({} if behind is None else {"behind": behind}),
         }
     )
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from servers import logs, protocol
 from servers.children import Children
@@ -16,6 +17,9 @@ from servers.connection import Connection, converse, discard_unread
 from servers.counters import ADDS_IN_ONE_STEP, Counters, Tenure
 from servers.listener import TICK_S, set_nodelay, set_send_timeout
 from servers.report import report_line
+
+if TYPE_CHECKING:
+    from servers.behind.process import Behind
 
 # accept fails so when the listener was shut down (by this process or by the one it is shared with) or closed.
 LISTENER_GONE = frozenset({errno.EINVAL, errno.EBADF})
@@ -36,7 +40,13 @@ class Server:
     """One server process: the first one, a pool worker, or the child of one connection."""
 
     def __init__(
-        self, model: str, config: Config, listener: socket.socket, counters: Counters, *more: socket.socket
+        self,
+        model: str,
+        config: Config,
+        listener: socket.socket,
+        counters: Counters,
+        *more: socket.socket,
+        behind: "Behind | None" = None,
     ) -> None:
         """``more``: further listeners on the same port, of a model whose workers have one each."""
         self.model = model
@@ -44,6 +54,7 @@ class Server:
         self.listener = listener  # the one that this process accepts on
         self.listeners = (listener, *more)
         self.counters = counters
+        self.behind = behind
         self.draining = False
         self.children = Children(self)
         self._cells = counters.cells
@@ -268,7 +279,13 @@ class Server:
             logs.info(f"Workers replaced: {totals.replaced}")
         workers = [worker.counts() for worker in self.workers]
         logs.last(
-            report_line(self.model, totals, workers, time.monotonic() - self._started_at),
+            report_line(
+                self.model,
+                totals,
+                workers,
+                time.monotonic() - self._started_at,
+                None if self.behind is None else self.behind.counts.totals(),
+            ),
             f"Server stopped: accepted {totals.accepted}, served {totals.served}, "
             f"refused {totals.refused}, errors {totals.errors}",
         )
@@ -294,6 +311,8 @@ class Server:
         # Kept short: a process per connection does it for every client. The signal handlers are inherited and are
         # methods of this very object; the lock is free, since who forks has no other thread.
         self._row = row
+        if self.behind is not None:
+            self.behind = self.behind.in_child(row)
         self._parent_pid, self._pid = self._pid, os.getpid()
         self.draining = False
         self.children = Children(self)

@@ -32,10 +32,10 @@ def test_directives_are_understood(line: bytes, work: Work) -> None:
         (b"!crash\n", "crash is refused: ALLOW_FAULTS is not 1"),
         (b"!spin\n", "spin must be a whole number from 0 to 100000000, found ''"),
         (b"!sleep=1.5\n", "sleep must be a whole number from 0 to 10000000, found '1.5'"),
-        (b"!foo x\n", "unknown directive 'foo': allowed are sleep, spin, hash"),
-        (b"!\n", "unknown directive '': allowed are sleep, spin, hash"),
+        (b"!foo x\n", "unknown directive 'foo': allowed are sleep, spin, hash, read, write, send"),
+        (b"!\n", "unknown directive '': allowed are sleep, spin, hash, read, write, send"),
         (b"!sleep=1 !sleep=1\n", "directive sleep is given twice"),
-        (b"!\xff\xfe=1\n", "unknown directive '??': allowed are sleep, spin, hash"),
+        (b"!\xff\xfe=1\n", "unknown directive '??': allowed are sleep, spin, hash, read, write, send"),
     ],
 )
 def test_a_bad_directive_is_answered_with_its_reason(line: bytes, reason: str) -> None:
