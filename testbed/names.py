@@ -10,7 +10,7 @@ FRONTS = ("haproxy", "nginx")
 PARTS = ("valkey", "nats", "rabbitmq", "consumer")
 _BEHIND = "-behind"
 # Servers that can talk to those.
-BEHIND: tuple[str, ...] = ()
+BEHIND = tuple(f"{name}{_BEHIND}" for name in SERVERS)
 EVERY = (*SERVERS, *COMPANIONS, *FRONTS, *PARTS, *BEHIND)
 
 

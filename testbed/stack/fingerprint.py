@@ -4,7 +4,7 @@ The value depends on nothing but the checkout, so that an image brought from ano
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from servers.models import find
@@ -16,10 +16,13 @@ BASE_LABEL = "threadmill.base"
 # The base that was chosen, not named: the official Python image or our own, which hold the same for us.
 DEFAULT_BASE = "default"
 
+_SERVER = ("images/base", "images/server", "servers")
 # What an image is made of, by its kind. The recipe of our own base belongs to it, that base's id does not.
 PARTS: Mapping[str, tuple[str, ...]] = {
-    "server": ("images/base", "images/server", "servers"),
-    "variant": ("images/base", "images/server", "servers", "requirements/uvloop.txt"),
+    "server": _SERVER,
+    "variant": (*_SERVER, "requirements/uvloop.txt"),
+    "behind": (*_SERVER, "requirements/behind.txt"),
+    "variant-behind": (*_SERVER, "requirements/uvloop.txt", "requirements/behind.txt"),
     "locust": ("images/base", "images/locust", "loadtests", "requirements/locust.txt"),
     "probe": ("images/base", "images/probe", "probe", "requirements/probe.txt"),
     "haproxy": ("images/base", "images/haproxy", "fronts"),
@@ -29,6 +32,9 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "rabbitmq": ("images/base", "images/rabbitmq", "behind"),
     "consumer": ("images/base", "images/consumer", "consumers", "requirements/consumer.txt"),
 }
+
+# What they do not take along of a part.
+WITHOUT: Mapping[str, str] = {"server": "servers/behind", "variant": "servers/behind"}
 
 
 def kind(name: str) -> str:
@@ -53,7 +59,9 @@ def sources(project: Path) -> dict[str, str]:
     found = {}
     for name, parts in PARTS.items():
         total = hashlib.sha256()
-        files = (file for part in parts for file in _files(project / part))
+        files: Iterable[Path] = (file for part in parts for file in _files(project / part))
+        if (left_out := WITHOUT.get(name)) is not None:
+            files = [file for file in files if not file.is_relative_to(project / left_out)]
         for file in sorted(files, key=lambda file: file.relative_to(project).as_posix()):
             content = file.read_bytes()
             total.update(f"{file.relative_to(project).as_posix()}\0{len(content)}\0".encode() + content)

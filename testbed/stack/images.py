@@ -251,7 +251,9 @@ def remember(base: Base) -> None:
 
 def label_variables() -> dict[str, str]:
     """What docker-compose.yml makes the labels of. Compose by hand has none of it: such an image is of unknown code."""
-    sources = {f"SOURCE_{kind.upper()}": source for kind, source in fingerprint.sources(PROJECT).items()}
+    sources = {
+        f"SOURCE_{kind.upper().replace('-', '_')}": source for kind, source in fingerprint.sources(PROJECT).items()
+    }
     return {**sources, "BASE_NAME": os.environ.get("THREADMILL_BASE") or fingerprint.DEFAULT_BASE}
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from loadtests.master.served_by import NUMBERED_PROBES
 from servers.models import MODELS, SERVERS, TABLE, VARIANTS, traits
-from testbed.names import PARTS, image_name
+from testbed.names import BEHIND, PARTS, behind_name, image_name
 from testbed.report.colours import LOOKS
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -66,6 +66,19 @@ def test_a_models_service_builds_its_image_and_has_its_port(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVERS)
+def test_a_model_that_can_talk_to_what_is_behind_it_is_the_same_but_for_its_drivers(name: str) -> None:
+    one, model = SERVICES[behind_name(name)], SERVICES[name]
+    assert one["image"] == image_name(behind_name(name))
+    assert one["build"]["args"]["MODEL"] == name
+    assert one["build"]["target"] == ("variant-behind" if TABLE[name].package else "behind")
+    assert model["environment"].items() < one["environment"].items()
+    own = {"image", "build", "environment", "profiles"}
+    assert {key: value for key, value in one.items() if key not in own} == {
+        key: value for key, value in model.items() if key not in own
+    }
+
+
+@pytest.mark.parametrize("name", SERVERS)
 def test_a_models_probe_looks_at_it_and_tells_its_name(name: str) -> None:
     probe = SERVICES[f"probe-{name}"]
     assert probe["pid"] == f"service:{name}"
@@ -78,6 +91,7 @@ def test_compose_has_no_server_that_is_no_model() -> None:
     assert built - set(SERVERS) - {f"probe-{name}" for name in watched} == {
         *FRONTS,
         *PARTS,
+        *BEHIND,
         *("locust", "worker", "client", "probe"),
     }
 
@@ -111,12 +125,17 @@ def test_the_load_is_told_of_every_model_and_which_serve_one_client_at_a_time(se
 
 def test_the_images_are_told_of_their_model_when_they_are_built_and_name_none_themselves() -> None:
     assert _A_NAME.findall(DOCKERFILE) == []
-    for target in ("server AS model", "server-uvloop AS variant"):
+    targets = {
+        "server AS model": "",
+        "server-uvloop AS variant": "",
+        "server-behind AS behind": "-behind",
+        "server-uvloop-behind AS variant-behind": "-behind",
+    }
+    for target, more in targets.items():
         after = DOCKERFILE.partition(f"\nFROM {target}\n")[2].partition("\nFROM ")[0].splitlines()
         assert after[0] == "ARG MODEL"
-        assert 'LABEL org.opencontainers.image.title="threadmill/${MODEL}" threadmill.model="${MODEL}"' in after, (
-            "what an image is called"
-        )
+        title = f'LABEL org.opencontainers.image.title="threadmill/${{MODEL}}{more}" threadmill.model="${{MODEL}}"'
+        assert title in after, "what an image is called"
         assert "ENV MODEL=${MODEL}" in after
         assert 'ENTRYPOINT ["sh", "-c", "exec python3 -m servers \\"$MODEL\\""]' in after
 

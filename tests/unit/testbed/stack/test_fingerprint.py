@@ -13,6 +13,7 @@ from testbed.names import EVERY
 from testbed.stack.fingerprint import BASE_LABEL, DEFAULT_BASE, PARTS, SOURCE_LABEL, kind, sources, what_is_wrong
 
 PROJECT = Path(__file__).parents[4]
+OF_SERVERS = {"server", "variant", "behind", "variant-behind"}
 
 
 @pytest.fixture
@@ -34,9 +35,11 @@ def test_it_is_the_same_in_another_directory_and_with_byte_code_about(checkout: 
 @pytest.mark.parametrize(
     ("touched", "stale"),
     [
-        ("servers/models/spst.py", {"server", "variant"}),
-        ("images/server/healthcheck.sh", {"server", "variant"}),
-        ("requirements/uvloop.txt", {"variant"}),
+        ("servers/models/spst.py", OF_SERVERS),
+        ("servers/behind/steps.py", {"behind", "variant-behind"}),
+        ("images/server/healthcheck.sh", OF_SERVERS),
+        ("requirements/uvloop.txt", {"variant", "variant-behind"}),
+        ("requirements/behind.txt", {"behind", "variant-behind"}),
         ("loadtests/locustfile.py", {"locust"}),
         ("requirements/locust.txt", {"locust"}),
         ("images/probe/Dockerfile", {"probe"}),
@@ -85,17 +88,18 @@ def test_an_image_on_the_base_that_is_named_is_right() -> None:
 
 def test_the_parts_are_all_that_the_dockerfiles_copy() -> None:
     for name, parts in PARTS.items():
-        dockerfile = PROJECT / "images" / ("server" if name == "variant" else name) / "Dockerfile"
+        dockerfile = PROJECT / "images" / ("server" if name in OF_SERVERS else name) / "Dockerfile"
         copied = re.findall(r"^COPY (?!--from)(\S+)", dockerfile.read_text(), re.MULTILINE)
-        if name == "server":
-            copied.remove("requirements/uvloop.txt")
+        of_others = {"requirements/uvloop.txt", "requirements/behind.txt"} - set(parts) if name in OF_SERVERS else set()
+        assert of_others <= set(copied), (name, copied)
+        copied = [path for path in copied if path not in of_others]
         assert all(any(Path(path).is_relative_to(part) for part in parts) for path in copied), (name, copied)
 
 
 def test_every_image_is_given_the_label_of_its_kind_when_compose_builds_it() -> None:
     services = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
     of_kind = {kind(name): services[name]["build"]["labels"][SOURCE_LABEL] for name in EVERY}
-    assert of_kind == {name: f"${{SOURCE_{name.upper()}:-}}" for name in PARTS}
+    assert of_kind == {name: f"${{SOURCE_{name.upper().replace('-', '_')}:-}}" for name in PARTS}
     built = {name: service for name, service in services.items() if "build" in service}
     for name, service in built.items():
         image = service["image"].removeprefix("threadmill/")
