@@ -57,6 +57,16 @@ _MEASURED = {
     "front_connections": "connections that the front has taken, by its own count over its life",
     "front_queue_max": "most connections that waited in the front for a server, over its life; empty where it does not "
     "count them",
+    "behind_cpu_s": "CPU time in the window of all that stands behind the servers; consumers included",
+    "behind_cpu_us_per_request": "the same per verified reply",
+    "cache_hit_ratio": "reads that the cache answered by reads that asked it, by the servers' own counts over their "
+    "lives",
+    "pool_waits": "requests that waited for a connection to what is behind, likewise",
+    "pool_wait_mean_us": "how long they waited on average, those that got none in time included",
+    "messages_sent": "messages that a broker has confirmed to the servers, over their lives",
+    "messages_done": "messages that consumers have done, by their own notes; twice where one was done twice",
+    "messages_repeated": "of those, the ones that had been done before",
+    "messages_lost": "sent and not done when the trial was over; of subscribers, deliveries that did not come",
     "generator_cpu_share": "CPU share of the busiest load worker, of one core, without what it spun",
     "probe_cpu_share": "CPU share of the probe, of one core",
     "speed_drift": "speed of the server's processors in this block, of that at the sweep's calibration",

@@ -7,6 +7,9 @@ from testbed.judge.boxes import Box, most, total
 from testbed.plan.cells import Cell
 from testbed.results.nested import at
 
+# The roles of what stands behind the servers.
+BEHIND = ("store", "broker", "consumer")
+
 
 def metrics(cell: Cell, load: dict[str, Any] | None, boxes: Sequence[Box]) -> dict[str, Any]:
     """None where a source is missing. Of several servers, the sums, unless a column says otherwise."""
@@ -47,6 +50,7 @@ def metrics(cell: Cell, load: dict[str, Any] | None, boxes: Sequence[Box]) -> di
         "listen_overflows": total(box.listen_overflows for box in servers),
         "imbalance": imbalance(servers),
         **_of_fronts(fronts, ok),
+        **_of_what_is_behind([box for box in boxes if box.role in BEHIND and not box.removed], ok),
         "generator_cpu_share": _generator_share(load),
         "probe_cpu_share": total(box.watching_cpu_share for box in servers),
         "server_served": total(box.served for box in servers),
@@ -61,6 +65,11 @@ def _of_fronts(fronts: Sequence[Box], ok: int | None) -> dict[str, Any]:
         "front_connections": total(box.connections for box in fronts),
         "front_queue_max": most(box.queue_max for box in fronts),
     }
+
+
+def _of_what_is_behind(behind: Sequence[Box], ok: int | None) -> dict[str, Any]:
+    used_s = total(box.cpu_used_s for box in behind)
+    return {"behind_cpu_s": rounded(used_s, 4), "behind_cpu_us_per_request": _us_each(used_s, ok)}
 
 
 def _us_each(used_s: float | None, requests: int | None) -> float | None:

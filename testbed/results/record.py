@@ -14,7 +14,7 @@ from testbed.parts.part_counts import PartCounts
 from testbed.plan.cells import Cell, Trial
 from testbed.plan.profile import STEADY
 from testbed.plan.scaling import NONE
-from testbed.results import front_counts, part_counts
+from testbed.results import behind_counts, front_counts, part_counts
 from testbed.results.directory import SCHEMA_VERSION
 from testbed.results.metrics import metrics, rounded, worked_s
 from testbed.results.nested import at
@@ -281,6 +281,7 @@ def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         "disturbed": verdict.disturbed,
         "reasons": list(verdict.reasons),
         **metrics(trial.cell, found.load, known.boxes),
+        **behind_counts.columns([seen.report for seen in found.boxes if seen.role == "server"], found.deliveries),
         "speed_drift": rounded(found.speed_drift, 3),
         "server_steal_share": rounded(known.server_steal_share, 4),
         "generator_steal_share": rounded(known.generator_steal_share, 4),

@@ -1,0 +1,29 @@
+"""The columns of what servers and consumers count of what stands behind them. Pure; None is "not known"."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from testbed.judge.boxes import total
+from testbed.parts.deliveries import Deliveries
+from testbed.results.metrics import rounded
+from testbed.results.nested import at
+
+
+def columns(reports: Sequence[dict[str, Any] | None], deliveries: Deliveries | None) -> dict[str, Any]:
+    """`reports`: the exit reports of all servers; None of one that ended without. Without anything behind them all of
+    it is empty."""
+
+    def counted(name: str) -> int | None:
+        return total(at(report, "behind", name) for report in reports)
+
+    hits, misses, waits, waited_us = (counted(name) for name in ("hits", "misses", "waited", "waited_us"))
+    asked = total((hits, misses))
+    return {
+        "cache_hit_ratio": rounded(hits / asked, 4) if hits is not None and asked else None,
+        "pool_waits": waits,
+        "pool_wait_mean_us": rounded(waited_us / waits, 1) if waited_us is not None and waits else None,
+        "messages_sent": deliveries.sent if deliveries else None,
+        "messages_done": deliveries.done if deliveries else None,
+        "messages_repeated": deliveries.repeated if deliveries else None,
+        "messages_lost": deliveries.lost if deliveries else None,
+    }
