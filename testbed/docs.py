@@ -52,7 +52,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "What the front spent": ("front_cpu_s", "front_cpu_us_per_request", "front_connections", "front_queue_max"),
     "What stands behind the servers": (
         *("behind_cpu_s", "behind_cpu_us_per_request", "cache_hit_ratio", "pool_waits", "pool_wait_mean_us"),
-        *("messages_sent", "messages_done", "messages_repeated", "messages_lost"),
+        *("messages_sent", "messages_done", "messages_repeated", "messages_lost", "messages_late"),
     ),
     "What measuring cost": (
         *("generator_cpu_share", "probe_cpu_share", "speed_drift", "server_steal_share", "generator_steal_share"),

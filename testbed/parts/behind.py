@@ -29,8 +29,6 @@ RABBITMQ_PORT = 5672
 NATS_PAGE_PORT = 8222
 RABBITMQ_PAGE_PORT = 15692
 
-KEYS, VALUE_BYTES = 10_000, 100
-
 PRIMARY = "postgres"
 ROUTER = "shards"
 POOLER = "pgbouncer"
@@ -76,13 +74,13 @@ def with_behind(server: Service, run: Run, trial: Trial) -> Service:
     )
 
 
-def environment(behind: Behind, cell: Cell) -> dict[str, str]:  # noqa: ARG001 - its keys come with the axes
+def environment(behind: Behind, cell: Cell) -> dict[str, str]:
     """What a server is told of what is behind it."""
     told = {
         **_addresses(behind),
         "BEHIND_POOL": str(behind.pool),
         "BEHIND_WAIT": f"{behind.wait_us / 1e6:g}",
-        "VALUE_BYTES": str(VALUE_BYTES),
+        "VALUE_BYTES": str(cell.value_bytes),
     }
     return {name: value for name, value in told.items() if value}
 
@@ -174,8 +172,8 @@ def _part(
 
 def _postgres(run: Run, trial: Trial, part: Postgres) -> tuple[Service, ...]:
     stored = {
-        "KEYS": str(KEYS),
-        "VALUE_BYTES": str(VALUE_BYTES),
+        "KEYS": str(trial.cell.keys),
+        "VALUE_BYTES": str(trial.cell.value_bytes),
         "READ_COST_US": str(part.cost_us),
     }
 
@@ -208,8 +206,8 @@ _PORT = (POSTGRES_PORT,)
 def _valkey(run: Run, trial: Trial, part: Valkey) -> tuple[Service, ...]:
     names = valkeys(part)
     told = {
-        "KEYS": str(KEYS),
-        "VALUE_BYTES": str(VALUE_BYTES),
+        "KEYS": str(trial.cell.keys),
+        "VALUE_BYTES": str(trial.cell.value_bytes),
         "PRELOAD": str(int(part.over is None)),
         "MASTERS": " ".join(names) if len(names) > 1 else "",
     }

@@ -50,6 +50,11 @@ class Cell:
     payload_bytes: int
     connection: str
     think_us: int
+    keys: int
+    zipf: float
+    reads: float
+    scans: float
+    value_bytes: int
     users: int
     idle_holders: int
     mode: str
@@ -196,7 +201,16 @@ def _settled(cell: Cell, window_s: float) -> Cell:
     """The cell without the values that mean nothing in it, so that they do not make two cells of one."""
     if cell.profile != STEADY:
         cell = replace(cell, rate_rps=mean_rps(cell.profile, window_s))
-    return _with_pools(with_front(cell))
+    return _with_pools(with_front(_with_store(cell)))
+
+
+def _with_store(cell: Cell) -> Cell:
+    """Without what only a store has, where there is none; a broker is sent keys, and stores no values."""
+    stands = cell.what_is_behind
+    if stands is None or stands.kind != "store":
+        kept = cell.keys if stands else 0
+        return replace(cell, keys=kept, zipf=cell.zipf if stands else 0.0, reads=1.0, scans=0.0, value_bytes=0)
+    return cell if stands.needs_all else replace(cell, scans=0.0)
 
 
 def _with_pools(cell: Cell) -> Cell:

@@ -20,6 +20,7 @@ MIN_MEMORY_BYTES = 16 * 2**20
 MAX_USERS = 10_000
 MAX_REPLICAS = 16
 MAX_PAYLOAD_BYTES = 65_536
+MAX_KEYS = 1_000_000
 # The bounds of the protocol's `!sleep` and `!spin`.
 MAX_WORK_US = 10_000_000
 
@@ -217,6 +218,12 @@ WarmupUs = Annotated[
 ]
 WindowUs = Annotated[
     int, quantity(parse_duration_us, 1_000_000, 3_600_000_000, "a duration from 1s to 60m, such as 10s", "us")
+]
+Keys = Annotated[int, whole(1, MAX_KEYS)]
+Zipf = Annotated[float, numeric(0, 3, "an exponent from 0 (all alike) to 3")]
+Share = Annotated[float, numeric(0, 1, "a share, 0 to 1")]
+ValueBytes = Annotated[
+    int, quantity(parse_bytes, 0, MAX_PAYLOAD_BYTES, "a size from 0B to 64KiB, such as 100B", "bytes")
 ]
 Users = Annotated[int, whole(1, MAX_USERS)]
 Holders = Annotated[int, whole(0, MAX_USERS)]

@@ -17,6 +17,7 @@ from testbed.plan.fields import (
     Cpus,
     Imaged,
     ImageName,
+    Keys,
     LimitKind,
     MemoryBytes,
     Model,
@@ -26,12 +27,15 @@ from testbed.plan.fields import (
     Queue,
     ReplicaCount,
     ReplicaCpus,
+    Share,
     SweepName,
     ThinkUs,
+    ValueBytes,
     Values,
     WarmupUs,
     WindowUs,
     WorkUs,
+    Zipf,
     not_allowed,
     not_allowed_at,
     whole,
@@ -72,7 +76,8 @@ class Pools(Strict):
 @section("workload")
 class Workload(Strict):
     """What one request asks of the server, in microseconds: `sleep` waits, `spin` computes holding Python's global
-    interpreter lock, `hash` computes without it. `think` is the user's own pause."""
+    interpreter lock, `hash` computes without it. `think` is the user's own pause. `keys` and what follows are of a
+    store behind the server."""
 
     sleep: Values[WorkUs]
     spin: Values[WorkUs]
@@ -80,6 +85,11 @@ class Workload(Strict):
     payload: Values[PayloadBytes]
     connection: Values[Connection]
     think: Values[ThinkUs]
+    keys: Values[Keys]
+    zipf: Values[Zipf]
+    reads: Values[Share]
+    scans: Values[Share]
+    value: Values[ValueBytes]
 
 
 @section("replicas")

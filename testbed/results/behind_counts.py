@@ -26,4 +26,5 @@ def columns(reports: Sequence[dict[str, Any] | None], deliveries: Deliveries | N
         "messages_done": deliveries.done if deliveries else None,
         "messages_repeated": deliveries.repeated if deliveries else None,
         "messages_lost": deliveries.lost if deliveries else None,
+        "messages_late": deliveries.late if deliveries else None,
     }

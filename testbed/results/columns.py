@@ -66,7 +66,9 @@ _MEASURED = {
     "messages_sent": "messages that a broker has confirmed to the servers, over their lives",
     "messages_done": "messages that consumers have done, by their own notes; twice where one was done twice",
     "messages_repeated": "of those, the ones that had been done before",
-    "messages_lost": "sent and not done when the trial was over; of subscribers, deliveries that did not come",
+    "messages_lost": "sent and neither done nor left when the trial was over; of subscribers, deliveries that did not "
+    "come; empty where the outcome of a message that was sent is not known",
+    "messages_late": "those that were left in the broker, or not acknowledged, when the trial was over",
     "generator_cpu_share": "CPU share of the busiest load worker, of one core, without what it spun",
     "probe_cpu_share": "CPU share of the probe, of one core",
     "speed_drift": "speed of the server's processors in this block, of that at the sweep's calibration",

@@ -94,6 +94,16 @@ def sent(boxes: list[Seen]) -> int | None:
     return total(at(seen.report, "behind", "sends") for seen in boxes if seen.role == "server")
 
 
+# What a server may say of a message whose confirmation it did not get.
+_UNSURE = ("timeout", "unreachable")
+
+
+def unsure(boxes: list[Seen]) -> int | None:
+    """Messages that servers have sent, of which they do not know whether a broker has them. None: not known."""
+    errors = [at(seen.report, "behind", "errors") for seen in boxes if seen.role == "server"]
+    return total(None if one is None else sum(one.get(name, 0) for name in _UNSURE) for one in errors)
+
+
 def exit_report(log: str) -> dict[str, Any] | None:
     """The server's exit report out of its log; None when it ended without one."""
     for line in reversed(log.splitlines()):

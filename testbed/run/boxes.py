@@ -212,6 +212,9 @@ class Boxes:
                 self._stop(name, directory)
 
     def _stop(self, name: str, directory: ResultsDirectory) -> None:
+        if self.seen[name].role in ("store", "broker"):
+            # It has nothing to save, and some take seconds to end in order.
+            self._running[name].kill()
         log = self._running[name].stop()
         write_atomically(directory.trial(self._trial_id) / self._file(name, "server.log"), log)
         self.seen[name].report = exit_report(log)

@@ -91,7 +91,8 @@ def test_every_part_is_measured_confined_and_limited_and_starts_before_the_serve
 )
 def test_what_a_server_is_told(stands: str, expected: dict[str, str]) -> None:
     server = stack(stands).service("spmt")
-    common = {"BEHIND_POOL": "4", "BEHIND_WAIT": "1", "VALUE_BYTES": "100"}
+    is_store = not {"nats", "jetstream", "rabbitmq"} & {expected["BEHIND"]}
+    common = {"BEHIND_POOL": "4", "BEHIND_WAIT": "1", "VALUE_BYTES": "100" if is_store else "0"}
     plain = stack("none").service("spmt").environment
     assert dict(server.environment) == {**plain, **expected, **common}
     assert server.secrets == (secret.VARIABLE,)
@@ -150,21 +151,31 @@ def test_on_a_swarm_and_for_kubernetes_it_is_refused_in_a_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("notes", "sent", "fans_out", "expected"),
+    ("notes", "sent", "unsure", "late", "fans_out", "expected"),
     [
-        ([["a", "b"], ["c"]], 3, False, (3, 3, 3, 0, 0)),
-        ([["a", "b"], ["b"]], 3, False, (3, 3, 2, 1, 1)),
-        ([["a", "a"]], 1, False, (1, 2, 1, 1, 0)),
-        # One that was taken though its confirmation did not come back.
-        ([["a", "b"]], 1, False, (1, 2, 2, 0, 0)),
-        ([["a"]], None, False, (None, 1, 1, 0, None)),
-        ([], 2, False, (2, 0, 0, 0, 2)),
-        ([["a", "b"], ["a", "b"]], 2, True, (2, 4, 2, 0, 0)),
-        ([["a", "b"], ["b", "b"]], 2, True, (2, 4, 2, 1, 1)),
-        ([["a"], []], None, True, (None, 1, 1, 0, None)),
+        ([["a", "b"], ["c"]], 3, 0, 0, False, (3, 3, 3, 0, 0)),
+        ([["a", "b"], ["b"]], 3, 0, 0, False, (3, 3, 2, 1, 1)),
+        ([["a", "b"], ["b"]], 3, 0, 1, False, (3, 3, 2, 1, 0)),
+        ([["a", "a"]], 1, 0, 0, False, (1, 2, 1, 1, 0)),
+        # One that was taken though its confirmation did not come back would hide one that was lost.
+        ([["a", "b"]], 1, 1, 0, False, (1, 2, 2, 0, 0)),
+        ([["a", "b"]], 2, 1, 0, False, (2, 2, 2, 0, None)),
+        ([["a"]], None, 0, 0, False, (None, 1, 1, 0, None)),
+        ([["a"]], 1, None, 0, False, (1, 1, 1, 0, None)),
+        ([["a"]], 2, 0, None, False, (2, 1, 1, 0, None)),
+        ([], 2, 0, 0, False, (2, 0, 0, 0, 2)),
+        ([["a", "b"], ["a", "b"]], 2, 0, 0, True, (2, 4, 2, 0, 0)),
+        ([["a", "b"], ["b", "b"]], 2, 0, 0, True, (2, 4, 2, 1, 1)),
+        ([["a"], []], None, 0, 0, True, (None, 1, 1, 0, None)),
     ],
 )
 def test_messages_are_done_once_or_twice_or_lost(
-    notes: list[list[str]], sent: int | None, fans_out: bool, expected: tuple[int | None, ...]
+    notes: list[list[str]],
+    sent: int | None,
+    unsure: int | None,
+    late: int | None,
+    fans_out: bool,
+    expected: tuple[int | None, ...],
 ) -> None:
-    assert deliveries.account(notes, sent, fans_out) == deliveries.Deliveries(*expected)
+    found = deliveries.account(notes, sent, unsure, late, fans_out)
+    assert found == deliveries.Deliveries(*expected, late)  # type: ignore[arg-type]

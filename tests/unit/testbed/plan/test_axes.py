@@ -124,6 +124,11 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         "payload_bytes": asked.payload,
         "connection": asked.connection,
         "think_us": asked.think,
+        "keys": asked.keys,
+        "zipf": asked.zipf,
+        "reads": asked.reads,
+        "scans": asked.scans,
+        "value_bytes": asked.value,
         "users": load.users,
         "idle_holders": load.idle_holders,
         "mode": (load.mode,),
@@ -154,6 +159,8 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
             cell["rate_rps"] = 5.0
         if cell["replicas"] == 1:
             cell["replica_cpus"] = "split"
+        if cell["behind"] == "none":
+            cell |= {"keys": 0, "zipf": 0.0, "reads": 1.0, "scans": 0.0, "value_bytes": 0}
         if cell["front"] != "dns":
             cell["dns"] = "once"
         if cell["front"] in ("none", "dns"):
@@ -183,6 +190,7 @@ def test_the_cells_of_a_sweep_are_the_product_of_its_values_by_name(document: di
     assert [vars(cell) for cell in cells.cells(sweep)] == expected
     # A rule of all that one cell has takes out the cells that have it, and no other.
     unsaid = [] if expected[0]["front"] in PROXIES else ["front_cpus", "balance", "queue"]
+    unsaid += ["keys", "zipf", "reads", "scans", "value_bytes"] if expected[0]["behind"] == "none" else []
     unsaid += ["profile"] if expected[0]["profile"] == "none" else []
     first = {axis: expected[0][axis.field] for axis in AXES if axis.in_exclude and axis.field not in unsaid}
     named = {axis: value for axis, value in first.items() if value or (value == 0 and not axis.of_model)}
@@ -209,6 +217,11 @@ OTHER = {
     "payload_bytes": 128,
     "connection": "20",
     "think_us": 5_000,
+    "keys": 7,
+    "zipf": 1.1,
+    "reads": 0.5,
+    "scans": 0.1,
+    "value_bytes": 7,
     "users": 4,
     "idle_holders": 9,
     "mode": "open",
@@ -230,9 +243,11 @@ OTHER = {
 }
 USUAL = {axis.field: axis.usual for axis in AXES if axis.crossed}
 # Where an axis means something only beside another.
-BESIDE = {"replica_cpus": {"replicas": 2, "front": "dns"}} | {
-    field: {"front": "haproxy", "model": "thread-pool"} for field in ("front_cpus", "balance", "queue", "scaling")
-}
+BESIDE = (
+    {"replica_cpus": {"replicas": 2, "front": "dns"}}
+    | {field: {"front": "haproxy", "model": "thread-pool"} for field in ("front_cpus", "balance", "queue", "scaling")}
+    | {field: {"behind": '{"postgres":{}}'} for field in ("keys", "value_bytes")}
+)
 
 
 def _asked_of(cell: Cell) -> tuple[Any, Any]:
@@ -243,7 +258,11 @@ def _asked_of(cell: Cell) -> tuple[Any, Any]:
     return form, parts.boxes(RUN, trial)
 
 
-@pytest.mark.parametrize("field", USUAL)
+# The load does not take these yet.
+LATER = {"zipf", "reads", "scans"}
+
+
+@pytest.mark.parametrize("field", [field for field in USUAL if field not in LATER])
 def test_every_axis_of_a_cell_arrives_at_the_load_or_at_the_stack(field: str) -> None:
     assert USUAL[field] != OTHER[field]
     usual = USUAL | BESIDE.get(field, {})
@@ -278,6 +297,11 @@ def test_every_axis_is_a_column_with_its_meaning_in_one_place_of_the_table() -> 
     assert {"search_id", "trial_id", "verdict", "reasons"} | {"model", "limit", "network"} <= TEXT_COLUMNS
     assert not {"cpus", "workers", "rate_rps", "precise", "share"} & TEXT_COLUMNS
     assert EARLIER == {
+        "keys": 0,
+        "zipf": 0.0,
+        "reads": 1.0,
+        "scans": 0.0,
+        "value_bytes": 0,
         "engine": "plain",
         "profile": "none",
         "precise": False,
