@@ -76,7 +76,8 @@ def main(words: Sequence[str]) -> int:
         print(f"inside: found {', '.join(unknown)}, allowed: {', '.join(STEPS)}", file=sys.stderr)
         return 2
     out.mkdir(parents=True, exist_ok=True)
-    return 0 if all([tried(name, out) for name in names]) else 1
+    went_well = [tried(name, out) for name in names]
+    return 0 if all(went_well) else 1
 
 
 if __name__ == "__main__":

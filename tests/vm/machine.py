@@ -1,6 +1,6 @@
-"""A machine like the ones users have, made and run here: Debian 13 in software emulation, with cgroup version 2, systemd,
-AppArmor and Docker Engine 26. It is for finding out what is different there, not for timing: programs run about ten
-times slower than outside.
+"""A machine like the ones users have, made and run here: Debian 13 in software emulation, with cgroup version 2,
+systemd, AppArmor and Docker Engine 26. It is for finding out what is different there, not for timing: programs run
+about ten times slower than outside.
 """
 
 import contextlib
@@ -86,8 +86,8 @@ class Machine:
         self._say("[vm] users, keys, network, the virtual environment (about 1 min) ...")
         self._settle(root)
         for name in ("vmlinuz", "initrd"):
-            (kernel,) = (root / "boot").glob(f"{name}*-cloud-amd64") if name == "vmlinuz" else (root / "boot").glob("initrd*")
-            shutil.copy(kernel, self.directory / name)
+            (found,) = (root / "boot").glob(f"{name}*")
+            shutil.copy(found, self.directory / name)
         disk = self.directory / "disk.unfinished"
         self._run("mkfs.ext4", "-q", "-d", str(root), str(disk), DISK)
         shutil.rmtree(root)
