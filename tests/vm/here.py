@@ -1,0 +1,44 @@
+"""The same steps on this machine, on a Docker engine of their own: what the other machine is laid beside.
+
+`python -m tests.vm.here OUT [STEP ...]`; Linux, root. Nothing of the engine is left afterwards.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from testbed import names
+from testbed.interrupt import interruptible
+from testbed.names import image_name
+from testbed.stack import images
+from tests.lab.engines import LabEngine, engines, lacking
+from tests.vm.inside import STEPS
+
+PROJECT = Path(__file__).parents[2]
+MODELS = ("spst", "spmt", "mpst", "mpmt", "event-loop")
+IMAGES = (*MODELS, *names.COMPANIONS, "haproxy", "nginx")
+
+
+def try_on(engine: LabEngine, out: Path, steps: Sequence[str]) -> int:
+    """The steps on this engine, from its machine's network. Returns 0 where all went well."""
+    command = [*engine.via, sys.executable, "-m", "tests.vm.inside", str(out), *steps]
+    with tempfile.TemporaryDirectory(prefix="threadmill-vm-") as temporary:
+        # A sweep on another engine of this machine is none of theirs: the lock is in here.
+        environment = {**engine.environment, "TMPDIR": temporary}
+        return subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode
+
+
+def main(words: Sequence[str]) -> int:
+    if why := lacking():
+        print(f"tests.vm.here: {why}", file=sys.stderr)
+        return 2
+    with interruptible(), engines(1) as (engine,):
+        images.build_missing(IMAGES, print)
+        engine.load([image_name(name) for name in IMAGES])
+        return try_on(engine, Path(words[0]).absolute(), words[1:] or tuple(STEPS))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
