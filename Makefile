@@ -13,7 +13,7 @@ VENV := .venv/bin/python
 AT_ONCE := --numprocesses auto --dist worksteal
 DEMO_MODELS := $(shell sed -nE 's/^models: *\[(.*)\].*/\1/p' sweeps/quickstart.yaml | tr , ' ')
 
-.PHONY: help demo demo-swarm setup images test test-unit test-parts test-lab lint docs bench proof clean python
+.PHONY: help demo demo-swarm setup images test test-unit test-parts test-lab test-vm lint docs bench proof clean python
 
 help: ## Say what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -46,6 +46,9 @@ test-parts: images ## Run the tests of replicas, fronts and what scales them, on
 
 test-lab: setup ## Run the tests that start Docker engines of their own (Linux, root; 9 minutes)
 	@THREADMILL_LAB=1 $(VENV) -m pytest tests/lab $(PYTEST)
+
+test-vm: setup ## Try it all on an emulated Debian 13 with cgroup version 2 and Engine 26 as well (Linux, root; VM="--keep ...")
+	@$(VENV) -m tests.vm $(VM)
 
 lint: setup-venv ## Check style, types, and which folder may import which
 	@$(VENV) -m ruff check .

@@ -23,6 +23,13 @@ NEEDED = ("dockerd", "docker", "ip", "nsenter", "unshare", "iptables")
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
 STANDARD = ("bridge", "host", "none", "ingress", "docker_gwbridge")
+# An engine that is installed in a root file system of another Debian: it sees this machine's processors, control groups
+# and temporary files, and what it mounts there goes with it.
+_ENTER = (
+    'for place in proc sys dev tmp; do mount --rbind "/$place" "$0/$place"; done; mount -t tmpfs run "$0/run"; '
+    'exec chroot "$0" "$@"'
+)
+ROOTED = ("unshare", "--mount", "--propagation", "slave", "sh", "-ec", _ENTER)
 # A shell's own words: the program `hostname` is not everywhere.
 NAMED = ("unshare", "--uts", "sh", "-c", 'echo "$0" >/proc/sys/kernel/hostname && exec "$@"')
 
@@ -58,10 +65,12 @@ def _make(stack: ExitStack, command: Sequence[str], undo: Sequence[str]) -> None
 
 
 class LabEngine:
-    """One engine. `via` is what a command has to be started with to run in its machine's network."""
+    """One engine. `via` is what a command has to be started with to run in its machine's network. `root`: its programs
+    are those of the root file system there, not this machine's."""
 
-    def __init__(self, directory: Path, on: Machine) -> None:
+    def __init__(self, directory: Path, on: Machine, root: Path | None = None) -> None:
         self.directory = directory
+        self.root = root
         self.name = on.name
         self.address = on.address
         self.host = f"unix://{directory}/docker.sock"
@@ -75,7 +84,8 @@ class LabEngine:
     def start(self) -> None:
         """Start it, and return once it answers."""
         driver = _run("docker", "info", "--format", "{{.Driver}}").strip()
-        command = [*self.via, *NAMED, self.name, "dockerd", "--host", self.host]
+        rooted = () if self.root is None else (*ROOTED, str(self.root))
+        command = [*self.via, *NAMED, self.name, *rooted, "dockerd", "--host", self.host]
         command += ["--config-file", str(self.directory / "daemon.json")]
         for name in ("data-root", "exec-root", "pidfile"):
             command += [f"--{name}", str(self.directory / name)]
@@ -224,7 +234,7 @@ def _unmount(directory: Path) -> None:
 
 
 @contextmanager
-def engines(count: int = 1) -> Iterator[list[LabEngine]]:
+def engines(count: int = 1, root: Path | None = None) -> Iterator[list[LabEngine]]:
     """So many engines, `n1` and so on, on one network, started and answering; nothing of them is left afterwards."""
     token = secrets.token_hex(3)
     bridge, net = f"tm{token}", f"10.{secrets.randbelow(50) + 100}.{secrets.randbelow(256)}"
@@ -249,7 +259,7 @@ def engines(count: int = 1) -> Iterator[list[LabEngine]]:
             for end in ("eth0", "lo"):
                 _run("ip", "-n", on.namespace, "link", "set", end, "up")
             _run("ip", "-n", on.namespace, "route", "add", "default", "via", f"{net}.254")
-            made.append(LabEngine(directory / on.name, on))
+            made.append(LabEngine(directory / on.name, on, root))
             stack.callback(made[-1].clean)
         for engine in made:
             engine.start()

@@ -48,7 +48,7 @@ def of_a_trial(
     """What differs, a line each; nothing where nothing does. Figures are not compared, only whether they are known."""
     (row, gates), (other, others) = here, there
     lines = [f"known {line}" for line in _sides(known(row), known(other), names)]
-    judged = {what: (row.get(what) or None, other.get(what) or None) for what in ("verdict", "unsteady", "disturbed")}
+    judged = {what: (row.get(what), other.get(what)) for what in ("verdict", "unsteady", "disturbed")}
     judged |= {f"gate {name}": (gates.get(name), others.get(name)) for name in sorted(gates.keys() | others.keys())}
     return lines + [
         f"{what}: {one or 'not known'} {names[0]}, {two or 'not known'} {names[1]}"

@@ -1,8 +1,11 @@
 """The same steps on this machine, on a Docker engine of their own: what the other machine is laid beside.
 
-`python -m tests.vm.here OUT [STEP ...]`; Linux, root. Nothing of the engine is left afterwards.
+`python -m tests.vm.here OUT [STEP ...]`; Linux, root. Nothing of the engine is left afterwards. With
+THREADMILL_LAB_ROOT, a root file system that has Docker installed, the engine is that one's: another release on this
+machine's kernel.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -34,7 +37,8 @@ def main(words: Sequence[str]) -> int:
     if why := lacking():
         print(f"tests.vm.here: {why}", file=sys.stderr)
         return 2
-    with interruptible(), engines(1) as (engine,):
+    root = Path(named) if (named := os.environ.get("THREADMILL_LAB_ROOT")) else None
+    with interruptible(), engines(1, root) as (engine,):
         images.build_missing(IMAGES, print)
         engine.load([image_name(name) for name in IMAGES])
         return try_on(engine, Path(words[0]).absolute(), words[1:] or tuple(STEPS))
