@@ -20,15 +20,24 @@ def steps_of(out: Path) -> dict[str, Record]:
 
 
 def trials_of(out: Path) -> dict[str, tuple[Record, Record]]:
-    """Of each trial its row and its gates' status by name; by `sweep trial`, without the sweep's time."""
+    """Of each trial its row, with what its probe could not read, and its gates' status by name; by `sweep trial`,
+    without the sweep's time."""
     found = {}
     for table in sorted(out.glob("results/*/trials.csv")):
         sweep = table.parent.name.rpartition("-")[0]
         with table.open() as file:
             for row in csv.DictReader(file):
-                record = table.parent / "trials" / row["trial_id"] / "trial.json"
-                gates = json.loads(record.read_text())["gates"] if record.is_file() else []
+                trial = table.parent / "trials" / row["trial_id"]
+                gates = _read(trial / "trial.json").get("gates", [])
+                row |= {
+                    f"unread {name}": why for name, why in _read(trial / "probe.json").get("unavailable", {}).items()
+                }
                 found[f"{sweep} {row['trial_id']}"] = row, {gate["name"]: gate["status"] for gate in gates}
+    return found
+
+
+def _read(path: Path) -> Record:
+    found: Record = json.loads(path.read_text()) if path.is_file() else {}
     return found
 
 

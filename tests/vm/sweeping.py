@@ -46,8 +46,9 @@ def rows_of(directory: Path) -> list[Row]:
         return list(csv.DictReader(file))
 
 
-def record_of(directory: Path, row: Row) -> Facts:
-    found: Facts = json.loads((directory / "trials" / row["trial_id"] / "trial.json").read_text())
+def file_of(directory: Path, row: Row, name: str) -> Facts:
+    """A trial's own file of this name."""
+    found: Facts = json.loads((directory / "trials" / row["trial_id"] / name).read_text())
     return found
 
 
@@ -104,7 +105,10 @@ def limits(out: Path) -> Facts:
     all_ok(rows)
     used = {row["limit"]: float(row["cpu_used_s"]) / float(row["window_s"]) for row in rows}
     assert all(share <= 1.1 for share in used.values()), used
-    in_force = {row["limit"]: record_of(directory, row).get("limits_in_force") for row in rows}
+    in_force = {row["limit"]: file_of(directory, row, "probe.json")["limits"] for row in rows}
+    quotas = {limit: found["cpus"] for limit, found in in_force.items()}
+    assert quotas == {"quota": 1.0, "cpuset": None, "both": 1.0}, in_force
+    assert all(found["memory_bytes"] == 64 * MIB and len(found["cpuset"]) == 1 for found in in_force.values()), in_force
     return {**told(rows, "throttled_periods", "periods", "cpu_used_s", "memory_peak_bytes"), "in_force": in_force}
 
 
@@ -163,7 +167,7 @@ def resizing(out: Path) -> Facts:
         scaling=steps,
     )
     all_ok(rows)
-    changes = {row["trial_id"]: record_of(directory, row).get("scaling") for row in rows}
+    changes = {row["trial_id"]: file_of(directory, row, "trial.json")["actions"] for row in rows}
     return {**told(rows, "cpu_used_s"), "changes": changes}
 
 
