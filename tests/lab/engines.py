@@ -26,7 +26,8 @@ STANDARD = ("bridge", "host", "none", "ingress", "docker_gwbridge")
 # An engine that is installed in a root file system of another Debian: it sees this machine's processors, control groups
 # and temporary files, and what it mounts there goes with it.
 _ENTER = (
-    'for place in proc sys dev tmp; do mount --rbind "/$place" "$0/$place"; done; mount -t tmpfs run "$0/run"; '
+    'mount --bind "$0" "$0"; for place in proc sys dev tmp; do mount --rbind "/$place" "$0/$place"; done; '
+    'mount -t tmpfs run "$0/run"; '
     'exec chroot "$0" "$@"'
 )
 ROOTED = ("unshare", "--mount", "--propagation", "slave", "sh", "-ec", _ENTER)
