@@ -8,10 +8,26 @@ from testbed.parts.deliveries import Deliveries
 from testbed.results.metrics import rounded
 from testbed.results.nested import at
 
+# What a server may say of a message whose confirmation it did not get.
+_UNSURE = ("timeout", "unreachable")
 
-def columns(reports: Sequence[dict[str, Any] | None], deliveries: Deliveries | None) -> dict[str, Any]:
-    """`reports`: the exit reports of all servers; None of one that ended without. Without anything behind them all of
-    it is empty."""
+Reports = Sequence[dict[str, Any] | None]
+"""The exit reports of all servers; None of one that ended without."""
+
+
+def sent(reports: Reports) -> int | None:
+    """Messages that a broker has confirmed to servers, by their own counts. None: not known of every one."""
+    return total(at(report, "behind", "sends") for report in reports)
+
+
+def unsure(reports: Reports) -> int | None:
+    """Messages that servers have sent, of which they do not know whether a broker has them. None: not known."""
+    errors = [at(report, "behind", "errors") for report in reports]
+    return total(None if one is None else sum(one.get(name, 0) for name in _UNSURE) for one in errors)
+
+
+def columns(reports: Reports, deliveries: Deliveries | None) -> dict[str, Any]:
+    """Without anything behind the servers all of it is empty."""
 
     def counted(name: str) -> int | None:
         return total(at(report, "behind", name) for report in reports)

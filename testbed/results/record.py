@@ -89,21 +89,6 @@ class Findings:
     total_s: float = 0.0
 
 
-def sent(boxes: list[Seen]) -> int | None:
-    """Messages that a broker has confirmed to servers, by their own counts. None: not known of every one."""
-    return total(at(seen.report, "behind", "sends") for seen in boxes if seen.role == "server")
-
-
-# What a server may say of a message whose confirmation it did not get.
-_UNSURE = ("timeout", "unreachable")
-
-
-def unsure(boxes: list[Seen]) -> int | None:
-    """Messages that servers have sent, of which they do not know whether a broker has them. None: not known."""
-    errors = [at(seen.report, "behind", "errors") for seen in boxes if seen.role == "server"]
-    return total(None if one is None else sum(one.get(name, 0) for name in _UNSURE) for one in errors)
-
-
 def exit_report(log: str) -> dict[str, Any] | None:
     """The server's exit report out of its log; None when it ended without one."""
     for line in reversed(log.splitlines()):

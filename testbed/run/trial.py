@@ -23,8 +23,10 @@ from testbed.plan.scaling_values import of_text
 from testbed.results.directory import ResultsDirectory, row_of
 from testbed.results.record import Findings, record
 from testbed.run.acting import Actor, clock_since
+from testbed.run.backing import Backing
 from testbed.run.boxes import BoxEnded, Boxes, TrialFailed
 from testbed.run.checks import Checks
+from testbed.run.kill import Watcher
 from testbed.run.scaler import Scaler
 from testbed.run.speeds import Speeds
 from testbed.run.trial_scaling import Scaled, scaler_of
@@ -94,6 +96,7 @@ class _TrialRun:
         self._tracking: Tracking | None = None
         self._checks = Checks(self.load, self.boxes, self.cell, self.found)
         self._front: Client | None = None
+        self._backing: Backing | None = None
         self._actor: Actor | None = None
         self._work = Work(0, 0)
         self._say = say
@@ -187,11 +190,14 @@ class _TrialRun:
             kind = FRONTS[self.cell.front]
             host, port = setting.engine.published(setting.run.run_id, front.NAME, kind.counters)
             self._front = kind.client(Address(kind.name, port, host))
+        self._backing = Backing.of(self.trial, self.boxes, setting.engine, setting.run.run_id)
         if setting.engine.is_here:
             self._tracking = Tracking(self.boxes.pids())
 
     def _check(self) -> None:
         self._phase("ready")
+        if self._backing is not None:
+            self._backing.wait_until_ready()
         self._checks.wait_until_ready()
         self._phase("verify")
         self._checks.verify()
@@ -206,11 +212,18 @@ class _TrialRun:
         window = {"opens_unix": now_unix + opens_in_s, "closes_unix": now_unix + closes_in_s}
         self.boxes.tell_window(setting.directory, window)
         self._watch_until(now + opens_in_s, "during the warm-up")
+        if self._backing is not None:
+            self._backing.window_opens()
         self._phase("window")
         users = self._checked_status().users
         if users != cell.users:
             raise TrialFailed(f"only {users} of {cell.users} users had started when the window opened")
-        self._watch_until(now + closes_in_s, "during the window", self._scaler(now + opens_in_s))
+        watcher: Watcher | None = self._scaler(now + opens_in_s)
+        if self._backing is not None:
+            watcher = self._backing.watcher(now + opens_in_s, watcher)
+        self._watch_until(now + closes_in_s, "during the window", watcher)
+        if self._backing is not None:
+            self.found.stood = self._backing.window_closed()
         self.boxes.note_ended("during the window")
 
     def _window_edges(self) -> tuple[float, float]:
@@ -260,14 +273,14 @@ class _TrialRun:
         except OSError:
             return None
 
-    def _watch_until(self, moment: float, when: str, scaler: Scaler | None = None) -> None:
+    def _watch_until(self, moment: float, when: str, watcher: Watcher | None = None) -> None:
         while (left := moment - time.monotonic()) > 0:
             # Close to the edge a look could make the next step late.
             if left > WATCH_INTERVAL_S / 2:
                 self.boxes.note_ended(when)
                 self._checked_status()
                 self._look_at_tracking()
-            wanted_s = WATCH_INTERVAL_S if scaler is None else min(WATCH_INTERVAL_S, max(0.0, scaler.look()))
+            wanted_s = WATCH_INTERVAL_S if watcher is None else min(WATCH_INTERVAL_S, max(0.0, watcher.look()))
             time.sleep(max(0.0, min(wanted_s, moment - time.monotonic())))
 
     def _collect(self) -> None:
@@ -293,6 +306,10 @@ class _TrialRun:
             directory.check_room()
         if self._tracking is not None:
             self.found.packets_dropped, self.found.tracked_limit = self._tracking.dropped(), self._tracking.limit
+        if self._backing is not None:
+            self._backing.wait_until_taken(directory.load)
         self.boxes.stop(directory)
+        if self._backing is not None:
+            self.found.deliveries = self._backing.account()
         engine.remove_trial(run_id, trial_id)
         directory.take_rest(trial_id)
