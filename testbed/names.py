@@ -7,7 +7,7 @@ COMPANIONS = ("locust", "probe")
 # What may stand before servers: only a sweep that asks for it needs it.
 FRONTS = ("haproxy", "nginx")
 # What may stand behind servers, and what takes from brokers; likewise.
-PARTS = ("valkey", "nats", "rabbitmq", "consumer")
+PARTS = ("postgres", "pgbouncer", "valkey", "nats", "rabbitmq", "consumer")
 _BEHIND = "-behind"
 # Servers that can talk to those.
 BEHIND = tuple(f"{name}{_BEHIND}" for name in SERVERS)

@@ -27,6 +27,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "probe": ("images/base", "images/probe", "probe", "requirements/probe.txt"),
     "haproxy": ("images/base", "images/haproxy", "fronts"),
     "nginx": ("images/base", "images/nginx", "fronts"),
+    "postgres": ("images/base", "images/postgres", "behind"),
+    "pgbouncer": ("images/base", "images/pgbouncer", "behind"),
     "valkey": ("images/base", "images/valkey", "behind"),
     "nats": ("images/base", "images/nats", "behind"),
     "rabbitmq": ("images/base", "images/rabbitmq", "behind"),

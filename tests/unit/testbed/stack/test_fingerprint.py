@@ -47,7 +47,7 @@ def test_it_is_the_same_in_another_directory_and_with_byte_code_about(checkout: 
         ("images/base/packages.txt", set(PARTS)),
         ("images/nginx/Dockerfile", {"nginx"}),
         ("fronts/settings.py", {"haproxy", "nginx"}),
-        ("behind/settings.py", {"valkey", "nats", "rabbitmq"}),
+        ("behind/settings.py", {"postgres", "pgbouncer", "valkey", "nats", "rabbitmq"}),
         ("consumers/record.py", {"consumer"}),
         ("requirements/consumer.txt", {"consumer"}),
     ],
