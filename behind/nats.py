@@ -25,8 +25,8 @@ PREPARED = Path("/opt/nats")
 # Longer than any message of a load; no message may be longer than what is kept for one client.
 _MOST_BYTES = 65_536
 # Kept for a client that does not read, beyond what the kernel keeps, before it is taken to be slow and dropped.
-_MOST_PENDING = 262_144
-_WRITE_DEADLINE_S = 2
+_MOST_PENDING = 1_048_576
+_WRITE_DEADLINE_S = 5
 # Of the container's memory, what a stream may take: its files are in memory here, and so is its cache of them.
 _SHARE_OF_MEMORY = 0.4
 

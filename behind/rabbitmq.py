@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import secrets
 import sys
 from collections.abc import Mapping
@@ -17,8 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from behind.settings import USER, Common, common, given, run, whole
-from behind.settings import host as one_name
+from behind.settings import USER, Common, SettingsError, common, given, run, whole
 
 PORT = 5672
 PAGE_PORT = 15692
@@ -26,6 +26,7 @@ PAGE_PORT = 15692
 HOME = Path("/tmp")
 SCRIPT = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
+_QUEUE = re.compile(r"[A-Za-z0-9._-]{1,100}")
 # Of the container's memory: above it publishers are held back.
 _SHARE_OF_MEMORY = 0.6
 
@@ -56,8 +57,11 @@ class Settings:
 
 def read(environment: Mapping[str, str]) -> Settings:
     """The settings. SettingsError for a value out of bounds."""
-    env = given({"QUEUE": "tasks", **given(environment)})
-    return Settings(common(env), one_name(env, "QUEUE"), whole(env, "MAX_LENGTH", 0, 0, 10**9))
+    env = given(environment)
+    queue = env.get("QUEUE", "tasks")
+    if not _QUEUE.fullmatch(queue):
+        raise SettingsError(f"QUEUE={queue[:40]!r}: must be 1 to 100 letters, digits, dots, dashes or underscores")
+    return Settings(common(env), queue, whole(env, "MAX_LENGTH", 0, 0, 10**9))
 
 
 def configuration(told: Settings) -> str:

@@ -37,9 +37,15 @@ def work(settings: Settings, record: Record) -> None:
 
 
 async def _until_stopped(settings: Settings, record: Record) -> None:
-    stop = asyncio.Event()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def stopped(_number: int, _frame: object) -> None:
+        # At once, where a slow subscriber does not let the loop have its turn for long.
+        stop.set()
+        loop.call_soon_threadsafe(stop.set)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        signal.signal(number, stopped)
     take = _subscribe if settings.kind == "nats" else _fetch
     while not stop.is_set():
         try:
@@ -76,6 +82,8 @@ async def _subscribe(client: Client, settings: Settings, record: Record, stop: a
     """Each message is noted as it comes. A slow one takes its time as blocking code does: nobody reads meanwhile."""
 
     async def one(message: Msg) -> None:
+        if stop.is_set():
+            return
         if settings.task_s:
             time.sleep(settings.task_s)  # noqa: ASYNC251 - see above
         record.done(message.data, redelivered=False)

@@ -39,6 +39,9 @@ RABBITMQ = "rabbitmq"
 _TASKS = 1024
 # Of Erlang, whose schedulers and helpers are threads.
 _BROKER_TASKS = 2048
+# What the kernel keeps of what a subscriber has not read: its own choice, some megabytes, would hide a slow one from
+# the broker for as long as a trial lasts.
+_UNREAD_BY_SUBSCRIBERS = {"net.ipv4.tcp_wmem": "4096 16384 65536"}
 # Of a server's connections behind it: many processes make one each.
 _POOLED = 20
 
@@ -220,7 +223,8 @@ def _broker(run: Run, trial: Trial, part: Nats | RabbitMQ) -> Service:
     limits = part.cpus, part.memory_bytes
     if isinstance(part, Nats):
         told = {"STREAM": str(int(part.stream))}
-        return _part(run, trial, NATS, "nats", "broker", *limits, told, (NATS_PAGE_PORT,))
+        made = _part(run, trial, NATS, "nats", "broker", *limits, told, (NATS_PAGE_PORT,))
+        return replace(made, kernel=_UNREAD_BY_SUBSCRIBERS)
     ports = (RABBITMQ_PAGE_PORT,)
     return _part(run, trial, RABBITMQ, "rabbitmq", "broker", *limits, {"QUEUE": "tasks"}, ports, _BROKER_TASKS)
 

@@ -1,4 +1,27 @@
-"""Of the tests of what stands beside a server, which need images of their own: fronts, replicas, what scales them."""
+"""Of the tests of what stands beside a server, which need images of their own: fronts, replicas, what scales them, and
+what stands behind it."""
 
+from collections.abc import Iterator
+
+import pytest
+
+from testbed.names import PARTS
+from testbed.stack import images as image_builder
+from testbed.stack import machine
 from tests.e2e.conftest import images as images
 from tests.e2e.conftest import name as name
+from tests.parts.containers import Containers, containers
+
+
+@pytest.fixture(scope="session")
+def images_behind() -> None:
+    """Those of stores, brokers and consumers."""
+    machine.require_docker()
+    image_builder.build_missing(PARTS, print)
+
+
+@pytest.fixture
+def parts(images_behind: None) -> Iterator[Containers]:
+    """Parts in a network of their own, all of them gone afterwards."""
+    with containers() as found:
+        yield found
