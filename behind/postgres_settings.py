@@ -13,6 +13,7 @@ Commit = Literal["on", "remote_apply"]
 PORT = 5432
 MEBIBYTE = 2**20
 
+_LEAST_MEMORY_BYTES = 96 * MEBIBYTE
 # How much of the memory what for: its own cache; data, which are files in memory; what is written ahead, likewise.
 _CACHE_SHARE, _DATA_SHARE, _AHEAD_SHARE = 1 / 8, 1 / 4, 1 / 16
 # The empty cluster's files and the processes that are always there.
@@ -74,6 +75,8 @@ def read(environment: Mapping[str, str]) -> Settings:
     env = given(environment)
     role: Role = one_of(env, "ROLE", "primary", ROLES)  # type: ignore[assignment]
     both = common(env)
+    if both.memory_bytes < _LEAST_MEMORY_BYTES:
+        raise SettingsError(f"MEMORY_BYTES={both.memory_bytes}: must be {_LEAST_MEMORY_BYTES} at least for PostgreSQL")
     shards_count = whole(env, "SHARDS_COUNT", 1, 1, max(_SHARDS))
     shards = names(env, "SHARDS")
     for variable, count in (("SHARDS_COUNT", shards_count), ("SHARDS", len(shards))):

@@ -11,7 +11,7 @@ from testbed.parts.postgres import DATABASE, PORT, USER, first_line
 
 __all__ = ["PORT", "READY_S", "PgBouncer"]
 
-READY_S = 20.0
+READY_S = 30.0
 """How long it may take until it does its work, the database behind it included."""
 
 # Its own, in which it answers.

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from testbed.parts import behind, nats, rabbitmq, valkey
+from testbed.parts import behind, nats, pgbouncer, postgres, rabbitmq, valkey
 from testbed.parts.part_counts import UNKNOWN, PartCounts
-from testbed.plan.behind import Behind, Nats, RabbitMQ, Valkey
+from testbed.plan.behind import NONE, Behind, Nats, Postgres, RabbitMQ, Valkey
 
 # How often a part that starts is asked.
 INTERVAL_S = 0.1
@@ -32,6 +32,8 @@ class Kind:
     ready_s: float
 
 
+_POSTGRES = Kind(behind.POSTGRES_PORT, postgres.Postgres, postgres.READY_S)
+_PGBOUNCER = Kind(behind.POSTGRES_PORT, pgbouncer.PgBouncer, pgbouncer.READY_S)
 _VALKEY = Kind(behind.VALKEY_PORT, valkey.Valkey, valkey.READY_S)
 _NATS = Kind(behind.NATS_PAGE_PORT, nats.Nats, nats.READY_S)
 _RABBITMQ = Kind(behind.RABBITMQ_PAGE_PORT, rabbitmq.RabbitMQ, rabbitmq.READY_S)
@@ -39,7 +41,7 @@ _RABBITMQ = Kind(behind.RABBITMQ_PAGE_PORT, rabbitmq.RabbitMQ, rabbitmq.READY_S)
 
 def kinds(stands: Behind) -> dict[str, Kind]:
     """Every part that can be asked, by the name of its service, in the order in which they start."""
-    found: dict[str, Kind] = {}
+    found = _database(stands.database) if stands.database else {}
     match stands.part:
         case Valkey() as part:
             found |= dict.fromkeys(behind.valkeys(part), _VALKEY)
@@ -48,6 +50,13 @@ def kinds(stands: Behind) -> dict[str, Kind]:
         case RabbitMQ():
             found[behind.RABBITMQ] = _RABBITMQ
     return found
+
+
+def _database(part: Postgres) -> dict[str, Kind]:
+    if names := behind.shards(part):
+        return dict.fromkeys((*names, behind.ROUTER), _POSTGRES)
+    found = dict.fromkeys((behind.PRIMARY, *behind.standbys(part)), _POSTGRES)
+    return found | ({behind.POOLER: _PGBOUNCER} if part.pooler != NONE else {})
 
 
 class Standing:

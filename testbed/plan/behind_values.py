@@ -24,9 +24,10 @@ _KEYS = {
     "rabbitmq": ("cpus", "memory", "consumers", "prefetch", *_OF_CONSUMERS),
 }
 # What each needs to start at all.
-_LEAST_MEMORY = {"postgres": 64 * 2**20, "valkey": MIN_MEMORY_BYTES, "nats": 32 * 2**20, "rabbitmq": 256 * 2**20}
+_LEAST_MEMORY = {"postgres": 96 * 2**20, "valkey": MIN_MEMORY_BYTES, "nats": 32 * 2**20, "rabbitmq": 256 * 2**20}
 MAX_STANDBYS = 4
-MAX_SHARDS = 8
+# PL/Proxy takes the low bits of a hash.
+SHARDS = (1, 2, 4, 8)
 # Fewer than three masters make no cluster.
 MASTERS = (1, 3, 4, 5, 6)
 MAX_CONSUMERS = 32
@@ -129,7 +130,7 @@ def _postgres(one: Mapping, machine: Machine) -> Postgres:
         _word(one, "reads", Reads, "primary"),
         _word(one, "commit", Commit, "on"),
         _word(one, "pooler", Pooler, "none"),
-        _whole(one, "shards", 1, MAX_SHARDS, 1),
+        one.take("shards", _among(SHARDS), f"one of {', '.join(map(str, SHARDS))}", default=1),
         one.take("cost", *_time("0s", "10s"), default=0),
     )
     if found.shards > 1 and (found.standbys or found.pooler != NONE):
