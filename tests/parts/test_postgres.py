@@ -78,7 +78,7 @@ def test_transactions_are_counted_and_one_that_is_full_still_says_so(parts: Cont
         with pytest.raises(psycopg.OperationalError, match="remaining connection slots"):
             for _ in range(most + 1):
                 one = psycopg.connect(host=address(container), user=USER, password=PASSWORD, autocommit=True)
-                clients.append(one)  # noqa: PERF401 - those up to the one that fails are closed below
+                clients.append(one)
         for client in clients:
             for version in range(1, 11):
                 client.execute("SELECT tm_write(3, %s, 'x')", (version,))
