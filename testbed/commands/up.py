@@ -10,7 +10,11 @@ from testbed.commands.given import RESULTS, checked_models, completed_by, models
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from testbed.plan.fields import Machine
     from testbed.stack.swarm.engine import SwarmEngine
+
+# Of a server with something behind it, which shares the machine with that.
+_DEFAULT_CPUS = 0.5
 
 HELP = "start a server and Locust's web page, by hand"
 
@@ -22,6 +26,12 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--front", metavar="FRONT", help="what is before them: none, dns, haproxy or nginx")
     parser.add_argument("--front-cpus", type=float, metavar="CPUS", help="CPU limit of haproxy or nginx (default 0.5)")
+    parser.add_argument(
+        "--behind",
+        metavar="WHAT",
+        help="what stands behind it: postgres, valkey, nats, rabbitmq, or as in a sweep file, such as "
+        "'{postgres: {standbys: 1, reads: standby}}'",
+    )
     parser.add_argument(
         "--cpus", type=float, help="CPU limit of each server (default 1, less where several share the machine)"
     )
@@ -45,8 +55,34 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
         return _on_swarm(arguments, names, swarm, plain(console))
     engine = DockerEngine()
     here = Machine(engine.cpus, engine.memory_bytes)
+    if arguments.behind is not None:
+        return _with_behind(arguments, names, here, plain(console))
     limits = by_hand.check_limits(arguments.cpus, arguments.memory, here, scale)
     by_hand.up(names, limits, arguments.workers, arguments.packet_log, plain(console), scale)
+    return exits.OK
+
+
+def _with_behind(
+    arguments: argparse.Namespace, models: list[str], machine: "Machine", say: Callable[[str], None]
+) -> int:
+    from testbed.errors import UserError
+    from testbed.run import behind_by_hand
+    from testbed.stack import by_hand
+
+    if len(models) > 1:
+        raise UserError(f"--behind: found with {len(models)} models ({', '.join(models)}), allowed: with one")
+    for flag, given in (("replicas", arguments.replicas != 1), ("front", arguments.front is not None)):
+        if given:
+            raise UserError(
+                f"--{flag}: found {getattr(arguments, flag)}, allowed with --behind: none; a sweep has them"
+            )
+    if arguments.packet_log:
+        raise UserError("--packet-log: found, allowed without --behind")
+    stands = behind_by_hand.read(arguments.behind, machine)
+    limits = by_hand.check_limits(
+        _DEFAULT_CPUS if arguments.cpus is None else arguments.cpus, arguments.memory, machine
+    )
+    behind_by_hand.up(models[0], limits, arguments.workers, stands, machine, RESULTS / "by-hand", say)
     return exits.OK
 
 

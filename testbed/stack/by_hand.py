@@ -21,6 +21,8 @@ from testbed.stack.system import FRONT_PAGE_PORT, PROBE_PREFIX, SERVER_PORT, WEB
 from testbed.units import format_bytes
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
+# Of docker-compose.yml, too.
+PROJECT_NAME = "threadmill"
 MAX_WORKERS = 64
 # HAProxy answers before the engine's DNS has told it of a server. A try takes as long as a container takes to start.
 _TRIES = 10
@@ -61,10 +63,15 @@ def _checked(flag: str, kind: Any, value: object, machine: Machine) -> Any:
 
 def _compose(*arguments: str, environment: dict[str, str] | None = None) -> str:
     """What a `docker compose` command on this project's file prints. UserError, one line, if it fails."""
-    file = PROJECT / "docker-compose.yml"
+    return compose_with(PROJECT / "docker-compose.yml", *arguments, environment=environment)
+
+
+def compose_with(file: Path, *arguments: str, environment: dict[str, str] | None = None) -> str:
+    """The same on another file of ours."""
     # With a service's name Compose starts it whatever its profile, but it stops and removes only those it is told of.
+    command = ["docker", "compose", "--project-directory", str(file.parent), "--file", str(file), "--profile", "*"]
     done = subprocess.run(
-        ["docker", "compose", "--project-directory", str(PROJECT), "--file", str(file), "--profile", "*", *arguments],
+        [*command, *arguments],
         env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
@@ -190,5 +197,6 @@ def _remove_new(services: list[str], running: list[str]) -> None:
 
 
 def down() -> None:
-    """Stop and remove the containers and the network of docker-compose.yml; the results volume stays."""
-    _compose("down")
+    """Stop and remove the containers and the network of docker-compose.yml, and of what `up --behind` has made; the
+    results volume stays."""
+    _compose("down", "--remove-orphans")

@@ -1,0 +1,157 @@
+"""`up --behind`: a server, what stands behind it, a probe beside each, and Locust's page, without a sweep."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from testbed import names
+from testbed.errors import UserError, attempt, describe
+from testbed.files import write_atomically
+from testbed.interrupt import undisturbed
+from testbed.parts import behind
+from testbed.parts.standing import Standing
+from testbed.plan import cells, sweepfile
+from testbed.plan.behind import Behind, written
+from testbed.plan.behind_values import Stands, label, of_text
+from testbed.plan.cells import Trial
+from testbed.plan.fields import Machine
+from testbed.run.preparation import load_user
+from testbed.stack import by_hand, compose, images, system
+from testbed.stack.by_hand import MAX_WORKERS, ServerLimits
+from testbed.stack.secret import environment, password
+from testbed.stack.services import DEFAULT_NETWORK, Network, Service, Stack
+from testbed.stack.system import LOAD_STORE, MASTER, SERVER_PORT, WEB_PORT, Run
+from testbed.units import format_bytes
+
+FILE = "compose.yaml"
+_LOAD = "load"
+
+
+def read(given: str, machine: Machine) -> str:
+    """The canonical text of what was typed: a name such as `postgres`, or a mapping as in a sweep file. UserError names
+    the flag, what was found and what is allowed."""
+    try:
+        value = yaml.safe_load(given)
+    except yaml.YAMLError:
+        raise UserError(f"--behind: found {given!r}, allowed: a name, or a mapping as in a sweep file") from None
+    try:
+        return TypeAdapter[str](Stands).validate_python(value, context={"machine": machine})
+    except ValidationError as error:
+        (details, *_) = error.errors()
+        at = ".".join(str(part) for part in details.get("ctx", {}).get("at", ()))
+        raise UserError(f"--behind{f' {at}' if at else ''}: found {given!r}, allowed: {details['msg']}") from None
+
+
+def trial_of(model: str, limits: ServerLimits, stands: str, machine: Machine) -> Trial:
+    """A trial of this model with these limits and that behind it. UserError where all of it is more than there is."""
+    asked = {
+        "name": "up",
+        "models": model,
+        "limits": {"cpus": limits.cpus, "memory": f"{limits.memory_bytes}B"},
+        "behind": written(stands),
+    }
+    (trial,) = cells.trials(sweepfile.parse(yaml.safe_dump(asked), Path("up"), machine))
+    return trial
+
+
+def stack_of(run: Run, trial: Trial) -> Stack:
+    """Everything: what stands behind, the server under its model's name, probes that tell Locust's page, and Locust.
+    Pure."""
+    (server,) = (behind.with_behind(one, run, trial) for one in system.servers(run, trial))
+    boxes = [*behind.services(run, trial), replace(server, published=(SERVER_PORT,))]
+    services = [*system.load_services(run, [trial.cell.model]), *boxes, *(_probe(run, trial, box) for box in boxes)]
+    # Nothing of a sweep's: those remove what carries the label of a run.
+    return Stack(run.project, tuple(replace(one, labels={}) for one in services), (Network(DEFAULT_NETWORK),))
+
+
+def _probe(run: Run, trial: Trial, box: Service) -> Service:
+    pushing = ("--push", f"http://{MASTER}:{WEB_PORT}/threadmill/samples", "--model", box.name)
+    probe = system.probe(run, trial, box, box.name)
+    return replace(probe, command=pushing, network=box.network, mounts=())
+
+
+def up(
+    model: str,
+    limits: ServerLimits,
+    workers: int,
+    stands: str,
+    machine: Machine,
+    directory: Path,
+    say: Callable[[str], None],
+) -> None:
+    """Start all of it, wait until it works, and say where it answers. The Compose file goes to `directory`. UserError,
+    one line, where it cannot be; then nothing of it is left."""
+    if not 1 <= workers <= MAX_WORKERS:
+        raise UserError(f"--workers: found {workers}, allowed: a whole number from 1 to {MAX_WORKERS}")
+    found = of_text(stands)
+    if found is None:
+        raise UserError("--behind: found none, allowed: what is to stand behind the server, or no --behind")
+    trial = trial_of(model, limits, stands, machine)
+    images.build_missing((names.behind_name(model), *found.images, *names.COMPANIONS), say)
+    uid, gid = load_user()
+    run = Run("by-hand", by_hand.PROJECT_NAME, f"{uid}:{gid}", workers)
+    stack = stack_of(run, trial)
+    file = _laid_out(stack, directory, (uid, gid))
+    ask = partial(by_hand.compose_with, file, environment=environment())
+    say(f"starting {', '.join(service.name for service in stack.services)} ...")
+    try:
+        ask("up", "--detach", "--remove-orphans")
+        _until_it_works(found, ask)
+    except BaseException:
+        with undisturbed():
+            for error in attempt(partial(ask, "down", "--timeout", "0")):
+                say(f"warning: something is left: {describe(error)}; to remove it: orchestrate.py down")
+        raise
+    _say_where(trial, found, ask, file, say)
+
+
+def _laid_out(stack: Stack, directory: Path, owner: tuple[int, int]) -> Path:
+    load = directory / _LOAD
+    load.mkdir(parents=True, exist_ok=True)
+    if os.getuid() == 0:
+        os.chown(load, *owner)
+    file = directory / FILE
+    write_atomically(file, compose.compose_text(compose.project(stack, {LOAD_STORE: f"./{_LOAD}"})))
+    return file
+
+
+def _published(ask: Callable[..., str], service: str, port: int) -> tuple[str, int]:
+    host, _, number = ask("port", service, str(port)).strip().rpartition(":")
+    return host, int(number)
+
+
+def _until_it_works(found: Behind, ask: Callable[..., str]) -> None:
+    standing = Standing.of(found, partial(_published, ask), password())
+    if lacking := standing.wait_until_ready(lambda: None):
+        raise UserError(f"{lacking}; `docker logs {by_hand.PROJECT_NAME}-{lacking.split()[0]}-1` says why")
+
+
+def _say_where(trial: Trial, found: Behind, ask: Callable[..., str], file: Path, say: Callable[[str], None]) -> None:
+    cell = trial.cell
+    host, port = _published(ask, cell.model, SERVER_PORT)
+    say(f"{cell.model}: {host}:{port}, {cell.cpus:g} CPUs, {format_bytes(cell.memory_bytes)}")
+    say(f"behind it: {label(cell.behind)}: {', '.join(_named(found, trial))}")
+    host_of_page, page = _published(ask, MASTER, WEB_PORT)
+    say(f"Locust: http://{host_of_page}:{page}")
+    for line in shown_at_work(found):
+        say(f"at work: printf '{line}\\n' | nc -q 1 {host} {port}")
+    say(f"the Compose file: {file}; it wants {', '.join(environment())} in its environment")
+    say("to remove it: .venv/bin/python orchestrate.py down")
+
+
+def _named(found: Behind, trial: Trial) -> Sequence[str]:
+    run = Run("by-hand", by_hand.PROJECT_NAME, "0:0", 1)
+    return [one.name for one in behind.services(run, trial)] or list(found.images)
+
+
+def shown_at_work(found: Behind) -> list[str]:
+    """Lines that a person can send to see it work. Pure."""
+    if found.kind == "broker":
+        return ["!send=7"]
+    every = ["!read=all"] if found.needs_all else []
+    return ["!write=7", "!read=7", *every]
