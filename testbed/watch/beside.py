@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import docker.errors
 from docker.models.containers import Container
@@ -27,7 +27,7 @@ from testbed.stack.docker import DockerEngine
 from testbed.stack.engine import ContainerGone
 from testbed.stack.services import RUN_LABEL, TRIAL_LABEL
 from testbed.stack.system import HOLDER, MASTER, WEB_PORT
-from testbed.watch.target import Target
+from testbed.watch.target import Role, Target
 
 WATCH_LABEL = "threadmill.watch"
 ROLE_LABEL = "threadmill.role"
@@ -51,9 +51,9 @@ class Beside(DockerEngine):
     """The engine, as far as watching needs it. Changes nothing but the containers it makes itself."""
 
     def targets(self) -> list[Target]:
-        """The servers and fronts that run now, by hand or in a sweep."""
+        """The servers and fronts that run now, and what stands behind servers, by hand or in a sweep."""
         found: list[Container] = []
-        for role in ("server", "front"):
+        for role in get_args(Role):
             found += self._client.containers.list(filters={"label": f"{ROLE_LABEL}={role}"}, ignore_removed=True)
         return [target for container in found if (target := _target(container.attrs)) is not None]
 
@@ -183,7 +183,7 @@ def _confined(target: Target, cpuset: str | None) -> dict[str, Any]:
 
 
 def _target(attributes: dict[str, Any]) -> Target | None:
-    """A running server or front out of what Docker tells of a container with such an image; None for anything else.
+    """A running server, front or part out of what Docker tells of a container; None for anything else.
 
     The same image also runs the command-line client, and a sweep's calibration.
     """
@@ -193,14 +193,14 @@ def _target(attributes: dict[str, Any]) -> Target | None:
     if in_a_sweep and TRIAL_LABEL not in labels:
         return None
     # In a sweep's trial whatever has a server's image is one, also one of several that are not called by their model.
-    is_front = labels.get(ROLE_LABEL) == "front"
-    if service not in (None, *SERVERS) and not in_a_sweep and not is_front:
+    role: Role = labels.get(ROLE_LABEL, "server")
+    if service not in (None, *SERVERS) and not in_a_sweep and role == "server":
         return None
     environment = dict(line.partition("=")[::2] for line in attributes["Config"]["Env"] or ())
     return Target(
         container_id=attributes["Id"],
         name=attributes["Name"].removeprefix("/"),
-        model=_front(labels) if is_front else service if service in SERVERS else labels.get(MODEL_LABEL, "unknown"),
+        model=_title(labels) if role != "server" else _model(service, labels),
         user=attributes["Config"]["User"],
         started_unix=_unix(attributes["State"]["StartedAt"]),
         cpus=cpu_quota(host),
@@ -210,14 +210,18 @@ def _target(attributes: dict[str, Any]) -> Target | None:
         run_id=labels.get(RUN_LABEL),
         trial_id=labels.get(TRIAL_LABEL),
         packet_log=environment.get("PACKET_LOG") == "1",
-        role="front" if is_front else "server",
+        role=role,
         behind=tuple(" ".join(environment.get(name, "") for name in _BEHIND).split()),
     )
 
 
-def _front(labels: dict[str, str]) -> str:
-    """What a front is, out of `threadmill/haproxy`."""
-    return labels.get(_TITLE_LABEL, "front").rpartition("/")[2]
+def _model(service: str | None, labels: dict[str, str]) -> str:
+    return service if service in SERVERS else labels.get(MODEL_LABEL, "unknown")
+
+
+def _title(labels: dict[str, str]) -> str:
+    """What a front or a part is, out of `threadmill/haproxy`."""
+    return labels.get(_TITLE_LABEL, "unknown").rpartition("/")[2]
 
 
 def cpu_quota(host: dict[str, Any]) -> float | None:

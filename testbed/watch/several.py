@@ -118,7 +118,7 @@ class SeveralView:
             head.append(" " * _GAP + f"{column.name:>{column.width}}", "dim")
         yield head
         for look in looks:
-            row = Text(_name(look), "cyan" if look.target.role == "front" else "")
+            row = Text(_name(look), "" if look.target.role == "server" else "cyan")
             row.truncate(left, overflow="crop" if self._plain else "ellipsis", pad=True)
             for column in columns:
                 cell = column.cell(look, self._plain)
@@ -149,6 +149,9 @@ def _head(looks: Sequence[Look]) -> Iterator[Text]:
         title.append(servers[0].target.model, "bold").append(f", {len(servers)} container{'s'[: len(servers) > 1]}")
     if fronts:
         title.append(" behind " if servers else "").append(", ".join(look.target.model for look in fronts), "bold")
+    if parts := [look for look in looks if look.target.is_part]:
+        kinds = dict.fromkeys(look.target.model for look in parts)
+        title.append(" before " if servers or fronts else "").append(", ".join(kinds), "bold")
     yield title
     target = looks[0].target
     if target.run_id is not None:

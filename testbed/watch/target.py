@@ -8,16 +8,18 @@ from servers.models import SERVERS, TABLE
 from servers.models.traits import Size
 from testbed.errors import UserError
 
+Role = Literal["server", "front", "store", "broker", "consumer"]
+
 
 @dataclass(frozen=True)
 class Target:
-    """A running container of a server or a front. Limits are None where none is set; `run_id` and `trial_id` outside of
-    a sweep."""
+    """A running container of a server, a front, or what stands behind servers. Limits are None where none is set;
+    `run_id` and `trial_id` outside of a sweep."""
 
     container_id: str
     name: str
     model: str
-    """Of a front, what it is."""
+    """Of anything else than a server, what it is."""
     user: str
     """As Docker takes it; empty for root."""
     started_unix: float
@@ -29,9 +31,14 @@ class Target:
     run_id: str | None = None
     trial_id: str | None = None
     packet_log: bool = False
-    role: Literal["server", "front"] = "server"
+    role: Role = "server"
     behind: tuple[str, ...] = ()
     """Of a front, the names at which it finds its servers."""
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it stands behind servers."""
+        return self.role not in ("server", "front")
 
     def __str__(self) -> str:
         return f"{self.model} ({self.name})"
@@ -52,15 +59,16 @@ def check(wanted: str | None, targets: Sequence[Target]) -> None:
 
 @dataclass(frozen=True)
 class Group:
-    """What is watched together: the containers of one model that share their work, and the fronts before them; or one
-    container by itself."""
+    """What is watched together: the containers of one model that share their work, the fronts before them and what
+    stands behind them; or one container by itself."""
 
     fronts: tuple[Target, ...]
     servers: tuple[Target, ...]
+    parts: tuple[Target, ...] = ()
 
     @property
     def every(self) -> tuple[Target, ...]:
-        return (*self.fronts, *self.servers)
+        return (*self.fronts, *self.servers, *self.parts)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -74,9 +82,9 @@ def choose(targets: Sequence[Target], wanted: str | None) -> Group | None:
     found = [target for target in targets if is_called(target, wanted)]
     if by_name := [target for target in found if wanted == target.name]:
         return _group(by_name)
-    meant = [[*same, *_before(same, targets)] for same in _together(found)]
+    meant = [[*same, *_before(same, targets), *_parts_of(same, targets)] for same in _together(found)]
     # By the name of a front; or only fronts run.
-    meant = meant or [[front, *_behind(front, targets)] for front in found]
+    meant = meant or [[front, *_behind(front, targets)] for front in found if front.role == "front"]
     if len(meant) > 1:
         names = ", ".join(sorted(str(target) for target in found))
         raise UserError(f"several servers run: {names}; say which, such as `watch {_told_apart(meant)}`")
@@ -98,13 +106,14 @@ def one_of(group: Group) -> Target:
     if len(group.servers) > 1:
         names = ", ".join(target.name for target in group.servers)
         raise UserError(f"several servers run: {names}; say which, such as `watch {group.servers[0].name}`")
-    return (*group.servers, *group.fronts)[0]
+    return (*group.servers, *group.fronts, *group.parts)[0]
 
 
 def _group(targets: Sequence[Target]) -> Group:
     ordered = sorted(targets, key=lambda target: (len(target.name), target.name))
     fronts = tuple(target for target in ordered if target.role == "front")
-    return Group(fronts, tuple(target for target in ordered if target.role == "server"))
+    servers = tuple(target for target in ordered if target.role == "server")
+    return Group(fronts, servers, tuple(target for target in ordered if target.is_part))
 
 
 def _together(targets: Sequence[Target]) -> list[list[Target]]:
@@ -127,6 +136,12 @@ def _is_before(front: Target, server: Target) -> bool:
 
 def _before(servers: Sequence[Target], targets: Sequence[Target]) -> list[Target]:
     return [one for one in targets if one.role == "front" and any(_is_before(one, server) for server in servers)]
+
+
+def _parts_of(servers: Sequence[Target], targets: Sequence[Target]) -> list[Target]:
+    """What stands behind them: of one project, and in a sweep of one trial."""
+    where = {(server.project, server.trial_id) for server in servers if server.project is not None}
+    return [one for one in targets if one.is_part and (one.project, one.trial_id) in where]
 
 
 def _behind(front: Target, targets: Sequence[Target]) -> list[Target]:

@@ -47,6 +47,17 @@ def test_every_container_has_a_row_with_its_own_figures() -> None:
         assert expected in rows["threadmill-spmt-2"], expected
 
 
+def test_what_stands_behind_them_has_a_row_each_and_is_no_server() -> None:
+    parts = [
+        Look(target(name=f"threadmill-{name}-1", model=model, role=role), line(), LOAD, 61.0)
+        for name, model, role in (("postgres", "postgres", "store"), ("standby-1", "postgres", "store"))
+    ]
+    shown = text([*looks(1), *parts])
+    assert shown[0] == "spmt, 1 container behind haproxy before postgres"
+    assert "servers together  0.50 of 0.5 CPUs" in shown
+    assert sum(row.startswith("threadmill-") for row in shown) == 4
+
+
 def test_what_is_not_known_of_one_is_not_known_of_all() -> None:
     unknown = Look(target(name="threadmill-spmt-3"), line(cpus=None), LOAD, 1.0)
     shown = text([*looks(), unknown])

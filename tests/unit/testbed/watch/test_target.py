@@ -50,6 +50,20 @@ def test_a_front_of_another_model_or_of_another_project_is_none_of_theirs() -> N
     assert chosen([*REPLICAS, other_model], "nginx") == ["p-nginx-1"]
 
 
+def test_what_stands_behind_servers_of_the_same_project_and_trial_is_watched_with_them() -> None:
+    server, other = target(project="t"), target(name="other-spmt-1", project="other")
+    store = target(name="threadmill-postgres-1", model="postgres", role="store", project="t")
+    elsewhere = target(name="x-postgres-1", model="postgres", role="store", project="x")
+    of_a_trial = target(name="threadmill-nats-1", model="nats", role="broker", project="t", trial_id="001")
+    found = choose([server, store, elsewhere, of_a_trial], "spmt")
+    assert found is not None
+    assert (found.servers, found.parts, found.every) == ((server,), (store,), (server, store))
+    by_itself = choose([server, store, other], "threadmill-postgres-1")
+    assert by_itself is not None
+    assert by_itself.every == (store,)
+    assert choose([store], None) is None
+
+
 def test_a_sweeps_front_knows_its_servers_by_their_numbers() -> None:
     numbered = target(name="p-front-1", model="haproxy", role="front", project="p", behind=("spmt-1", "spmt-2"))
     assert chosen([*REPLICAS, numbered], "spmt")[0] == "p-front-1"
