@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from behind.scram import secret
 from behind.settings import USER, SettingsError, common, given, host, run, whole
 
 PORT = 5432
@@ -83,8 +84,12 @@ def configuration(settings: Settings) -> str:
 
 
 def users(settings: Settings) -> str:
-    """The text of the file of who may connect. Pure."""
-    return f'"{USER}" "{settings.password}"\n'
+    """The text of the file of who may connect. Pure.
+
+    With the secret that the database keeps in place of the password: PgBouncer would derive it at every login, which
+    takes it 4 ms.
+    """
+    return f'"{USER}" "{secret(settings.password)}"\n'
 
 
 def check_files(settings: Settings, most_files: int) -> None:

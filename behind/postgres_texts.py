@@ -4,6 +4,7 @@ Source: PostgreSQL 17's manual, part III, and PL/Proxy's, by the names of the se
 """
 
 from behind.postgres_settings import MEBIBYTE, PORT, Settings
+from behind.scram import secret
 from behind.settings import USER
 
 # Of the superuser, who asks how it is doing and from whom a standby copies: some connections are always left for it.
@@ -59,7 +60,7 @@ host replication {observer} all scram-sha-256
 _ROLES = """
 ALTER ROLE {observer} PASSWORD '{password}';
 
-CREATE ROLE {user} LOGIN PASSWORD '{password}';
+CREATE ROLE {user} LOGIN PASSWORD '{secret}';
 
 GRANT ALL ON SCHEMA public TO {user};
 
@@ -144,7 +145,7 @@ def statements(settings: Settings) -> str:
     """What makes an empty cluster one with users and data, or the one that knows who has them. Empty lines end a
     statement, as single-user mode has it with `-j`."""
     who = {"observer": OBSERVER, "user": USER, "password": settings.password}
-    roles = _ROLES.format(**who)
+    roles = _ROLES.format(secret=secret(settings.password), **who)
     if settings.role == "router":
         partitions = (f"p{number} '{_connection(name)}'" for number, name in enumerate(settings.shards))
         return roles + _ROUTER.format(partitions=", ".join(partitions), **who)
