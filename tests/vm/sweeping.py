@@ -74,13 +74,13 @@ def all_ok(rows: Sequence[Row]) -> None:
 
 
 def demo(out: Path) -> Facts:
-    """Three models of the demo's sweep at a quarter of a CPU and at one: six trials, all valid, throttled where the
+    """Three models of the demo's sweep at half a CPU and at one: six trials, all valid, throttled where the
     quota is small."""
     _, rows = swept(
         out,
         "demo",
         models=["spst", "mpmt", "event-loop"],
-        limits={"cpus": [0.25, 1.0], "memory": "128MiB"},
+        limits={"cpus": [0.5, 1.0], "memory": "128MiB"},
         workload={"sleep": "5ms", "spin": "500us", "payload": "64B", "connection": {"requests": 20}},
     )
     all_ok(rows)
@@ -88,7 +88,7 @@ def demo(out: Path) -> Facts:
     for row in rows:
         assert row["throttled_periods"] != "" and row["memory_peak_bytes"] != ""
         assert float(row["cpu_used_s"]) <= float(row["cpus"]) * float(row["window_s"]) * 1.15, row
-    hungry = [row for row in rows if row["cpus"] == "0.25" and row["model"] != "spst"]
+    hungry = [row for row in rows if row["cpus"] == "0.5" and row["model"] != "spst"]
     assert all(int(row["throttled_periods"]) > 0 for row in hungry), hungry
     return told(rows, "throughput_rps", "cpu_used_s", "throttled_periods", "periods", "memory_peak_bytes")
 
