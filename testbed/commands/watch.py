@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from testbed.commands.given import completed_by, models, on_options, swarm_of
@@ -27,12 +28,14 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: "Console") -> int:
     from testbed.stack import machine
     from testbed.watch.looks import Options, check_options, watch
-    from testbed.watch.nodes import endpoint_with
+    from testbed.watch.nodes import place_of
 
     asked = Options(arguments.model, arguments.interval, arguments.once, arguments.json, arguments.packets)
     check_options(asked)
     machine.require_docker()
     if (swarm := swarm_of(arguments)) is not None:
         # What runs on a node is looked at through that node's engine, as if it were the only one.
-        os.environ["DOCKER_HOST"] = endpoint_with(swarm, arguments.model)
+        place = place_of(swarm, arguments.model)
+        os.environ["DOCKER_HOST"] = place.endpoint
+        asked = replace(asked, page=place.page)
     return watch(asked, console)

@@ -26,6 +26,7 @@ from testbed.stack import cpus
 from testbed.stack.docker import DockerEngine
 from testbed.stack.engine import ContainerGone
 from testbed.stack.services import RUN_LABEL, TRIAL_LABEL
+from testbed.stack.swarm.engine import BY_HAND
 from testbed.stack.system import HOLDER, MASTER, WEB_PORT
 from testbed.watch.target import Role, Target
 
@@ -71,9 +72,8 @@ class Beside(DockerEngine):
     def web_port(self, target: Target) -> int | None:
         """The port of this machine at which the Locust beside this server answers; None where there is none."""
         for container in self._companions(target):
-            bindings = container.attrs["NetworkSettings"]["Ports"].get(f"{WEB_PORT}/tcp")
-            if bindings:
-                return int(bindings[0]["HostPort"])
+            if (port := page_port(container.attrs)) is not None:
+                return port
         return None
 
     def rest_cpuset(self, target: Target) -> str | None:
@@ -189,7 +189,8 @@ def _target(attributes: dict[str, Any]) -> Target | None:
     """
     labels, host = attributes["Config"]["Labels"], attributes["HostConfig"]
     service = labels.get(_SERVICE_LABEL)
-    in_a_sweep = RUN_LABEL in labels
+    # On a Swarm what `up` has started carries the labels of a run, too.
+    in_a_sweep = labels.get(RUN_LABEL, BY_HAND) != BY_HAND
     if in_a_sweep and TRIAL_LABEL not in labels:
         return None
     # In a sweep's trial whatever has a server's image is one, also one of several that are not called by their model.
@@ -207,8 +208,8 @@ def _target(attributes: dict[str, Any]) -> Target | None:
         cpuset=host["CpusetCpus"] or None,
         memory_bytes=host["Memory"] or None,
         project=labels.get(_PROJECT_LABEL),
-        run_id=labels.get(RUN_LABEL),
-        trial_id=labels.get(TRIAL_LABEL),
+        run_id=labels.get(RUN_LABEL) if in_a_sweep else None,
+        trial_id=labels.get(TRIAL_LABEL) if in_a_sweep else None,
         packet_log=environment.get("PACKET_LOG") == "1",
         role=role,
         behind=tuple(" ".join(environment.get(name, "") for name in _BEHIND).split()),
@@ -222,6 +223,12 @@ def _model(service: str | None, labels: dict[str, str]) -> str:
 def _title(labels: dict[str, str]) -> str:
     """What a front or a part is, out of `threadmill/haproxy`."""
     return labels.get(_TITLE_LABEL, "unknown").rpartition("/")[2]
+
+
+def page_port(attributes: dict[str, Any]) -> int | None:
+    """The port of its machine at which a container's Locust answers; None where it has none. Pure."""
+    bindings = attributes["NetworkSettings"]["Ports"].get(f"{WEB_PORT}/tcp")
+    return int(bindings[0]["HostPort"]) if bindings else None
 
 
 def cpu_quota(host: dict[str, Any]) -> float | None:

@@ -71,9 +71,9 @@ class Rates:
         )
 
 
-def from_page(port: int) -> Ask:
-    """Asks the page at this port of this machine, over one connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
+def from_page(port: int, host: str = "127.0.0.1") -> Ask:
+    """Asks the page at this port of this machine, or of another, over one connection."""
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
 
     def ask(path: str) -> dict[str, Any]:
         try:

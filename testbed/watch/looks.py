@@ -18,7 +18,7 @@ from testbed.stack.engine import ContainerGone
 from testbed.stack.speaking import speaking
 from testbed.terminal import plain
 from testbed.watch.beside import Beside
-from testbed.watch.load import Load, LoadReader, from_page
+from testbed.watch.load import Ask, Load, LoadReader, from_page
 from testbed.watch.several import SeveralView
 from testbed.watch.target import Group, Target, check, choose, none_runs, one_of
 from testbed.watch.together import Line, Together
@@ -43,6 +43,8 @@ class Options:
     once: bool
     as_json: bool
     packets: bool
+    page: tuple[str, int] | None = None
+    """Host and port of the load generator's page, where it is not beside the server on the same engine."""
 
 
 @dataclass(frozen=True)
@@ -183,9 +185,8 @@ def looks(engine: Beside, options: Options) -> Iterator[Looks | Pause]:
 
 def _looks_at(engine: Beside, group: Group, options: Options) -> Iterator[Looks]:
     """Until the last of the group has ended."""
-    port = engine.web_port(group.every[0])
     with (
-        LoadReader(None if port is None else from_page(port)) as load,
+        LoadReader(_page(engine, group, options)) as load,
         Together(engine, options.interval_s) as together,
     ):
         together.follow(group.every)
@@ -199,6 +200,15 @@ def _looks_at(engine: Beside, group: Group, options: Options) -> Iterator[Looks]
                 together.follow(group.every)
                 followed = time.monotonic()
             last.keep(together.watched)
+
+
+def _page(engine: Beside, group: Group, options: Options) -> Ask | None:
+    """Who to ask for the load; None where there is no generator."""
+    if options.page is not None:
+        host, port = options.page
+        return from_page(port, host)
+    beside = engine.web_port(group.every[0])
+    return None if beside is None else from_page(beside)
 
 
 def _now(engine: Beside, before: Group, options: Options) -> Group:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from testbed.stack.services import RUN_LABEL, TRIAL_LABEL
-from testbed.watch.beside import MODEL_LABEL, ROLE_LABEL, _target
+from testbed.stack.swarm.engine import BY_HAND
+from testbed.watch.beside import MODEL_LABEL, ROLE_LABEL, _target, page_port
 
 SERVICE = "com.docker.compose.service"
 IN_A_TRIAL = {RUN_LABEL: "a-1", TRIAL_LABEL: "001"}
@@ -39,6 +40,19 @@ def test_a_server_is_known_by_its_model(labels: dict[str, str], model: str) -> N
     assert target is not None
     assert (target.model, target.name, target.cpus, target.cpuset) == (model, "a-spmt-1", 0.5, "1")
     assert target.trial_id == labels.get(TRIAL_LABEL)
+
+
+def test_what_up_has_started_on_a_swarm_is_no_sweeps() -> None:
+    target = _target(attributes(**{RUN_LABEL: BY_HAND, TRIAL_LABEL: "001", MODEL_LABEL: "spmt"}))
+    assert target is not None
+    assert (target.model, target.run_id, target.trial_id) == ("spmt", None, None)
+
+
+def test_the_page_of_the_load_is_where_its_machine_has_it() -> None:
+    ports = {"8089/tcp": [{"HostIp": "0.0.0.0", "HostPort": "32768"}], "5557/tcp": None}
+    assert page_port({"NetworkSettings": {"Ports": ports}}) == 32768
+    assert page_port({"NetworkSettings": {"Ports": {"8089/tcp": None}}}) is None
+    assert page_port({"NetworkSettings": {"Ports": {}}}) is None
 
 
 def test_a_front_is_known_by_its_image_and_by_whom_it_was_told_of() -> None:
