@@ -27,7 +27,8 @@ def stack_of(models: Sequence[str], limits: ServerLimits, workers: int, user: st
         asked = f"name: up\nmodels: {model}\nlimits: {{cpus: {limits.cpus:g}, memory: {limits.memory_bytes}B}}\n"
         (trial,) = cells.trials(sweepfile.parse(asked, Path("up"), machine))
         (server,) = system.servers(run, trial)
-        servers.append(replace(server, published=(SERVER_PORT,)))
+        # What `up` says answers has to: a task with a check of its own runs once it is healthy.
+        servers.append(replace(server, published=(SERVER_PORT,), checked_inside=True))
         pushing = ("--push", f"http://{MASTER}:{WEB_PORT}/threadmill/samples", "--model", model)
         probe = system.probe(run, trial, server, model)
         probes.append(replace(probe, command=pushing, network=server.network, mounts=()))

@@ -57,22 +57,22 @@ def container_of(model: str) -> str:
 
 def one_server(_: Path) -> Facts:
     """A server by `up`: its limits as the kernel has them, an echo, `watch`, and limits that `scale` changes."""
-    with up("spmt", "--cpus", "0.5", "--memory", "64MiB") as said:
+    with up("spmt", "--cpus", "1", "--memory", "64MiB") as said:
         echoes(said, "spmt")
         before = enforced(container_of("spmt"))
         look = json.loads(orchestrate("watch", "spmt", "--once", "--json").splitlines()[-1])
-        assert (look["limits"]["cpus"], look["limits"]["memory_bytes"]) == (0.5, 64 * 2**20), look["limits"]
-        orchestrate("scale", "spmt", "--cpus", "0.25", "--memory", "128MiB")
+        assert (look["limits"]["cpus"], look["limits"]["memory_bytes"]) == (1.0, 64 * 2**20), look["limits"]
+        orchestrate("scale", "spmt", "--cpus", "0.5", "--memory", "128MiB")
         after = enforced(container_of("spmt"))
         again = json.loads(orchestrate("watch", "spmt", "--once", "--json").splitlines()[-1])
-        assert (again["limits"]["cpus"], again["limits"]["memory_bytes"]) == (0.25, 128 * 2**20), again["limits"]
+        assert (again["limits"]["cpus"], again["limits"]["memory_bytes"]) == (0.5, 128 * 2**20), again["limits"]
     unknown = sorted(name for name, value in look.items() if value is None)
     return {"enforced": before, "enforced after `scale`": after, "unknown to `watch`": unknown}
 
 
 def replicas(_: Path) -> Facts:
     """Two servers behind HAProxy by `up`, and a line through it."""
-    with up("event-loop", "--replicas", "2", "--front", "haproxy", "--cpus", "0.3") as said:
+    with up("event-loop", "--replicas", "2", "--front", "haproxy", "--cpus", "0.5") as said:
         echoes(said, "haproxy")
         look = orchestrate("watch", "--once")
     return {"watch": look.splitlines()[:12]}
