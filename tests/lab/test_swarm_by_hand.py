@@ -112,7 +112,11 @@ def test_what_up_starts_answers_where_it_says_and_down_leaves_nothing(nodes: Clu
             assert (found["model"], found["established"]) == (MODEL, 1)
             # It is no sweep's, and the page that would load it is on another node.
             assert (found["run_id"], found["trial_id"]) == (None, None)
-            assert (found["load"]["state"], found["load"]["users"]) == ("ready", 0)
+            # Who looks once waits for the server's figures alone; a page that has just come up may be later.
+            load = wait_until(
+                lambda: json.loads(done(nodes, tmp_path, "watch", "--once", "--json"))["load"], "load", 60
+            )
+            assert (load["state"], load["users"]) == ("ready", 0)
             assert (found["limits"]["cpus"], found["limits"]["memory_bytes"]) == (0.5, 64 * 2**20)
         address, port, node = where(said, "Locust")
         assert {node: address} in [{one.name: one.address} for one in (manager, third)]
