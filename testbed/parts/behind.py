@@ -162,7 +162,7 @@ def _part(
         image=run.image(image),
         user=run.user,
         environment={**told, "CPUS": f"{cpus:g}", "MEMORY_BYTES": str(memory_bytes)},
-        limits=Limits(cpus, run.cpu_sets.server, memory_bytes, tasks),
+        limits=Limits(cpus, system.beside_servers(run, trial.cell, trial.cell.replicas), memory_bytes, tasks),
         network=system.network_of(trial.cell) or system.first_network(run),
         published=published,
         scratch=("/tmp",),

@@ -11,7 +11,6 @@ from testbed.parts.counts import FrontCounts
 from testbed.plan.cells import Cell, Trial, serving_slots
 from testbed.plan.fitting import FRONT_MEMORY_BYTES
 from testbed.stack import needs, system
-from testbed.stack.cpus import format_cpu_list, parse_cpu_list
 from testbed.stack.services import Limits, Service
 from testbed.stack.system import LOAD_KERNEL, Run
 
@@ -111,10 +110,5 @@ def environment(cell: Cell, there: Sequence[str], later: Sequence[str] = ()) -> 
 
 
 def limits(run: Run, cell: Cell, servers: int) -> Limits:
-    """A quota, always: a fraction of a processor is enough for it. On the processors of the servers' set that the
-    servers leave, where each has its own."""
-    processors = run.cpu_sets.server
-    if cell.limit != "quota" and processors is not None:
-        taken = math.ceil(cell.cpus_of_each) * servers
-        processors = format_cpu_list(parse_cpu_list(processors)[taken:]) or processors
-    return Limits(cell.front_cpus, processors, FRONT_MEMORY_BYTES, _TASKS)
+    """A quota, always: a fraction of a processor is enough for it."""
+    return Limits(cell.front_cpus, system.beside_servers(run, cell, servers), FRONT_MEMORY_BYTES, _TASKS)

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from testbed.names import COMPANIONS, image_name
-from testbed.plan.cells import proxies
+from testbed.plan.cells import parts_behind, proxies, server_images
 from testbed.plan.schema import Sweep
 from testbed.results.directory import SCHEMA_VERSION
 from testbed.results.nested import at
@@ -72,6 +72,7 @@ def manifest(
     engine: Engine, run: Run, sweep: Sweep, calibration: dict[str, Any] | None, started_utc: str
 ) -> dict[str, Any]:
     """What two runs must agree on before their numbers may be compared, and what explains them when they do not."""
+    images = (*server_images(sweep), *COMPANIONS, *proxies(sweep), *parts_behind(sweep))
     return {
         "schema_version": SCHEMA_VERSION,
         "run_id": run.run_id,
@@ -79,7 +80,7 @@ def manifest(
         "host": host(),
         "engine": engine.facts(),
         "cluster": engine.cluster(),
-        "images": {name: engine.image_id(run.image(name)) for name in (*sweep.models, *COMPANIONS, *proxies(sweep))},
+        "images": {name: engine.image_id(run.image(name)) for name in images},
         "threadmill": project(),
         "load": {"workers": run.workers},
         "calibration": calibration,

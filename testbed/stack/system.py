@@ -167,6 +167,16 @@ def server_limits(run: Run, cell: Cell, place: int = 0) -> Limits:
     return Limits(cpus if cell.limit == "both" else None, format_cpu_list(processors), memory_bytes, tasks)
 
 
+def beside_servers(run: Run, cell: Cell, servers: int) -> str | None:
+    """The processors of what stands before or behind so many servers: those of the servers' set, and of that what they
+    leave where each has its own."""
+    processors = run.cpu_sets.server
+    if cell.limit == "quota" or processors is None:
+        return processors
+    taken = math.ceil(cell.cpus_of_each) * servers
+    return format_cpu_list(parse_cpu_list(processors)[taken:]) or processors
+
+
 def server_names(cell: Cell) -> tuple[str, ...]:
     """The services of the servers, those that may join included: after the model where there is but one and nothing
     before it, else numbered."""

@@ -13,6 +13,7 @@ from testbed.plan.fields import Machine
 from testbed.plan.sweepfile import parse
 from testbed.stack import compose, secret, system
 from testbed.stack.compose import compose_text
+from testbed.stack.cpus import CpuSets
 from testbed.stack.services import Service, Stack
 from testbed.stack.system import Run
 from tests.unit.testbed.stack.golden_cases import MODELS, run_of, trial_of
@@ -96,6 +97,30 @@ def test_what_a_server_is_told(stands: str, expected: dict[str, str]) -> None:
     plain = stack("none").service("spmt").environment
     assert dict(server.environment) == {**plain, **expected, **common}
     assert server.secrets == (secret.VARIABLE,)
+
+
+def test_several_servers_behind_a_front_have_the_same_behind_them() -> None:
+    made = stack("valkey", "replicas: {count: 2}\nfront: haproxy\n")
+    assert [one.name for one in system.measured(made)] == ["valkey-1", "spmt-1", "spmt-2", "front"]
+    for name in ("spmt-1", "spmt-2"):
+        assert made.service(name).environment["BEHIND_CACHE"] == "valkey-1:6379"
+        assert made.service(name).image == "threadmill/spmt-behind"
+    assert made.service("front").secrets == ()
+
+
+def test_in_the_loads_namespace_a_server_reaches_what_is_behind_it_over_the_loads_network() -> None:
+    shared = Run(**run_of({}) | {"shared": True})
+    made = parts.stack(shared, MODELS, trial("valkey", "network: shared\n"))
+    assert made.service("spmt").in_network_of == system.HOLDER
+    assert made.service("valkey-1").network == made.service(system.HOLDER).network
+
+
+def test_where_servers_have_processors_of_their_own_what_is_behind_has_those_that_are_left() -> None:
+    sets = CpuSets(server="2-5", generator="1", rest="0", isolated=True, notes=())
+    pinned = Run(**run_of({}) | {"cpu_sets": sets})
+    of_its_own = trial_of("models: spmt\nlimits: {cpus: 2, limit: cpuset}\nbehind: valkey\n")
+    assert parts.stack(pinned, MODELS, of_its_own).service("valkey-1").limits.processors == "4-5"
+    assert parts.stack(pinned, MODELS, trial("valkey")).service("valkey-1").limits.processors == "2-5"
 
 
 def test_what_databases_are_told() -> None:
