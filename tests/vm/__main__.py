@@ -31,16 +31,21 @@ OUT_THERE = f"{HOME}/out"
 
 
 def try_there(there: Machine, steps: list[str], out: Path, say: Callable[[str], None]) -> bool:
-    """The steps inside; what they leave is brought out, whatever comes of them."""
+    """The steps inside; what they leave is brought out, whatever comes of them. Breakdown where the machine does not
+    get to the end of them."""
+    failure: CommandFailed | None = None
     try:
         command = f".venv/bin/python -u -m tests.vm.inside {OUT_THERE} {' '.join(steps)}"
-        there.run(command, lambda line: say(f"[vm] {line}"))
-    except CommandFailed as failure:
-        if not any(line.startswith("[inside]") for line in failure.lines):
-            raise Breakdown(f"nothing could be tried inside: {images.reason(failure.lines)}") from None
-    finally:
-        there.fetch(OUT_THERE, out)
-    return all(record["failed"] is None for record in steps_of(out).values())
+        there.run(f"mkdir -p {OUT_THERE} && {command}", lambda line: say(f"[vm] {line}"))
+    except CommandFailed as error:
+        failure = error
+    there.fetch(OUT_THERE, out)
+    found = steps_of(out)
+    if failure is not None and (cut_off := [name for name in steps if name not in found]):
+        raise Breakdown(
+            f"the machine did not come to {', '.join(cut_off)}: {images.reason(failure.lines)}"
+        ) from failure
+    return all(found[name]["failed"] is None for name in steps)
 
 
 @contextmanager

@@ -76,6 +76,9 @@ def main(words: Sequence[str]) -> int:
         print(f"inside: found {', '.join(unknown)}, allowed: {', '.join(STEPS)}", file=sys.stderr)
         return 2
     out.mkdir(parents=True, exist_ok=True)
+    # What is cut off has not been tried, whatever an earlier call has left.
+    for name in names:
+        (out / f"{name}.json").unlink(missing_ok=True)
     went_well = [tried(name, out) for name in names]
     return 0 if all(went_well) else 1
 

@@ -198,7 +198,9 @@ class Machine:
         """Bring this directory out."""
         target.mkdir(parents=True, exist_ok=True)
         with subprocess.Popen(self.ssh(f"tar -c -C {directory} ."), stdout=subprocess.PIPE) as out:
-            subprocess.run(["tar", "-x", "--no-same-owner", "-C", str(target)], stdin=out.stdout, check=True)
+            done = subprocess.run(["tar", "-x", "--no-same-owner", "-C", str(target)], stdin=out.stdout, check=False)
+        if out.returncode != 0 or done.returncode != 0:
+            raise Breakdown(f"{directory} of the machine could not be brought out")
 
     def stop(self) -> None:
         """Its power is cut: nothing on its disk is of use any more."""
