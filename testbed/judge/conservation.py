@@ -14,7 +14,8 @@ _NEVER_ANSWERED = frozenset({"connect"})
 def conservation(e: Evidence) -> Gate:
     """Every request sent has one fate, and what the servers have counted, together, is the client's count.
 
-    A request that failed or was in flight may or may not have been served, except one that never reached the server.
+    A request that failed or was in flight may or may not have been served, except one that never reached the server;
+    so may the echo of a server that was slow to start, when the check had given up on it.
     """
     if e.sent is None or e.total_ok is None or e.total_failures is None or e.total_in_flight is None:
         return unknown("conservation", "the load's totals", "sent = ok + failed + in flight")
@@ -28,6 +29,7 @@ def conservation(e: Evidence) -> Gate:
     uncertain = (
         e.total_in_flight
         + e.holders_unanswered
+        + e.perhaps_replied
         + sum(n for kind, n in e.total_failures.items() if kind not in _NEVER_ANSWERED)
     )
     allowed = f"{low} served" if not uncertain else f"{low} to {low + uncertain} served"

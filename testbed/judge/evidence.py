@@ -95,6 +95,8 @@ class Evidence:
     total_in_flight: int | None = None
     other_replies: int | None = None
     """Lines the servers answered to verification and readiness, outside of the load's own counts."""
+    perhaps_replied: int = 0
+    """Lines of the same that were given up on: a server that was slow to start may have answered them later."""
 
     client_connections: int | None = None
     """Connections that the load workers have made."""

@@ -62,6 +62,8 @@ class Findings:
     shape_mismatch: str | None = None
     other_echoes: int | None = 0
     """Requests the server echoed for readiness, verification and shape; None once that is not certain."""
+    perhaps_echoed: int = 0
+    """Requests that reached a server and were given up on: it may have echoed them later."""
     direct_connections: int | None = 0
     """Connections that readiness, verification and shape made straight to single servers; None as above."""
     check_connections: int | None = 0
@@ -224,6 +226,7 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         total_failures=at(totals, "failures"),
         total_in_flight=at(totals, "in_flight"),
         other_replies=found.other_echoes + before_start + (at(holders, "echoes") or 0) if known else None,
+        perhaps_replied=found.perhaps_echoed,
         client_connections=None if made is None else sum(made.values()),
         check_connections=total((found.check_connections, front_counts.of_the_start(load))),
         direct_connections=found.direct_connections,

@@ -6,7 +6,7 @@ from testbed.judge import shape
 from testbed.plan.cells import Cell
 from testbed.results.record import Findings
 from testbed.run.boxes import Boxes, TrialFailed
-from testbed.stack.locust_api import Load
+from testbed.stack.locust_api import Echo, Load
 from testbed.stack.system import target
 
 READY_TIMEOUT_S = 30.0
@@ -39,17 +39,22 @@ class Checks:
 
     def echo_of(self, name: str) -> str:
         """Ask one server, by its own name, for an echo; empty when it came back, else why not."""
-        echo = self._load.echo(name)
-        self._echoed(echo.echoes)
+        echo = self._asked(name)
         # One that was reached and did not echo has taken the connection, or left it in its queue.
         self._connected(None if echo.reached and echo.error else int(echo.reached))
         return echo.error
 
     def _echo_on_the_way_of_the_load(self, called: str) -> str:
-        echo = self._load.echo(called)
-        self._echoed(echo.echoes)
+        echo = self._asked(called)
         self._found.check_connections = _added(self._found.check_connections, int(echo.reached))
         return echo.error
+
+    def _asked(self, called: str) -> Echo:
+        """One try for an echo, with what it adds to what the servers will have counted."""
+        echo = self._load.echo(called)
+        self._echoed(echo.echoes)
+        self._found.perhaps_echoed += int(echo.reached and bool(echo.error))
+        return echo
 
     def _wait_for_echo(self, called: str, deadline: float) -> None:
         ask = self.echo_of if called in self._called.values() else self._echo_on_the_way_of_the_load
