@@ -113,14 +113,14 @@ def limits(out: Path) -> Facts:
 
 
 def out_of_memory(out: Path) -> Facts:
-    """64 users make a server that forks for each of them grow beyond 32 MiB: the kernel kills, that is counted, and
+    """64 users make a server that forks for each of them grow beyond 20 MiB: the kernel kills, that is said, and
     nothing is swapped."""
     _, rows = swept(
         out,
         "memory",
         code=1,
         models=["mpst"],
-        limits={"cpus": 1.0, "memory": "32MiB"},
+        limits={"cpus": 1.0, "memory": "20MiB"},
         load={"users": 64},
     )
     (row,) = rows
