@@ -157,6 +157,17 @@ def wrong_echo(e: Evidence) -> Gate:
     return decide("wrong_echo", wrong == 0, f"{wrong} wrong", allowed)
 
 
+def wrong_value(e: Evidence) -> Gate | None:
+    """None where nothing stands behind the servers."""
+    wrong = (e.total_failures or {}).get("wrong", 0)
+    if not e.behind and not wrong:
+        return None
+    allowed = "0 values that are not those of their key and version"
+    if e.total_failures is None:
+        return unknown("wrong_value", "no load result", allowed)
+    return decide("wrong_value", wrong == 0, f"{wrong} wrong", allowed)
+
+
 # --- what the load generator lacked ---
 
 

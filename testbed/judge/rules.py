@@ -124,6 +124,14 @@ RULES: tuple[Rule, ...] = (
         _plain(gate.wrong_echo),
     ),
     Rule(
+        "wrong_value",
+        "invalidates",
+        "no value that was read is another than that of its key and version; where something stands behind the servers",
+        "A store that gives back what nobody wrote, or the value of another key, is broken, or was filled by somebody "
+        "else. An old value is not wrong: it is counted as stale, and is a result.",
+        _plain(gate.wrong_value),
+    ),
+    Rule(
         "conservation",
         "invalidates",
         "sent = ok + failed + in flight, exactly; and the server's own count is the clients'; of several servers, the "

@@ -152,7 +152,15 @@ def _notes(view: View, when: dict[str, Any], found: dict[str, Ranking]) -> list[
     failing = [f"{one.series} {100 * share:.2g} %" for one in groups if (share := _failed_share(one))]
     if failing:
         lines.append(f"Requests that failed: {', '.join(failing)}.")
+    stale = [f"{one.series} {100 * share:.2g} %" for one in groups if (share := _stale_share(one))]
+    if stale:
+        lines.append(f"Stale reads, of those that could be found so: {', '.join(stale)}.")
     return lines + _search_notes(view, view.under(when))
+
+
+def _stale_share(group: Group) -> float:
+    stale, checked = (sum(row.get(name) or 0 for row in group.good) for name in ("stale", "reads_checked"))
+    return stale / checked if stale else 0.0
 
 
 def _failed_share(group: Group) -> float:

@@ -5,8 +5,8 @@ from typing import Any
 
 from testbed.judge.boxes import total
 from testbed.parts.deliveries import Deliveries
-from testbed.results.metrics import rounded
 from testbed.results.nested import at
+from testbed.results.rounding import rounded
 
 # What a server may say of a message whose confirmation it did not get.
 _UNSURE = ("timeout", "unreachable")

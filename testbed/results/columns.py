@@ -69,6 +69,16 @@ _MEASURED = {
     "messages_lost": "sent and neither done nor left when the trial was over; of subscribers, deliveries that did not "
     "come; empty where the outcome of a message that was sent is not known",
     "messages_late": "those that were left in the broker, or not acknowledged, when the trial was over",
+    "stale": "reads in the window whose value was older than one whose write was confirmed before they were sent",
+    "reads_checked": "reads in the window that could be found stale: of a key that had been written by the same load "
+    "worker",
+    "stale_share": "stale by reads_checked",
+    "read_p50_us": "median latency of reads of one key",
+    "read_p99_us": "99th percentile of the same",
+    "write_p50_us": "median latency of writes",
+    "write_p99_us": "99th percentile of the same",
+    "backend_errors": "requests in the window that failed behind the server; among `failed`",
+    "backend_error_names": "how they failed: so many of each name",
     "generator_cpu_share": "CPU share of the busiest load worker, of one core, without what it spun",
     "probe_cpu_share": "CPU share of the probe, of one core",
     "speed_drift": "speed of the server's processors in this block, of that at the sweep's calibration",
@@ -83,7 +93,7 @@ COLUMNS: dict[str, str] = {**_WHICH_TRIAL, **{axis.field: axis.meaning for axis 
 
 # Everything else is a number, true or false, or empty where it is not known.
 TEXT_COLUMNS = frozenset(
-    ["trial_id", "search_id", "redo_of", "status", "verdict", "reasons"]
+    ["trial_id", "search_id", "redo_of", "status", "verdict", "reasons", "backend_error_names"]
     + [name for name, kind in get_type_hints(Cell).items() if kind is str]
 )
 

@@ -5,7 +5,9 @@ from typing import Any
 
 from testbed.judge.boxes import Box, most, total
 from testbed.plan.cells import Cell
+from testbed.results import asked_behind
 from testbed.results.nested import at
+from testbed.results.rounding import rounded
 
 # The roles of what stands behind the servers.
 BEHIND = ("store", "broker", "consumer")
@@ -51,6 +53,7 @@ def metrics(cell: Cell, load: dict[str, Any] | None, boxes: Sequence[Box]) -> di
         "imbalance": imbalance(servers),
         **_of_fronts(fronts, ok),
         **_of_what_is_behind([box for box in boxes if box.role in BEHIND and not box.removed], ok),
+        **asked_behind.columns(load),
         "generator_cpu_share": _generator_share(load),
         "probe_cpu_share": total(box.watching_cpu_share for box in servers),
         "server_served": total(box.served for box in servers),
@@ -103,7 +106,3 @@ def worked_s(one: dict[str, Any]) -> float | None:
     """CPU time of a load worker without what its engine spun, which it would not have if it had been busy."""
     used = one.get("cpu_used_s")
     return None if used is None else float(used) - float(one.get("cpu_spun_s") or 0.0)
-
-
-def rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits)

@@ -16,8 +16,9 @@ from testbed.plan.profile import STEADY
 from testbed.plan.scaling import NONE
 from testbed.results import behind_counts, front_counts, part_counts
 from testbed.results.directory import SCHEMA_VERSION
-from testbed.results.metrics import metrics, rounded, worked_s
+from testbed.results.metrics import metrics, worked_s
 from testbed.results.nested import at
+from testbed.results.rounding import rounded
 from testbed.stack.cpus import CpuSets
 from testbed.stack.services import Limits, Role, Service
 

@@ -152,6 +152,9 @@ def results_table(title: str, cells: list[Cell], rows: Rows, spare: bool = False
     uses = [] if spare else ["CPU\ns", "throt-\ntled", "peak\nMiB"]
     headings = ["req/s", *(["±"] if repeated else []), "p50", "p99", *uses]
     headings += ["max/\nmean"] if several else []
+    # Of what stands behind the servers: only where values were written that could be read too early.
+    judged = any(row.get("stale_share") is not None for row in rows)
+    headings += ["stale\n%"] if judged else []
     for heading in [*headings, *({"users_starved": "starv-\ned", "failed": "er-\nrors"}[name] for name in troubles)]:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("ver-\ndict", no_wrap=True)
@@ -173,6 +176,7 @@ def results_table(title: str, cells: list[Cell], rows: Rows, spare: bool = False
             _show(_median(good, "latency_p99_us"), format_us),
             *([] if spare else _uses(good)),
             *([_show(_median(good, "imbalance"), lambda n: f"{n:.2f}")] if several else []),
+            *([_show(_median(good, "stale_share"), lambda n: f"{100 * n:.3g}")] if judged else []),
             *(_show(_median(good, name), lambda n: f"{n:.0f}") for name in troubles),
             f"[red]{letters}[/]" if "!" in letters else letters,
         )

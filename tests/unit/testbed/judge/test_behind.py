@@ -94,6 +94,32 @@ def test_each_gate_that_looks_at_what_is_behind(name: str, store: dict[str, Any]
     assert given.found.startswith(found)
 
 
+@pytest.mark.parametrize(
+    ("failures", "status", "found"),
+    [
+        ({"wrong": 0, "backend timeout": 7}, "pass", "0 wrong"),
+        ({"wrong": 1}, "fail", "1 wrong"),
+        (None, "unknown", "not known: no load result"),
+    ],
+)
+def test_one_wrong_value_makes_a_trial_invalid_and_failures_behind_do_not(
+    failures: dict[str, int] | None, status: str, found: str
+) -> None:
+    failed = sum((failures or {}).values())
+    changes: dict[str, Any] = {"total_failures": failures, "total_ok": GOOD.total_ok and GOOD.total_ok - failed}
+    verdict = judge(backed(**changes))
+    given = gate("wrong_value", backed(**changes))
+    assert given is not None
+    assert (given.status, given.found) == (status, found)
+    assert (verdict.kind == "invalid") == (status == "fail")
+
+
+def test_a_wrong_value_counts_where_nobody_has_watched_what_is_behind() -> None:
+    """As of a run from the page."""
+    assert gate("wrong_value", dataclasses.replace(GOOD, total_failures={"wrong": 2})) is not None
+    assert gate("wrong_value", GOOD) is None
+
+
 def test_with_nothing_behind_no_gate_speaks_of_it_and_one_killed_on_purpose_has_no_readings() -> None:
     assert "behind_survived" not in {one.name for one in judge(GOOD).gates}
     dead = {"ended": "killed", "removed": True, "cpu_used_s": None, "oom_kills": None, "steal_share": None}

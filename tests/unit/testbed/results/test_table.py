@@ -57,6 +57,13 @@ def test_repeats_are_shown_as_their_median_with_its_spread() -> None:
     assert "500" not in text
 
 
+def test_stale_reads_have_a_column_where_there_could_be_any() -> None:
+    assert "stale" not in shown([row(CELLS[0])])
+    text = shown([row(CELLS[0], block=block, stale_share=share) for block, share in enumerate((0.0, 0.0123, 0.5))])
+    assert "stale" in text
+    assert " 1.23 " in text
+
+
 def test_an_invalid_trial_gives_no_number_and_is_not_dropped() -> None:
     text = shown([row(CELLS[0], verdict="invalid", throughput_rps=123.0)])
     assert "123" not in text

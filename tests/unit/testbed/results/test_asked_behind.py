@@ -1,0 +1,40 @@
+"""What the load asked of what stands behind the servers, as the table of trials has it."""
+
+from typing import Any
+
+from testbed.results.asked_behind import columns
+
+LOAD: dict[str, Any] = {
+    "stale": 3,
+    "reads_checked": 60,
+    "read_us": {"p50": 900, "p99": 4000},
+    "write_us": {"p50": 1900, "p99": None},
+    "failures": {"connect": 9, "wrong": 1, "backend timeout": 3, "backend exhausted": 0, "backend unknown key": 12},
+}
+
+
+def test_stale_reads_latencies_and_failures_by_name_are_columns() -> None:
+    assert columns(LOAD) == {
+        "stale": 3,
+        "reads_checked": 60,
+        "stale_share": 0.05,
+        "read_p50_us": 900,
+        "read_p99_us": 4000,
+        "write_p50_us": 1900,
+        "write_p99_us": None,
+        "backend_errors": 15,
+        "backend_error_names": "3 timeout, 12 unknown key",
+    }
+
+
+def test_with_no_read_that_could_be_found_stale_there_is_no_share() -> None:
+    found = columns(LOAD | {"stale": 0, "reads_checked": 0})
+    assert (found["stale"], found["stale_share"]) == (0, None)
+
+
+def test_without_anything_behind_and_of_an_older_load_it_is_all_empty() -> None:
+    """A load that did not count them has the failures of any other, which do not tell of those."""
+    for load in (None, {"failures": {"connect": 9}}, LOAD | {"stale": None, "read_us": None, "write_us": None}):
+        found = columns(load)
+        assert {value for name, value in found.items() if name not in ("reads_checked", "backend_error_names")} == {None}
+        assert found["backend_error_names"] == ""
