@@ -106,7 +106,7 @@ def test_one_wrong_value_makes_a_trial_invalid_and_failures_behind_do_not(
     failures: dict[str, int] | None, status: str, found: str
 ) -> None:
     failed = sum((failures or {}).values())
-    changes: dict[str, Any] = {"total_failures": failures, "total_ok": GOOD.total_ok and GOOD.total_ok - failed}
+    changes: dict[str, Any] = {"total_failures": failures, "total_ok": TWICE["total_ok"] - failed}
     verdict = judge(backed(**changes))
     given = gate("wrong_value", backed(**changes))
     assert given is not None

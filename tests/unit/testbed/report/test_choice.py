@@ -37,9 +37,13 @@ def test_one_trial_of_each_is_called_a_hint_however_large_the_difference(tmp_pat
 
 
 def test_stale_reads_are_told_by_their_share_of_those_that_could_be_found_so(tmp_path):
-    seen = two(tmp_path, spmt={"stale": 3, "reads_checked": 60}, spst={"stale": 0, "reads_checked": 60})
-    assert "Stale reads, of those that could be found so: spmt 5 %." in notes(seen)
-    assert not any("Stale" in one for one in notes(two(tmp_path / "none")))
+    def told(**by_model: dict) -> list[str]:
+        seen = two(tmp_path / str(len(by_model)), **by_model)
+        return [one for one in choice._notes(seen, {}, choice.rankings(seen, {})) if "Stale" in one]
+
+    counted = {"spmt": {"stale": 3, "reads_checked": 60}, "spst": {"stale": 0, "reads_checked": 60}}
+    assert told(**counted) == ["Stale reads, of those that could be found so: spmt 5 %."]
+    assert told() == []
 
 
 def test_equal_models_share_the_first_place(tmp_path):
