@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-import nats
 from nats import errors
+from nats.aio.client import Client
 from nats.js import errors as js_errors
 
 from servers.behind.addresses import Place
@@ -15,6 +15,39 @@ SUBJECT = "threadmill.news"
 STREAM_SUBJECT = "threadmill.tasks"
 
 
+class _Link:
+    """A connection, and who waits for an answer on it: nats-py would leave him waiting when it breaks."""
+
+    def __init__(self) -> None:
+        self.client: Any = None
+        self.stream: Any = None
+        self._sender: asyncio.Task[Any] | None = None
+        self._lost = False
+
+    async def lost(self) -> None:
+        self._lost = True
+        if self._sender is not None:
+            self._sender.cancel()
+
+    async def send(self, body: bytes) -> None:
+        """Raises ConnectionClosedError as soon as the connection breaks, and what nats-py raises."""
+        self._sender = task = asyncio.current_task()
+        assert task is not None
+        try:
+            if self.stream is not None:
+                await self.stream.publish(STREAM_SUBJECT, body)
+            else:
+                await self.client.publish(SUBJECT, body)
+                await self.client.flush(CALL_S)
+        except asyncio.CancelledError:
+            if not self._lost:
+                raise
+            task.uncancel()
+            raise errors.ConnectionClosedError from None
+        finally:
+            self._sender = None
+
+
 class AioNats:
     """For an event loop."""
 
@@ -22,33 +55,45 @@ class AioNats:
         self._config = config
         self._stream = config.kind == "jetstream"
 
-    async def connect(self, place: Place) -> Any:
-        said = {"user": "threadmill", "password": self._config.password} if self._config.password else {}
-        client = await nats.connect(
+    async def connect(self, place: Place) -> _Link:
+        said: dict[str, Any] = {}
+        if self._config.password:
+            said = {"user": "threadmill", "password": self._config.password}
+        link = _Link()
+        link.client = Client()
+        # Where nobody answers, nats-py tries again and again.
+        first: list[Exception] = []
+
+        async def note(error: Exception) -> None:
+            first.append(error)
+
+        connecting = link.client.connect(
             f"nats://{place.ip()}:{place.port}",
             # What is broken is thrown away here, and a new one made by who needs it.
             allow_reconnect=False,
-            connect_timeout=int(CALL_S),
-            error_cb=_say_nothing,
+            connect_timeout=CALL_S,
+            reconnect_time_wait=0,
+            max_reconnect_attempts=1,
+            error_cb=note,
+            disconnected_cb=link.lost,
             **said,
         )
-        return (client, client.jetstream(timeout=CALL_S) if self._stream else None)
+        try:
+            await asyncio.wait_for(connecting, CALL_S)
+        except errors.NoServersError:
+            raise first[0] if first else TimeoutError from None
+        link.stream = link.client.jetstream(timeout=CALL_S) if self._stream else None
+        return link
 
-    async def close(self, connection: Any) -> None:
-        client, _ = connection
-        if not client.is_closed:
-            await asyncio.wait_for(client.close(), CLOSE_S)
+    async def close(self, connection: _Link) -> None:
+        if not connection.client.is_closed:
+            await asyncio.wait_for(connection.client.close(), CLOSE_S)
 
-    def failure(self, error: Exception, connection: Any) -> BackendError:
-        return _failure(error, connection is None or not connection[0].is_connected)
+    def failure(self, error: Exception, connection: _Link | None) -> BackendError:
+        return _failure(error, connection is None or not connection.client.is_connected)
 
-    async def send(self, connection: Any, body: bytes) -> None:
-        client, stream = connection
-        if stream is not None:
-            await stream.publish(STREAM_SUBJECT, body)
-            return
-        await client.publish(SUBJECT, body)
-        await client.flush(CALL_S)
+    async def send(self, connection: _Link, body: bytes) -> None:
+        await connection.send(body)
 
 
 class Nats:
@@ -81,10 +126,6 @@ class Nats:
     def send(self, connection: Any, body: bytes) -> None:
         loop, inner = connection
         loop.run_until_complete(self._aio.send(inner, body))
-
-
-async def _say_nothing(_: Exception) -> None:
-    """The request that meets the error tells of it."""
 
 
 def _end(loop: asyncio.AbstractEventLoop) -> None:

@@ -90,18 +90,22 @@ class Behind:
         """Do the errand in the calling thread, and say in it how it went. Raises nothing that a store can cause."""
         work = self._steps(errand.ask, self.config, self._count.add)
         answer: object = None
+        failure: BackendError | None = None
         try:
             while True:
-                step = work.send(answer)
+                step = work.send(answer) if failure is None else work.throw(failure)
+                answer = failure = None
                 if isinstance(step, float):
                     time.sleep(step)
-                    answer = None
-                else:
+                    continue
+                try:
                     answer = self._stores[step.store].call(step)
+                except BackendError as reason:
+                    failure = reason
         except StopIteration as end:
             errand.reply = end.value
-        except BackendError as failure:
-            errand.reply = self._failed(failure)
+        except BackendError as reason:
+            errand.reply = self._failed(reason)
 
     async def do_in_loop(self, errand: Errand) -> None:
         """The same in the running loop, which goes on meanwhile."""
@@ -109,18 +113,22 @@ class Behind:
 
         work = self._steps(errand.ask, self.config, self._count.add)
         answer: object = None
+        failure: BackendError | None = None
         try:
             while True:
-                step = work.send(answer)
+                step = work.send(answer) if failure is None else work.throw(failure)
+                answer = failure = None
                 if isinstance(step, float):
                     await asyncio.sleep(step)
-                    answer = None
-                else:
+                    continue
+                try:
                     answer = await self._stores[step.store].call_in_loop(step)
+                except BackendError as reason:
+                    failure = reason
         except StopIteration as end:
             errand.reply = end.value
-        except BackendError as failure:
-            errand.reply = self._failed(failure)
+        except BackendError as reason:
+            errand.reply = self._failed(reason)
 
     def _failed(self, failure: BackendError) -> bytes:
         self._count.add(failure.name)

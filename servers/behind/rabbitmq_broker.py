@@ -12,6 +12,7 @@ import pika
 from pamqp.exceptions import PAMQPException
 from pika import exceptions
 from pika.adapters.select_connection import IOLoop, SelectConnection
+from pika.adapters.utils.connection_workflow import AMQPConnectorStackTimeout
 from pika.adapters.utils.selector_ioloop_adapter import SelectorIOServicesAdapter
 
 from servers.behind.addresses import Place
@@ -142,7 +143,13 @@ _REFUSALS = (
 
 
 def _failure(error: Exception, broken: bool) -> BackendError:
-    text = str(error) or type(error).__name__
+    inner = getattr(error.args[0], "exception", error.args[0]) if error.args else None
+    if isinstance(error, exceptions.AMQPConnectionError) and isinstance(inner, OSError):
+        return of_system(inner)  # of making the connection, which pika wraps
+    if isinstance(error, AMQPConnectorStackTimeout):
+        return of_system(TimeoutError())
+    # aio-pika names an object by where it is in memory.
+    text = str(error) if str(error) and " object at " not in str(error) else type(error).__name__
     if isinstance(error, _REFUSALS):
         return BackendError(REFUSED, text, broken)
     if isinstance(error, OSError):

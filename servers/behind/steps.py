@@ -1,7 +1,7 @@
 """What a request does with the stores and brokers behind, without any input or output: threads and loops follow it.
 
-A generator yields a call, which is answered by its result, or a number of seconds to wait, and returns what the request
-is answered with instead of its echo: empty if all went well.
+A generator yields a call, which is answered by its result or by a BackendError thrown in, or a number of seconds to
+wait, and returns what the request is answered with instead of its echo: empty if all went well.
 """
 
 import time
@@ -15,8 +15,8 @@ from servers.behind.values import may_be_cached, value_of, version_in
 
 # How often somebody looks whether an entry is there that another fetches.
 LOOK_S = 0.005
-# What a lock outlives its holder by, at most: the time that a fetch may take.
-LOCK_S = 2 * CALL_S
+# Longer than a fetch may take: by then whoever had the lock is gone.
+LOCK_S = 4 * CALL_S
 
 DATABASE, CACHE, BROKER = "database", "cache", "broker"
 
@@ -88,25 +88,35 @@ def _fetched(key: int, config: BehindConfig) -> Generator[Call | float, Any, str
     cached = may_be_cached(key, config.share)
     lock = f"lock:{_item(key)}"
     locked = cached and config.lock
+    value: str | None
     if locked:
-        waited_s = 0.0
+        until = time.monotonic() + config.wait_s
         while not (yield Call(CACHE, "acquire", (lock, LOCK_S))):
-            if waited_s >= config.wait_s:  # whoever has it is not coming back: better twice than never
+            if time.monotonic() >= until:  # whoever has it is not coming back: better twice than never
                 locked = False
                 break
             yield LOOK_S
-            waited_s += LOOK_S
-            value: str | None = yield Call(CACHE, "get", (_item(key),))
+            value = yield Call(CACHE, "get", (_item(key),))
             if value is not None:
                 return value
+    try:
+        value = yield from _from_database(key, cached, config)
+    except BackendError:
+        if locked:
+            yield Call(CACHE, "delete", (lock,))
+        raise
+    if locked:
+        yield Call(CACHE, "delete", (lock,))
+    return value
+
+
+def _from_database(key: int, cached: bool, config: BehindConfig) -> Generator[Call, Any, str]:
     found = yield Call(DATABASE, "read", (key,))
     if found is None:
         raise _unknown(key)
     value = str(found[1])
     if cached:
         yield Call(CACHE, "put", (_item(key), value, config.ttl_s))
-    if locked:
-        yield Call(CACHE, "delete", (lock,))
     return value
 
 
