@@ -15,7 +15,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,15 @@ def connections_of(name: str, mode: str) -> int:
 @contextmanager
 def running(command: Sequence[str | Path], core: int, tree: Path = PROJECT) -> Iterator[int]:
     """This server on this core, of the checkout `tree`; yields its port. RuntimeError if it does not start."""
+    with started(command, core, tree) as (port, _):
+        yield port
+
+
+@contextmanager
+def started(
+    command: Sequence[str | Path], core: int, tree: Path = PROJECT, more: Mapping[str, str] | None = None
+) -> Iterator[tuple[int, int]]:
+    """The same, told `more` in its environment; yields its port and its process."""
     words = [str(word) for word in command]
     environment = {"HOST": "127.0.0.1", "PORT": "0", "WORKERS": str(WORKERS), "THREADS": str(THREADS)}
     with subprocess.Popen(
@@ -80,7 +89,7 @@ def running(command: Sequence[str | Path], core: int, tree: Path = PROJECT) -> I
         stderr=subprocess.DEVNULL,
         text=True,
         cwd=tree,
-        env={**os.environ, **environment},
+        env={**os.environ, **environment, **(more or {})},
         start_new_session=True,
         preexec_fn=on_core(core),
     ) as process:
@@ -89,7 +98,7 @@ def running(command: Sequence[str | Path], core: int, tree: Path = PROJECT) -> I
             found = next((port for line in process.stdout if (port := _PORT.search(line.strip()))), None)
             if found is None:
                 raise RuntimeError(f"a server did not start: try {' '.join(words)}")
-            yield int(found[1])
+            yield int(found[1]), process.pid
         finally:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):

@@ -43,12 +43,16 @@ class LoopConnection(Connection):
 
 
 class LineProtocol(asyncio.BufferedProtocol):
-    """One connection. While it waits, or the client does not read its replies, nothing more is read from it."""
+    """One connection. While it waits, or the client does not read its replies, nothing more is read from it.
+
+    While an errand is done, one piece more is.
+    """
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._lines = LineSplitter(server.config.max_line)
+        self._early = b""  # arrived while an errand is done
         self._answers: Iterator[Step] = iter(())
         self._reading = True
         self._writable = True
@@ -90,8 +94,12 @@ class LineProtocol(asyncio.BufferedProtocol):
             if not self._writable:
                 self._read(False)
             return
-        self._answers = answers(self._lines.feed(data), self._server.config.allow_faults, self._server.behind)
-        self._advance()
+        if self._waits is None:
+            self._answers = self._answer(data)
+            self._advance()
+        else:
+            self._early += data
+            self._read(False)
 
     def eof_received(self) -> bool:
         self._ended = True
@@ -138,18 +146,23 @@ class LineProtocol(asyncio.BufferedProtocol):
         """Answer what has been received, up to a wait; then read on, or close if that was all."""
         if self._waits is not None or self._transport.is_closing():
             return
-        for step in self._answers:
-            if isinstance(step, float):
-                self._read(False)
-                self._waits = self._loop.call_later(step, self._wake)
-                return
-            if isinstance(step, Errand):
-                self._read(False)
-                self._waits = self._loop.create_task(self._do(step))
-                return
-            if not step[1]:
-                self._server.count_error(self._connection)
-            self._send(*step)
+        while True:
+            for step in self._answers:
+                if isinstance(step, float):
+                    self._read(False)
+                    self._waits = self._loop.call_later(step, self._wake)
+                    return
+                if isinstance(step, Errand):
+                    # It is read on: to stop and begin again takes two system calls, and most clients wait for a reply.
+                    self._waits = self._loop.create_task(self._do(step))
+                    return
+                if not step[1]:
+                    self._server.count_error(self._connection)
+                self._send(*step)
+            if not self._early:
+                break
+            early, self._early = self._early, b""
+            self._answers = self._answer(early)
         if self._lines.too_long:
             self._server.fault(self._connection, f"sent a line of more than {self._server.config.max_line} bytes")
             self._send(protocol.too_long(self._server.config.max_line))
@@ -160,6 +173,9 @@ class LineProtocol(asyncio.BufferedProtocol):
             # One more look at what had arrived before the stop, as in the blocking conversation.
             self._last_look = self._server.draining
             self._read(self._writable)
+
+    def _answer(self, data: bytes) -> Iterator[Step]:
+        return answers(self._lines.feed(data), self._server.config.allow_faults, self._server.behind)
 
     def _wake(self) -> None:
         self._waits = None

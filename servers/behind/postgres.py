@@ -29,29 +29,29 @@ class _AsyncConnection(psycopg.AsyncConnection[Any]):
 
 
 class Postgres:
-    """For threads."""
+    """For threads. A connection is its one cursor: to make one for each query takes a tenth of the query."""
 
     def __init__(self, config: BehindConfig) -> None:
         self._config = config
 
-    def connect(self, place: Place) -> psycopg.Connection[Any]:
-        return _Connection.connect("", **_parameters(place, self._config))
+    def connect(self, place: Place) -> psycopg.Cursor[Any]:
+        return _Connection.connect("", **_parameters(place, self._config)).cursor()
 
-    def close(self, connection: psycopg.Connection[Any]) -> None:
-        connection.close()
+    def close(self, cursor: psycopg.Cursor[Any]) -> None:
+        cursor.connection.close()
 
-    def failure(self, error: Exception, connection: psycopg.Connection[Any] | None) -> BackendError:
-        return _failure(error, connection is None or connection.closed)
+    def failure(self, error: Exception, cursor: psycopg.Cursor[Any] | None) -> BackendError:
+        return _failure(error, cursor is None or cursor.connection.closed)
 
-    def read(self, connection: psycopg.Connection[Any], key: int) -> Row | None:
-        row: Row | None = connection.execute(READ, (key,)).fetchone()
+    def read(self, cursor: psycopg.Cursor[Any], key: int) -> Row | None:
+        row: Row | None = cursor.execute(READ, (key,)).fetchone()
         return row
 
-    def write(self, connection: psycopg.Connection[Any], key: int, version: int, value: str) -> bool:
-        return _is_known(connection.execute(WRITE, (key, version, value)).fetchone())
+    def write(self, cursor: psycopg.Cursor[Any], key: int, version: int, value: str) -> bool:
+        return _is_known(cursor.execute(WRITE, (key, version, value)).fetchone())
 
-    def scan(self, connection: psycopg.Connection[Any]) -> None:
-        connection.execute(SCAN).fetchone()
+    def scan(self, cursor: psycopg.Cursor[Any]) -> None:
+        cursor.execute(SCAN).fetchone()
 
 
 class AioPostgres:
@@ -60,24 +60,27 @@ class AioPostgres:
     def __init__(self, config: BehindConfig) -> None:
         self._config = config
 
-    async def connect(self, place: Place) -> psycopg.AsyncConnection[Any]:
-        return await _AsyncConnection.connect("", **_parameters(place, self._config))
+    async def connect(self, place: Place) -> psycopg.AsyncCursor[Any]:
+        return (await _AsyncConnection.connect("", **_parameters(place, self._config))).cursor()
 
-    async def close(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        await connection.close()
+    async def close(self, cursor: psycopg.AsyncCursor[Any]) -> None:
+        await cursor.connection.close()
 
-    def failure(self, error: Exception, connection: psycopg.AsyncConnection[Any] | None) -> BackendError:
-        return _failure(error, connection is None or connection.closed)
+    def failure(self, error: Exception, cursor: psycopg.AsyncCursor[Any] | None) -> BackendError:
+        return _failure(error, cursor is None or cursor.connection.closed)
 
-    async def read(self, connection: psycopg.AsyncConnection[Any], key: int) -> Row | None:
-        row: Row | None = await (await connection.execute(READ, (key,))).fetchone()
+    async def read(self, cursor: psycopg.AsyncCursor[Any], key: int) -> Row | None:
+        await cursor.execute(READ, (key,))
+        row: Row | None = await cursor.fetchone()
         return row
 
-    async def write(self, connection: psycopg.AsyncConnection[Any], key: int, version: int, value: str) -> bool:
-        return _is_known(await (await connection.execute(WRITE, (key, version, value))).fetchone())
+    async def write(self, cursor: psycopg.AsyncCursor[Any], key: int, version: int, value: str) -> bool:
+        await cursor.execute(WRITE, (key, version, value))
+        return _is_known(await cursor.fetchone())
 
-    async def scan(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        await (await connection.execute(SCAN)).fetchone()
+    async def scan(self, cursor: psycopg.AsyncCursor[Any]) -> None:
+        await cursor.execute(SCAN)
+        await cursor.fetchone()
 
 
 def _parameters(place: Place, config: BehindConfig) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What is behind, as one process of a server sees it: its pools, made when first needed and never shared by a fork."""
 
+import asyncio
 import contextlib
 import logging
 import time
@@ -109,8 +110,6 @@ class Behind:
 
     async def do_in_loop(self, errand: Errand) -> None:
         """The same in the running loop, which goes on meanwhile."""
-        import asyncio
-
         work = self._steps(errand.ask, self.config, self._count.add)
         answer: object = None
         failure: BackendError | None = None
