@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from servers import protocol
-from servers.protocol import DirectiveError, Work, parse
+from servers.protocol import Ask, DirectiveError, Work, parse
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,41 @@ def test_whatever_a_client_sends_is_parsed_or_refused_in_one_short_line(tail: by
         assert work.spin_units <= protocol.MAX_SPIN_UNITS
         assert work.hash_rounds <= protocol.MAX_HASH_ROUNDS
         assert work.crash == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "asks"),
+    [
+        (b"!read=7\n", (Ask("read", 7, None),)),
+        (b"!read=0:0 x\n", (Ask("read", 0, 0),)),
+        (b"!read=all\n", (Ask("read", None, None),)),
+        (b"!write=2147483647:9223372036854775807\n", (Ask("write", 2**31 - 1, 2**63 - 1),)),
+        (b"!send=7:8 !read=1 !write=2\n", (Ask("read", 1, None), Ask("write", 2, None), Ask("send", 7, 8))),
+        (b"payload !read=7\n", ()),
+    ],
+)
+def test_what_a_line_asks_of_what_is_behind(line: bytes, asks: tuple[Ask, ...]) -> None:
+    found = parse(line) if line.startswith(b"!") else Work()
+    assert found.asks == asks
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"!read=\n", "read: the key must be a whole number from 0 to 2147483647 or all, found ''"),
+        (b"!read=2147483648\n", "read: the key must be a whole number from 0 to 2147483647 or all, found '2147483648'"),
+        (b"!write=all\n", "write: the key must be a whole number from 0 to 2147483647, found 'all'"),
+        (b"!send=-1\n", "send: the key must be a whole number from 0 to 2147483647, found '-1'"),
+        (b"!read=1:\n", "read: the version must be a whole number from 0 to 9223372036854775807, found ''"),
+        (
+            b"!read=1:9223372036854775808\n",
+            "read: the version must be a whole number from 0 to 9223372036854775807, found '9223372036854775808'",
+        ),
+        (b"!read=1:2:3\n", "read: the version must be a whole number from 0 to 9223372036854775807, found '2:3'"),
+        (b"!read=1 !read=2\n", "directive read is given twice"),
+    ],
+)
+def test_keys_and_versions_have_bounds(line: bytes, reason: str) -> None:
+    with pytest.raises(DirectiveError) as caught:
+        parse(line)
+    assert str(caught.value) == reason
