@@ -17,7 +17,9 @@ REDELIVERY_S = 5
 # At most so many tasks are with workers at once, all of them together.
 MOST_UNACKNOWLEDGED = 10_000
 
-_START_S = 10.0
+_START_S = 60.0
+# Asked anew where the answer does not come: what is made twice is there once.
+_ANSWER_S = 5.0
 _NANO = 10**9
 _PORT = 4222
 
@@ -78,11 +80,10 @@ def main(directory: Path) -> None:
         deadline = time.monotonic() + _START_S
         while True:
             try:
-                with socket.create_connection(("127.0.0.1", _PORT), 1.0) as connection:
-                    connection.settimeout(_START_S)
+                with socket.create_connection(("127.0.0.1", _PORT), _ANSWER_S) as connection:
                     _ask(connection)
                 break
-            except ConnectionRefusedError:
+            except OSError:
                 if time.monotonic() > deadline or server.poll() is not None:
                     raise
                 time.sleep(0.05)
