@@ -124,6 +124,21 @@ def test_a_hardened_server_becomes_healthy_by_itself_and_stops_at_once(name: str
         docker("rm", "--force", container)
 
 
+def test_a_server_that_is_slow_to_start_is_not_unhealthy_meanwhile() -> None:
+    container = f"threadmill-test-{secrets.token_hex(4)}"
+    late = "sleep 6; exec python3 -m servers spst"
+    docker("run", "--detach", "--name", container, *HARDENED, "--entrypoint", "sh", image_name("spst"), "-c", late)
+    try:
+        health = wait_until(
+            lambda: (found := inspect(container)["State"]["Health"])["Status"] != "starting" and found, "check", 60
+        )
+        # It was asked in vain more often than a passing fault would be.
+        assert health["Status"] == "healthy", health
+        assert len([one for one in health["Log"] if one["ExitCode"] != 0]) > 2
+    finally:
+        docker("rm", "--force", container)
+
+
 def test_once_healthy_the_check_sleeps_instead_of_costing_cpu() -> None:
     container = start("event-loop")
     try:
