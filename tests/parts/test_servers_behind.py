@@ -1,4 +1,4 @@
-"""Every server with everything that may be behind it: its image, real drivers, real stores and brokers, their failures."""
+"""Every server with all that may be behind it: its image, real drivers, real stores and brokers, their failures."""
 
 import json
 import socket
