@@ -33,6 +33,7 @@ BENCHMARKS = (
     "network_path",
     "overlay_path",
     "front_endurance",
+    "behind_cost",
     "trial_overhead",
     "many_workers",
     "cluster_costs",

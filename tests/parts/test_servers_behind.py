@@ -29,7 +29,7 @@ from tests.e2e.compose import docker
 from tests.parts.containers import PASSWORD, Containers, address, containers, inside, said
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 KEYS = 100
 USER = "threadmill"
@@ -48,6 +48,8 @@ IN_LOOPS = tuple(name for name in SERVERS if "servers.aio" in TABLE[name].import
 ONE_PROCESS = tuple(name for name in SERVERS if TABLE[name].pool != WORKERS and TABLE[name].interpreters is not None)
 SHARING = tuple(name for name in SERVERS if TABLE[name].shares_a_process or name in IN_LOOPS)
 LATER = 2**62
+# Of all of them at once, RabbitMQ's start included, which takes most of a minute on a busy machine.
+READY_S = 4 * rabbitmq.READY_S
 PORT = 8081
 
 
@@ -59,9 +61,9 @@ class Stage:
         self.stores: dict[str, str] = {}
 
     def store(self, name: str, image: str, **told: str) -> None:
-        """Started, and at work when this returns."""
+        """Started; `is_ready` says when it is at work."""
         told = {"KEYS": str(KEYS), **told}
-        self.stores[name] = self.parts.start(image, name, memory="512m", **told)
+        self.stores[name] = self.parts.start(image, name, cpus=2, memory="512m", **told)
 
     def is_ready(self, name: str) -> bool:
         host = address(self.stores[name])
@@ -105,7 +107,7 @@ def standing(stage: Stage) -> Stage:
     stage.store("nats", "nats")
     stage.store("jetstream", "nats", STREAM="1")
     for name in stage.stores:
-        wait_until(lambda one=name: stage.is_ready(one), f"{name} is ready", 60)
+        wait_until(lambda one=name: stage.is_ready(one), f"{name} is ready", READY_S)
     return stage
 
 
@@ -200,7 +202,7 @@ def goes_on_after_a_failure(stage: Stage, kind: str, servers: dict[str, str], li
         names = ("unreachable",) if name in ONE_PROCESS else ("unreachable", "timeout")
         assert reply.startswith(tuple(f"!error backend {one}: " for one in names)), (name, reply)
     docker("start", stage.stores[stopped])
-    wait_until(lambda: stage.is_ready(stopped), f"{stopped} is ready again", 60)
+    wait_until(lambda: stage.is_ready(stopped), f"{stopped} is ready again", READY_S)
 
     def all_well() -> bool:
         return all(replies == [line] for replies in every(servers, line).values())
@@ -213,7 +215,7 @@ def goes_on_after_a_failure(stage: Stage, kind: str, servers: dict[str, str], li
 
 def test_a_pool_that_runs_dry_is_waited_for_and_then_said_so(stage: Stage) -> None:
     stage.store("slow", "postgres", ROLE="primary", READ_COST_US="400000")
-    wait_until(lambda: stage.is_ready("slow"), "slow is ready", 60)
+    wait_until(lambda: stage.is_ready("slow"), "slow is ready", READY_S)
     told = {"BEHIND_POOL": "1", "BEHIND_WAIT": "0.1", "BEHIND_WRITE": f"slow:{POSTGRES_PORT}"}
     servers = stage.servers("postgres", SHARING, **{**told, "WORKERS": "1"})
     every(servers, "!read=1")
@@ -235,7 +237,7 @@ def test_a_cluster_is_asked_where_the_key_is_and_stays_in_use_when_a_master_is_g
         stage.stores[name] = stage.parts.start("valkey", name, PRELOAD="1", KEYS=str(KEYS), MASTERS=" ".join(names))
     for name in names:
         host = address(stage.stores[name])
-        wait_until(valkey_part.Valkey(host, VALKEY_PORT, PASSWORD).ready, f"{name} is ready", 60)
+        wait_until(valkey_part.Valkey(host, VALKEY_PORT, PASSWORD).ready, f"{name} is ready", READY_S)
     nodes = ",".join(f"{name}:{VALKEY_PORT}" for name in names)
     some = ("spmt", "event-loop")
     servers = stage.servers("valkey", some, BEHIND_CACHE=nodes)
