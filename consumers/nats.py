@@ -50,6 +50,7 @@ async def _until_stopped(settings: Settings, record: Record) -> None:
     while not stop.is_set():
         try:
             async with _connected(settings, record) as client:
+                record.has_the_broker()
                 await take(client, settings, record, stop)
         except (nats.errors.Error, APIError, OSError, TimeoutError) as error:
             record.lost_the_broker(_why(error))

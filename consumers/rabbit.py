@@ -37,6 +37,7 @@ def work(settings: Settings, record: Record, stopped: Callable[[], bool]) -> Non
             record.lost_the_broker(_why(error))
             time.sleep(_AGAIN_S)
             continue
+        record.has_the_broker()
         try:
             _take(connection, settings, record, stopped)
         except (pika.exceptions.AMQPError, OSError) as error:

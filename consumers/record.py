@@ -20,6 +20,8 @@ class Record:
         self._done = 0
         self._redelivered = 0
         self._reconnects = 0
+        # Why there is no connection; empty: there is one.
+        self._without = "not tried"
         self._dropped = 0
         self._first: float | None = None
         self._last: float | None = None
@@ -33,10 +35,16 @@ class Record:
         self._last = time.time()
         self._first = self._first or self._last
 
+    def has_the_broker(self) -> None:
+        """A connection is made."""
+        self._reconnects += self._without == "gone"
+        self._without = ""
+
     def lost_the_broker(self, why: str) -> None:
-        """Say that the connection is gone; it is made anew."""
-        self._reconnects += 1
-        print(f"consumer: the broker is gone: {why}", flush=True)
+        """Say once that there is no connection, however often one is tried until there is."""
+        if self._without in ("", "not tried"):
+            self._without = "not there yet" if self._without else "gone"
+            print(f"consumer: the broker is {self._without}: {why}", flush=True)
 
     def too_slow(self, why: str) -> None:
         """Say that the broker has dropped this one, or a message for it, because it did not keep up."""

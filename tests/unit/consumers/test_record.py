@@ -30,10 +30,17 @@ def test_losing_the_broker_and_being_too_slow_are_said_and_counted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record = Record(str(tmp_path / "done"))
-    record.lost_the_broker("refused")
+    for why in ("refused", "refused"):
+        record.lost_the_broker(why)
+    record.has_the_broker()
+    assert json.loads(record.report())["reconnects"] == 0, "it was the first"
+    for why in ("closed", "refused"):
+        record.lost_the_broker(why)
+    record.has_the_broker()
     record.too_slow("slow consumer")
     assert capsys.readouterr().out.splitlines() == [
-        "consumer: the broker is gone: refused",
+        "consumer: the broker is not there yet: refused",
+        "consumer: the broker is gone: closed",
         "consumer: too slow: slow consumer",
     ]
     report = json.loads(record.report())
