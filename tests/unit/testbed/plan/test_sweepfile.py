@@ -137,7 +137,7 @@ def test_a_binary_file_is_one_line(tmp_path: Path) -> None:
         load(path, MACHINE)
 
 
-@pytest.mark.parametrize("path", sorted(SWEEPS.glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(SWEEPS.rglob("*.yaml")), ids=lambda path: path.name)
 def test_ready_made_sweeps_are_valid_on_two_cores(path: Path) -> None:
     assert load(path, MACHINE).name == path.stem
 
