@@ -58,6 +58,7 @@ def _configure(settings: Settings) -> None:
 def _fill(settings: Settings) -> None:
     shutil.copytree(TEMPLATE, DATA, copy_function=shutil.copyfile)
     DATA.chmod(0o700)
+    _begin_timeline(int(time.time()))
     _configure(settings)
     # In single-user mode it asks who its user is called, which not every user of a container is.
     _PASSWD.write_text(f"postgres:x:{os.getuid()}:{os.getgid()}::/tmp:/bin/false\n")
@@ -77,6 +78,18 @@ def _fill(settings: Settings) -> None:
     if filled.returncode != 0:
         print("postgres: its data could not be made; what it said stands above", file=sys.stderr)
         sys.exit(1)
+
+
+def _begin_timeline(number: int) -> None:
+    """Have what it writes ahead begin with a timeline of its own.
+
+    All come of one template: a standby would otherwise take a primary that was started anew, with other data, for the
+    one that it has lost, and apply what is not its to apply.
+    """
+    name = f"{number:08X}"
+    (DATA / "pg_wal" / f"{name}.history").write_text("# It has no past.\n")
+    reset = ["pg_resetwal", f"--next-wal-file={name}0000000000000010", str(DATA)]
+    subprocess.run(reset, check=True, stdout=subprocess.DEVNULL)
 
 
 def _copy_primary(settings: Settings) -> None:

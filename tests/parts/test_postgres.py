@@ -147,6 +147,18 @@ def test_a_commit_waits_for_standbys_and_one_that_is_cut_off_says_how_far_it_is_
         wait_until(lambda: (part(standbys[1]).read().lag_s or 0) > first + 0.5, "it falls behind")
         assert row(reader, "SELECT version FROM tm_read(5)") == (100,)
 
+        # Another with the same name and other data is none of its own.
+        docker("start", primary)
+        wait_for(primary)
+        refused = "could not receive timeline history file"
+        wait_until(lambda: refused in logs(standbys[1]), "it is refused", READY_S)
+        assert row(reader, "SELECT version FROM tm_read(5)") == (100,) and not part(standbys[1]).ready()
+
+
+def logs(container: str) -> str:
+    command = ["docker", "logs", container]
+    return subprocess.run(command, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True, check=True).stdout
+
 
 def test_many_clients_share_the_few_connections_of_a_pooler(parts: Containers) -> None:
     database = parts.start("postgres", KEYS=str(KEYS))
