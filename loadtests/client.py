@@ -18,60 +18,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import Any
 
 from gevent import get_hub, socket
 
+from loadtests.replies import (
+    ConnectError,
+    EchoError,
+    EndOfStreamError,
+    ResetError,
+    SilenceError,
+    is_answered,
+    most_bytes,
+)
+
 _READ = 1
 """Event mask of libev: readable."""
-
-_ERROR = b"!error"
-_MOST_ERROR_BYTES = 4096
-
-
-class EchoError(Exception):
-    """A request that got no right answer. `kind` is its name in every count; the text is constant for a kind.
-
-    Locust keys its error table by the text, so nothing that varies (a port, a reason) may be in it; `detail` has that.
-    """
-
-    kind: ClassVar[str]
-    text: ClassVar[str]
-    answered: ClassVar[bool] = False
-    """The server did say something, so its user is not starved."""
-
-    def __init__(self, detail: str = "") -> None:
-        super().__init__(f"{self.kind}: {self.text}")
-        self.detail = detail
-
-
-class ConnectError(EchoError):
-    kind, text = "connect", "no connection to the server"
-
-
-class ResetError(EchoError):
-    kind, text = "reset", "the server reset the connection"
-
-
-class SilenceError(EchoError):
-    kind, text = "timeout", "no reply in time"
-
-
-class EndOfStreamError(EchoError):
-    kind, text = "eof", "the server closed before it replied"
-
-
-class BadEchoError(EchoError):
-    kind, text, answered = "bad_echo", "the reply is not the request", True
-
-
-class RefusedError(EchoError):
-    kind, text, answered = "refused", "the server answered !error", True
-
-
-FAILURES: tuple[str, ...] = tuple(
-    error.kind for error in (ConnectError, ResetError, SilenceError, EndOfStreamError, BadEchoError, RefusedError)
-)
 
 
 @dataclass(frozen=True)
@@ -91,29 +53,6 @@ def resolve_all(host: str, port: int) -> list[Address]:
 def resolve(host: str, port: int) -> Address:
     """The first of them. Raises OSError."""
     return resolve_all(host, port)[0]
-
-
-def most_bytes(line: bytes) -> int:
-    """How much of a reply to `line` is read at most: one byte more than the echo has, or an error line."""
-    return max(len(line) + 1, _MOST_ERROR_BYTES)
-
-
-def is_answered(line: bytes, reply: bytes) -> bool:
-    """Whether what was received is the echo of `line`; False while it may still become that.
-
-    Raises EndOfStreamError, RefusedError, BadEchoError.
-    """
-    if reply == line:
-        return True
-    if not reply:
-        raise EndOfStreamError
-    is_error = reply.startswith(_ERROR)
-    if is_error and (reply.endswith(b"\n") or len(reply) >= most_bytes(line)):
-        raise RefusedError(reply[len(_ERROR) :].decode(errors="replace").strip())
-    # `!err` may still grow into an error line, and a prefix of the echo into the echo.
-    if not is_error and not _ERROR.startswith(reply) and not line.startswith(reply):
-        raise BadEchoError
-    return False
 
 
 class EchoClient:
@@ -156,9 +95,13 @@ class EchoClient:
         self._socket = connection
         return address
 
-    def round_trip(self, line: bytes) -> None:
-        """Send a line and read its echo. Any EchoError leaves the connection in no usable state: close it."""
+    def round_trip(self, line: bytes) -> bool:
+        """Send a line and read its answer: False for the echo, True for STALE.
+
+        An EchoError leaves the connection in no usable state, so close it; unless it `keeps_connection`.
+        """
         connection, silence = self._socket, self._silence
+        is_stale = False
         if connection is None:
             raise ConnectError("not connected")
         if silence is not None:
@@ -169,9 +112,9 @@ class EchoClient:
                 connection.sendall(memoryview(line)[sent:])
             self._wait_readable()
             # One byte more than the echo has: a reply too long shows at once.
-            reply = connection.recv(len(line) + 1)
+            reply: bytes = connection.recv(len(line) + 1)
             if reply != line:
-                self._read_rest(connection, line, reply)
+                is_stale = self._read_rest(connection, line, reply)
         except OSError as error:
             if silence is not None and silence.broken:
                 raise SilenceError from None
@@ -180,20 +123,26 @@ class EchoClient:
             if silence is not None and silence.broken:
                 raise SilenceError from None
             raise
+        except EchoError:
+            if silence is not None:
+                silence.since = math.inf
+            raise
         if silence is None:
             self._silence = _Silence(connection, self._reply_timeout_s)
         else:
             silence.since = math.inf
+        return is_stale
 
     @staticmethod
-    def _read_rest(connection: Any, line: bytes, reply: bytes) -> None:
-        """The slow way: the first read was not the whole echo. Raises unless the rest completes it."""
+    def _read_rest(connection: Any, line: bytes, reply: bytes) -> bool:
+        """The slow way: the first read was not the whole echo. True for STALE; raises unless the rest completes it."""
         limit = most_bytes(line)
         while not is_answered(line, reply):
             more = connection.recv(limit - len(reply))
             if not more:
                 raise EndOfStreamError
             reply += more
+        return reply != line
 
     def close(self) -> None:
         connection, self._socket = self._socket, None

@@ -20,7 +20,8 @@ from typing import Any
 from gevent import get_hub
 from gevent.monkey import get_original
 
-from loadtests.client import Address, ConnectError, resolve_all
+from loadtests.client import Address, resolve_all
+from loadtests.replies import ConnectError
 
 THREADS = 4
 """Look-ups under way at a time. They wait for another process, so a few keep it busy."""

@@ -91,6 +91,7 @@ MOST_WORK_US = 10_000_000
 MOST_UNITS = 100_000_000
 """The bounds of the protocol's !spin and !hash."""
 
+MOST_KEYS = 1_000_000
 MOST_REQUESTS_PER_CONNECTION = 1_000_000
 MOST_USERS = 100_000
 
@@ -142,6 +143,11 @@ FIELDS: tuple[Field, ...] = (
     _whole("hash_us", 0, 0, MOST_WORK_US, "CPU time per request, without the lock"),
     _whole("spin_units", 0, 0, MOST_UNITS, "the same in the server's units, in place of spin_us", on_form=False),
     _whole("hash_rounds", 0, 0, MOST_UNITS, "the same in the server's rounds, in place of hash_us", on_form=False),
+    _choice("behind", ("none", "store", "broker"), "requests read and write a store, or send to a broker"),
+    _whole("keys", 10_000, 0, MOST_KEYS, "behind: keys that requests draw theirs from"),
+    _number("zipf", 0.0, 0, 3, "behind: skew of the keys, exponent of Zipf's law"),
+    _number("reads", 1.0, 0, 1, "store: share of requests that read; others write"),
+    _number("scans", 0.0, 0, 1, "store: share of reads that ask for all keys"),
     _number("warmup_s", 0.0, 0, 86_400, "seconds at the start, not measured"),
     _number("window_s", 0.0, 0, 86_400, "seconds measured, then it stops; 0: until Stop"),
     _number("reply_timeout_s", 10.0, 0.001, 3_600, "silence of a server that has replied before", on_form=False),
@@ -181,6 +187,11 @@ class Options:
     spin_units: int
     """What `spin_us` comes to on the target (calibrate.in_units), or what was asked for in its place."""
     hash_rounds: int
+    behind: str
+    keys: int
+    zipf: float
+    reads: float
+    scans: float
     warmup_s: float
     window_s: float
     reply_timeout_s: float
@@ -191,6 +202,11 @@ class Options:
     @property
     def open_loop(self) -> bool:
         return self.mode == "open"
+
+    @property
+    def writes(self) -> bool:
+        """Whether requests may write to a store."""
+        return self.behind == "store" and self.reads < 1
 
     @property
     def profile(self) -> profiles.Profile | None:
@@ -236,6 +252,11 @@ def too_few_users(wanted: Options, users: int, workers: int) -> str:
     """Why so many users cannot make this load on so many workers; empty when they can."""
     if wanted.open_loop and users < workers:
         return f"{users} users for {workers} workers: mode open shares the rate equally, so each worker needs one"
+    # A key is written by one worker, and by one request at a time: whoever reads it then knows what must be there.
+    if wanted.writes and wanted.keys // workers < -(-users // workers):
+        return (
+            f"{wanted.keys} keys for {users} users of {workers} workers: requests that write need a key for each user"
+        )
     return ""
 
 
@@ -254,8 +275,22 @@ def _check_combination(wanted: Options) -> None:
             raise OptionError(f"load_profile: {_shown(wanted.load_profile)} needs mode open")
         if wanted.arrivals != "constant":
             raise OptionError(f"arrivals: {wanted.arrivals} needs mode open")
+    _check_behind(wanted)
     if wanted.precise and not (wanted.open_loop and wanted.engine == "fast"):
         raise OptionError("precise: true needs mode open and engine fast")
+
+
+def _check_behind(wanted: Options) -> None:
+    if wanted.behind == "none":
+        if wanted.zipf:
+            raise OptionError(f"zipf: nothing is behind, so 0, not {wanted.zipf:g}")
+    elif not wanted.keys:
+        raise OptionError(f"keys: at least 1 with a {wanted.behind} behind, not 0")
+    if wanted.behind != "store":
+        if wanted.reads != 1:
+            raise OptionError(f"reads: {wanted.reads:g} needs behind store")
+        if wanted.scans:
+            raise OptionError(f"scans: {wanted.scans:g} needs behind store")
 
 
 def _check_profile(wanted: Options) -> None:

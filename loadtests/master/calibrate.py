@@ -14,8 +14,9 @@ from time import perf_counter
 
 import gevent
 
-from loadtests.client import Address, EchoClient, EchoError, resolve
+from loadtests.client import Address, EchoClient, resolve
 from loadtests.options import MOST_UNITS, OptionError, Options
+from loadtests.replies import EchoError
 
 TIMEOUT_S = 10.0
 SAMPLES = 15

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import gevent
 
-from loadtests.client import ConnectError, EchoClient, EchoError, resolve
+from loadtests.client import EchoClient, resolve
+from loadtests.replies import ConnectError, EchoError
 
 TIMEOUT_S = 1.0
 _LINE = b"threadmill-check\n"

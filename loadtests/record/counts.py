@@ -34,6 +34,10 @@ class Slice:
     connections: int = 0
     in_flight: int = 0
     """At its end: requests begun and not completed."""
+    stale: int = 0
+    """Reads among `ok` whose value was older than a write that had been confirmed."""
+    checked: int = 0
+    """Reads among `ok` that could be found stale: the worker had written the key."""
     failures: dict[str, int] = field(default_factory=dict)
     latency_us: Histogram = field(default_factory=Histogram)
 
@@ -46,6 +50,8 @@ class Slice:
             "bytes": self.bytes,
             "connections": self.connections,
             "in_flight": self.in_flight,
+            "stale": self.stale,
+            "checked": self.checked,
             "failures": self.failures,
             "latency_us": self.latency_us.to_wire(),
         }
@@ -101,10 +107,39 @@ class Batch:
         self.dispatch_lag_s.clear()
 
 
+READ, WRITE, SCAN, SEND = VERBS = ("read", "write", "scan", "send")
+"""What a request asks of what stands behind the server."""
+
+
+class AskedBatch:
+    """Beside a batch: what its right answers had been asked for, by verb."""
+
+    __slots__ = ("bytes", "checked", "latency_s", "stale")
+
+    def __init__(self) -> None:
+        self.latency_s: dict[str, list[float]] = {verb: [] for verb in VERBS}
+        self.bytes = dict.fromkeys(VERBS, 0)
+        self.stale = self.checked = 0
+
+    def add(self, verb: str, latency_s: float, size: int, is_checked: bool, is_stale: bool) -> None:
+        self.latency_s[verb].append(latency_s)
+        self.bytes[verb] += size
+        self.checked += is_checked
+        self.stale += is_stale
+
+    def clear(self) -> None:
+        for verb in VERBS:
+            self.latency_s[verb].clear()
+            self.bytes[verb] = 0
+        self.stale = self.checked = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What a batch has added: right echoes, the sum of their latencies in microseconds, and how many in each bucket."""
+    """What a batch has added: right answers, the bytes of their requests, the sum of their latencies in microseconds,
+    and how many in each bucket."""
 
     ok: int
+    bytes: int
     total_us: int
     counts: Counter[int]

@@ -14,7 +14,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from loadtests.record.counts import Added, Batch, OpenLoopTimes, Slice, Snapshot, UserClock
+from loadtests.record.counts import VERBS, Added, AskedBatch, Batch, OpenLoopTimes, Slice, Snapshot, UserClock
+from loadtests.record.histogram import Histogram
 from loadtests.record.schedule import SlotCounts
 
 SLICE_S = 1.0
@@ -39,6 +40,7 @@ class Recorder:
         self._sent = self._completed = self._in_flight_at_end = 0
         self._slots = SlotCounts(opens_at, self._closes_at)
         self._times = OpenLoopTimes()
+        self._asked = {verb: Histogram() for verb in VERBS}
         self._finished = False
         self._current = self._slice_from(started_at)
 
@@ -87,6 +89,14 @@ class Recorder:
         self._completed += 1
         return latency_us
 
+    def asked(self, verb: str, latency_us: int, is_checked: bool, is_stale: bool) -> None:
+        """What the request that was just answered had been asked for, and whether that was found stale."""
+        current = self._current
+        current.checked += is_checked
+        current.stale += is_stale
+        if current.in_window:
+            self._asked[verb].record(latency_us)
+
     def failed(self, clock: UserClock, now: float, kind: str, answered: bool) -> None:
         """A request failed at `now`; `answered` when the server did reply, though not with the echo."""
         current = self._current
@@ -123,12 +133,28 @@ class Recorder:
         current.ok += ok
         current.bytes += ok * size
         latencies_us = _microseconds(batch.latency_s)
-        added = Added(ok, sum(latencies_us), current.latency_us.record_many(latencies_us))
+        added = Added(ok, ok * size, sum(latencies_us), current.latency_us.record_many(latencies_us))
         if self._open_loop and current.in_window:
             self._times.service_time_us.record_many(_microseconds(batch.service_time_s))
             self._times.send_lag_us.record_many(_microseconds(batch.send_lag_s))
             self._times.dispatch_lag_us.record_many(_microseconds(batch.dispatch_lag_s))
         batch.clear()
+        return added
+
+    def add_asked(self, asked: AskedBatch) -> dict[str, Added]:
+        """Right after `add`, which is told a size of 0: what those requests asked for. What was added, by verb."""
+        current = self._current
+        current.checked += asked.checked
+        current.stale += asked.stale
+        added = {}
+        for verb, latency_s in asked.latency_s.items():
+            if latency_s:
+                latencies_us = _microseconds(latency_s)
+                histogram = self._asked[verb] if current.in_window else Histogram()
+                counts = histogram.record_many(latencies_us)
+                added[verb] = Added(len(latency_s), asked.bytes[verb], sum(latencies_us), counts)
+        current.bytes += sum(asked.bytes.values())
+        asked.clear()
         return added
 
     @property
@@ -174,6 +200,7 @@ class Recorder:
             "service_time_us": self._times.service_time_us.to_wire(),
             "send_lag_us": self._times.send_lag_us.to_wire(),
             "dispatch_lag_us": self._times.dispatch_lag_us.to_wire(),
+            "asked_us": {verb: histogram.to_wire() for verb, histogram in self._asked.items() if histogram.count},
             "slices": [piece.to_wire(self._opens_at) for piece in self._slices],
         }
 

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from loadtests.client import FAILURES
 from loadtests.options import Options
 from loadtests.record import hdr
+from loadtests.record.counts import VERBS
 from loadtests.record.histogram import RELATIVE_ERROR, Histogram
+from loadtests.replies import FAILURES
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999}
 
 
@@ -40,11 +41,13 @@ def merge(
     slices = [piece for final in finals for piece in final["slices"]]
     window = [piece for piece in slices if piece["in_window"]]
     histograms = _histograms(options, finals, window)
+    asked = _asked(finals) if options.behind != "none" else {}
     # Workers close an open-ended window when the stop reaches them, some milliseconds apart.
     duration_s = max(0.0, sum(final["closes_s"] for final in finals) / len(finals)) if finals else 0.0
     ok, failures, slots = _sum(window, "ok"), _failures(window), _slots(finals)
     in_window = [counts for (second, is_after), counts in slots.items() if second >= 0 and not is_after]
     offered, missed = (sum(counts[which] for counts in in_window) for which in (0, 1))
+    every = histograms | {verb: histogram for verb, histogram in asked.items() if histogram.count}
     return {
         "schema_version": SCHEMA_VERSION,
         "trial_id": trial_id,
@@ -62,6 +65,12 @@ def merge(
         "failed": sum(failures.values()),
         "failures": failures,
         "connections_opened": _sum(window, "connections"),
+        # Of those answered rightly; null with nothing behind the server.
+        "asked": {verb: asked[verb].count for verb in asked} if asked else None,
+        # A stale read was served, and is among `ok`. Only one that asked for a version can be found stale.
+        "stale": _sum(window, "stale") if asked else None,
+        "reads_checked": _sum(window, "checked") if asked else None,
+        **{f"{verb}_us": _summary(asked[verb]) if asked else None for verb in VERBS},
         # An echo is as long as its request; bytes of failed requests are not counted.
         "bytes_sent": _sum(window, "bytes"),
         "bytes_received": _sum(window, "bytes"),
@@ -73,10 +82,10 @@ def merge(
         "histograms": {
             "unit": "us",
             "relative_error": RELATIVE_ERROR,
-            **{name: [list(bucket) for bucket in histogram.buckets()] for name, histogram in histograms.items()},
+            **{name: [list(bucket) for bucket in histogram.buckets()] for name, histogram in every.items()},
         },
-        "hdr": {name: hdr.encode(histogram) if histogram.count else None for name, histogram in histograms.items()},
-        "slices": _merged_slices(slices, slots if options.open_loop else None),
+        "hdr": {name: hdr.encode(histogram) if histogram.count else None for name, histogram in every.items()},
+        "slices": _merged_slices(slices, slots if options.open_loop else None, bool(asked)),
         "generator": [final["generator"] for final in finals if final["generator"] is not None],
         # Of each worker, in the order in which they share the load; null where it did not know.
         "master_clocks": [final.get("master_clock") for final in finals],
@@ -89,6 +98,7 @@ def merge(
             "ok": _sum(slices, "ok"),
             "failed": sum(_failures(slices).values()),
             "failures": _failures(slices),
+            "stale": _sum(slices, "stale") if asked else None,
             "in_flight": _sum(finals, "in_flight_at_end"),
         },
     }
@@ -108,6 +118,11 @@ def _histograms(
         "send_lag": send_lag,
         "dispatch_lag": dispatch_lag,
     }
+
+
+def _asked(finals: Iterable[Mapping[str, Any]]) -> dict[str, Histogram]:
+    """Latencies by what requests asked of what is behind the server."""
+    return {verb: _merged(final["asked_us"][verb] for final in finals if verb in final["asked_us"]) for verb in VERBS}
 
 
 def _summary(histogram: Histogram) -> dict[str, float | None]:
@@ -134,7 +149,7 @@ def _slots(finals: Iterable[Mapping[str, Any]]) -> Slots:
     return added
 
 
-def _merged_slices(slices: Iterable[Mapping[str, Any]], slots: Slots | None) -> list[dict[str, Any]]:
+def _merged_slices(slices: Iterable[Mapping[str, Any]], slots: Slots | None, asked: bool) -> list[dict[str, Any]]:
     """Slices of the same second and the same side of the window's closing, added over the workers."""
     groups: dict[tuple[int, bool], list[Mapping[str, Any]]] = {}
     for piece in slices:
@@ -159,6 +174,7 @@ def _merged_slices(slices: Iterable[Mapping[str, Any]], slots: Slots | None) -> 
                 "offered": None if slots is None else offered[key][0],
                 "missed": None if slots is None else offered[key][1],
                 "in_flight": _sum(group, "in_flight"),
+                "stale": _sum(group, "stale") if asked else None,
                 "p50_us": supported_percentile(latency, 0.5),
                 "p99_us": supported_percentile(latency, 0.99),
                 "max_us": latency.maximum,

@@ -21,17 +21,9 @@ from gevent.event import Event
 from gevent.monkey import get_original
 from gevent.socket import wait_read
 
-from loadtests.client import (
-    Address,
-    BadEchoError,
-    ConnectError,
-    EchoError,
-    RefusedError,
-    ResetError,
-    SilenceError,
-    is_answered,
-)
+from loadtests.client import Address
 from loadtests.destination import Destination
+from loadtests.replies import BadEchoError, ConnectError, EchoError, RefusedError, ResetError, SilenceError, is_answered
 
 OPENING_AT_ONCE = 64
 """Connections under way at a time, over all workers: more would overflow the server's backlog, which costs a second

@@ -13,7 +13,9 @@ from locust.stats import RequestStats
 from loadtests.destination import Destination
 from loadtests.options import Options
 from loadtests.record import schedule
+from loadtests.record.counts import VERBS
 from loadtests.record.recorder import Recorder
+from loadtests.worker.asks import Asks
 from loadtests.worker.dispatcher import Dispatcher
 from loadtests.worker.fast.closed import ClosedLoop
 from loadtests.worker.fast.feed import Feed
@@ -45,6 +47,8 @@ class RunOnWorker:
     """None: every user drives its own connection."""
     dispatcher: Dispatcher | None = None
     """None in a closed loop, and beside an engine."""
+    asks: Asks | None = None
+    """None: nothing is behind the server."""
     active: bool = True
     rng: random.Random = field(default_factory=lambda: random.Random(os.urandom(16)))
 
@@ -61,6 +65,8 @@ class RunOnWorker:
         """The share of worker number `worker` of so many. `stats`: Locust's own, of this process. Raises OSError."""
         recorder = Recorder(time.perf_counter(), window.opens_at, window.closes_at, open_loop=options.open_loop)
         run = cls(options, destination, recorder, window.begins_at)
+        if options.behind != "none":
+            run.asks = Asks(options, worker, workers)
         begins_at = window.begins_at
         arrivals = _arrivals(options, window, worker, workers)
         if options.engine == "fast":
@@ -73,6 +79,8 @@ class RunOnWorker:
                 reply_timeout_s=options.reply_timeout_s,
                 requests_per_connection=options.requests_per_connection,
                 precise=options.precise,
+                asked=run.asks.batch if run.asks is not None else None,
+                asked_feeds={verb: Feed(stats, REQUEST_TYPE, f"{options.target} {verb}") for verb in VERBS},
             )
         elif options.open_loop:
             run.dispatcher = Dispatcher(arrivals)

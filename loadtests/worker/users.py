@@ -6,6 +6,7 @@ connection to the engine that all users of the process share (`loadtests/worker/
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import cycle
 from time import perf_counter
 from typing import ClassVar
@@ -14,10 +15,12 @@ import gevent
 from locust import User, constant, task
 from locust.exception import StopUser
 
-from loadtests.client import Address, ConnectError, EchoClient, EchoError
+from loadtests.client import Address, EchoClient
 from loadtests.record.counts import UserClock
 from loadtests.record.recorder import Recorder
+from loadtests.replies import ConnectError, EchoError
 from loadtests.worker import payload
+from loadtests.worker.asks import UserAsks
 from loadtests.worker.dispatcher import Dispatcher
 from loadtests.worker.fast.connection import UserConnection
 from loadtests.worker.pauses import longer
@@ -40,7 +43,10 @@ class EchoUser(User):
         self.load = run = self.run_on_worker
         options = run.options
         ring = payload.ring(run.rng, options.payload_bytes, options.sleep_us, options.spin_units, options.hash_rounds)
-        self.lines = cycle(ring)
+        self.lines: Iterator[bytes] = cycle(ring)
+        self.asks: UserAsks | None = None
+        if run.asks is not None:
+            self.lines = self.asks = run.asks.user(self.lines)
         self.client: EchoClient | None = None
         self.connection: UserConnection | None = None
         if run.engine is not None:
@@ -114,15 +120,21 @@ class EchoUser(User):
                 self._count(client.connect())
                 recorder.connected(perf_counter())
                 self.requests_on_connection = 0
-            client.round_trip(line)
+            is_stale = client.round_trip(line)
         except EchoError as error:
             recorder.failed(clock, perf_counter(), error.kind, error.answered)
+            if self.asks is not None:
+                self.asks.failed(error)
             self._report(None, 0, error)
-            if client is not None:
+            is_kept = error.keeps_connection and self.load.options.requests_per_connection is None
+            if client is not None and not is_kept:
                 client.close()
             return False
         size = len(line)
         latency_us = recorder.ok(clock, perf_counter(), size)
+        if self.asks is not None:
+            recorder.asked(self.asks.verb, latency_us, self.asks.is_checked, is_stale)
+            self.asks.answered()
         self._report(latency_us / 1000, size, None)
         self.requests_on_connection += 1
         if self.requests_on_connection == self.load.options.requests_per_connection:
@@ -137,7 +149,7 @@ class EchoUser(User):
         """Tell Locust. A failure has no response time, so that quick failures cannot improve Locust's percentiles."""
         self.fire(
             request_type=REQUEST_TYPE,
-            name=self.load.options.target,
+            name=self.load.options.target if self.asks is None else f"{self.load.options.target} {self.asks.verb}",
             response_time=response_time_ms,
             response_length=size,
             exception=error,

@@ -200,6 +200,7 @@ AXES: tuple[Axis, ...] = (
         earlier=0,
         title="keys",
         told_in="work",
+        form=Form("keys"),
     ),
     Axis(
         "workload.zipf",
@@ -213,6 +214,7 @@ AXES: tuple[Axis, ...] = (
         text=number,
         title="skew of the keys (Zipf)",
         told_in="work",
+        form=Form("zipf"),
     ),
     Axis(
         "workload.reads",
@@ -226,6 +228,7 @@ AXES: tuple[Axis, ...] = (
         title="share of reads",
         words=lambda value: f"{100 * value:g} %",
         told_in="work",
+        form=Form("reads"),
     ),
     Axis(
         "workload.scans",
@@ -239,6 +242,7 @@ AXES: tuple[Axis, ...] = (
         title="share of reads of everything",
         words=lambda value: f"{100 * value:g} %",
         told_in="work",
+        form=Form("scans"),
     ),
     Axis(
         "workload.value",
@@ -504,6 +508,7 @@ AXES: tuple[Axis, ...] = (
         left=True,
         title="behind the servers",
         words=behind_values.label,
+        form=Form("behind", lambda text: behind_values.kind(text) or "none", None),
     ),
     Axis(
         "load.at",

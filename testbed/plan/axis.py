@@ -28,8 +28,8 @@ class Form:
     name: str
     sent: Callable[[Any], Any] = _same
     """From the cell's value to the field's."""
-    told: Callable[[Any], Any] = _same
-    """From the option that a run was made with to the cell's value."""
+    told: Callable[[Any], Any] | None = _same
+    """From the option that a run was made with to the cell's value. None: the option does not tell it."""
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
     options = load["options"]
     unknown: Record = {name: boxes.of_servers(name) for name in ("cpus", "memory_bytes")}
     unknown |= {"limit": "quota" if unknown["cpus"] else None}
-    unknown |= _front_not_known(boxes)
+    unknown |= _front_not_known(boxes) | _behind_not_known(options)
     unknown |= {"spin_us": _asked_us(options, "spin_us", "spin_units")}
     unknown |= {"hash_us": _asked_us(options, "hash_us", "hash_rounds")}
     unknown |= _pools_not_known(cell)
@@ -172,6 +172,11 @@ def _front_not_known(boxes: WebBoxes) -> Record:
     return unknown
 
 
+def _behind_not_known(options: Record) -> Record:
+    """The load knows only of what kind it is."""
+    return {} if options.get("behind", "none") == "none" else {"behind": None, "value_bytes": None}
+
+
 def _asked_us(options: Record, time_name: str, units_name: str) -> int | None:
     """The time that was asked for, as the load calibrated it on the target. None where units were: what they take is
     not known."""
@@ -199,7 +204,9 @@ def _cell(load: Record, boxes: WebBoxes, machine_cpus: int) -> Cell:
         "queue": "none",
     }
     chosen = {axis.field: _chosen(axis, axis.form, options) for axis in AXES if axis.form}
-    usual: Record = {axis.field: axis.usual for axis in AXES}
+    usual: Record = {axis.field: axis.usual for axis in AXES} | {"value_bytes": 0}
+    if options.get("behind", "none") == "none":
+        chosen["keys"] = 0
     if chosen["profile"] != STEADY and (window_s := load["window"]["duration_s"]):
         chosen["rate_rps"] = mean_rps(chosen["profile"], window_s)
     return with_front(Cell(**usual | chosen | counted))
@@ -207,7 +214,7 @@ def _cell(load: Record, boxes: WebBoxes, machine_cpus: int) -> Cell:
 
 def _chosen(axis: Axis, form: Form, options: Record) -> Any:
     """What the run was asked for; where its version did not know the option, what it then stood at."""
-    if form.name not in options:
+    if form.name not in options or form.told is None:
         return axis.usual if axis.earlier is None else axis.earlier
     return form.told(options[form.name])
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 from time import perf_counter
 
-from loadtests.client import EchoError
+from loadtests.replies import EchoError
 from loadtests.worker.fast.connection import UserConnection
 from loadtests.worker.fast.pacing import Pacing
 from loadtests.worker.pauses import longer

@@ -14,9 +14,11 @@ from typing import Any
 from gevent.event import Event
 from gevent.monkey import get_original
 
-from loadtests.client import Address, ConnectError, EndOfStreamError, ResetError, is_answered, most_bytes
+from loadtests.client import Address
 from loadtests.destination import Destination
 from loadtests.record.counts import UserClock
+from loadtests.replies import ConnectError, EndOfStreamError, ResetError, is_answered, most_bytes
+from loadtests.worker.asks import UserAsks
 
 _epoll = get_original("select", "epoll")
 _READABLE, _WRITABLE = 1, 4
@@ -66,6 +68,8 @@ class UserConnection(UserClock):
         "_send",
         "_socket",
         "_unsent",
+        "asks",
+        "is_stale",
         "line",
         "over",
         "pause_s",
@@ -91,6 +95,10 @@ class UserConnection(UserClock):
         """Something came while nothing was asked; the next request will read it."""
         self._unsent: memoryview | None = None
         self._received = b""
+        self.asks: UserAsks | None = None
+        """Whose lines they are, with something behind the server."""
+        self.is_stale = False
+        """The last right answer was STALE; whoever counts it takes it back."""
         self.line = b""
         self.replies = 0
         """Right echoes on this connection."""
@@ -185,7 +193,7 @@ class UserConnection(UserClock):
     def on_event(self, event: int) -> bool:
         """The socket is ready for something: whether the request under way is now answered, and rightly.
 
-        Raises ConnectError, ResetError, EndOfStreamError, BadEchoError, RefusedError.
+        Raises an EchoError.
         """
         if self.done_at >= self.sent_at:
             # As a user that does not look while it has nothing to ask: what came is read with the next request.
@@ -208,9 +216,15 @@ class UserConnection(UserClock):
             self._received = received + reply
             if not is_answered(line, self._received):
                 return False
+            self.is_stale = self._received != line
             self._received = b""
         self.replies += 1
         return True
+
+    def keep(self) -> None:
+        """It stays, after an answer that was not the right one and has been read to its end."""
+        self._received = b""
+        self.replies += 1
 
     def _send_rest(self, rest: memoryview) -> None:
         """Send what could not be sent at once, perhaps because there was no connection yet."""

@@ -7,9 +7,9 @@ from collections import Counter
 
 from locust.stats import RequestStats, StatsEntry, StatsError
 
-from loadtests.client import EchoError
 from loadtests.record.counts import Added
 from loadtests.record.histogram import representative
+from loadtests.replies import EchoError
 from loadtests.tuning import three_figures
 
 PERIOD_S = 0.5
@@ -29,13 +29,14 @@ class Feed:
         self._clear()
 
     def _clear(self) -> None:
-        self._ok = self._total_us = 0
+        self._ok = self._bytes = self._total_us = 0
         self._counts: Counter[int] = Counter()
         self._failures: Counter[str] = Counter()
         self._errors: dict[str, EchoError] = {}
 
     def add(self, added: Added) -> None:
         self._ok += added.ok
+        self._bytes += added.bytes
         self._total_us += added.total_us
         self._counts.update(added.counts)
 
@@ -47,8 +48,8 @@ class Feed:
         """The end of the period that holds `now`, both of perf_counter."""
         return now + PERIOD_S - time.time() % PERIOD_S
 
-    def flush(self, size: int) -> None:
-        """Give it to Locust, as its master takes in the report of a worker; each right echo has `size` bytes."""
+    def flush(self) -> None:
+        """Give it to Locust, as its master takes in the report of a worker."""
         failed = self._failures.total()
         if not self._ok and not failed:
             return
@@ -60,7 +61,7 @@ class Feed:
         entry.num_requests = self._ok + failed
         # A failure has no response time, so that quick failures cannot improve Locust's percentiles.
         entry.num_none_requests = entry.num_failures = failed
-        entry.total_content_length = self._ok * size
+        entry.total_content_length = self._bytes
         entry.num_reqs_per_sec[second] = entry.num_requests
         if failed:
             entry.num_fail_per_sec[second] = failed

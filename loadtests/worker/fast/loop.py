@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from time import perf_counter
 
 from gevent import get_hub
 
-from loadtests.client import Address, EchoError, SilenceError
+from loadtests.client import Address
 from loadtests.destination import Destination
+from loadtests.record.counts import AskedBatch
 from loadtests.record.recorder import Recorder
+from loadtests.replies import EchoError, SilenceError
+from loadtests.worker.asks import UserAsks
 from loadtests.worker.fast.connection import Poller, UserConnection
 from loadtests.worker.fast.feed import Feed
 from loadtests.worker.fast.pacing import Pacing
@@ -64,8 +67,16 @@ class Loop:
         reply_timeout_s: float,
         requests_per_connection: int | None,
         precise: bool,
+        asked: AskedBatch | None = None,
+        asked_feeds: Mapping[str, Feed] | None = None,
     ) -> None:
-        """Raises OSError when there is no epoll or timer to be had."""
+        """With something behind the server, `asked` is what its users count in, and Locust is fed by verb.
+
+        Raises OSError when there is no epoll or timer to be had.
+        """
+        self._asked = asked
+        self._asked_feeds = asked_feeds or {}
+        self._answered = pacing.answered if asked is None else self._answered_of_behind
         self._pacing = pacing
         self._recorder = recorder
         self._feed = feed
@@ -94,9 +105,12 @@ class Loop:
     # What users call, each in its own greenlet
 
     def join(self, lines: Iterator[bytes], size: int) -> UserConnection:
-        """One more user, who sends these lines of `size` bytes."""
-        self._size = size
+        """One more user, who sends these lines of `size` bytes; UserAsks know the size of each."""
         connection = UserConnection(self._poller, self._destination, lines)
+        if isinstance(lines, UserAsks):
+            connection.asks = lines
+        else:
+            self._size = size
         self._recorder.join(connection, perf_counter())
         return connection
 
@@ -110,6 +124,8 @@ class Loop:
     def leave(self, connection: UserConnection) -> None:
         """The user is gone, whatever its connection was doing; harmless if it has left before."""
         self._users.discard(connection)
+        if connection.asks is not None and connection.is_waiting:
+            connection.asks.left()
         self._pacing.release(connection)
 
     # What the worker calls
@@ -140,7 +156,7 @@ class Loop:
         for connection in self._users:
             self._pacing.release(connection)
         self._flush()
-        self._feed.flush(self._size)
+        self._tell_locust()
         self._poller.close()
         self._timer.close()
         if self._destination is not None:
@@ -168,7 +184,7 @@ class Loop:
 
     def _run_slice(self) -> None:
         pacing, poller, recorder = self._pacing, self._poller, self._recorder
-        poll, connections = poller.poll, poller.connections
+        poll, connections, answered = poller.poll, poller.connections, self._answered
         edge = recorder.edge
         now = perf_counter()
         pacing.until = until = now + SLICE_S
@@ -192,7 +208,7 @@ class Loop:
                 now = perf_counter()
                 if now >= edge:
                     edge = self._cut(now)
-                pacing.answered(connection, now)
+                answered(connection, now)
             if not events:
                 before, now = now, perf_counter()
                 if pacing.next_at - now > self._early_s:
@@ -203,7 +219,7 @@ class Loop:
             self._break_silences(now)
         if now >= self._feed_at:
             self._feed_at = self._feed.next_at(now)
-            self._feed.flush(self._size)
+            self._tell_locust()
         self._set_timer()
 
     def _set_timer(self) -> None:
@@ -218,8 +234,23 @@ class Loop:
         batch, poller = self._pacing.batch, self._poller
         batch.connections, poller.opened = poller.opened, 0
         added = self._recorder.add(batch, self._size)
-        if added.ok:
+        if self._asked is not None:
+            for verb, of_verb in self._recorder.add_asked(self._asked).items():
+                self._asked_feeds[verb].add(of_verb)
+        elif added.ok:
             self._feed.add(added)
+
+    def _answered_of_behind(self, connection: UserConnection, now: float) -> None:
+        asks, asked = connection.asks, self._asked
+        if asks is not None and asked is not None:
+            asked.add(asks.verb, now - connection.due_at, len(connection.line), asks.is_checked, connection.is_stale)
+            connection.is_stale = False
+            asks.answered()
+        self._pacing.answered(connection, now)
+
+    def _tell_locust(self) -> None:
+        for feed in (self._feed, *self._asked_feeds.values()):
+            feed.flush()
 
     def _cut(self, now: float) -> float:
         """Begin the recorder's slice that holds `now`; when it ends."""
@@ -230,8 +261,15 @@ class Loop:
     def _fail(self, connection: UserConnection, now: float, error: EchoError) -> None:
         self._flush()
         self._recorder.failed(connection, now, error.kind, error.answered)
-        self._feed.failed(error)
-        connection.close()
+        feed = self._feed
+        if connection.asks is not None:
+            connection.asks.failed(error)
+            feed = self._asked_feeds[connection.asks.verb]
+        feed.failed(error)
+        if error.keeps_connection and self._pacing.requests_per_connection is None:
+            connection.keep()
+        else:
+            connection.close()
         self._pacing.failed(connection)
 
     def _break_silences(self, now: float) -> None:

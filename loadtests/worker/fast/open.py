@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 
-from loadtests.client import EchoError
+from loadtests.replies import EchoError
 from loadtests.worker.fast.connection import UserConnection
 from loadtests.worker.fast.pacing import Pacing
 

@@ -6,8 +6,8 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 
-from loadtests.client import EchoError
 from loadtests.record.counts import Batch
+from loadtests.replies import EchoError
 from loadtests.worker.fast.connection import UserConnection
 
 

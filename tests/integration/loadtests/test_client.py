@@ -6,8 +6,9 @@ import time
 import gevent
 import pytest
 
-from loadtests import client as module
-from loadtests.client import EchoClient, EchoError, resolve
+from loadtests import replies
+from loadtests.client import EchoClient, resolve
+from loadtests.replies import EchoError
 from tests.integration.loadtests import rigged
 from tests.waiting import wait_until
 
@@ -77,7 +78,7 @@ def test_a_stale_reply_is_a_bad_echo(connect):
     with rigged.rigged(rigged.repeat_the_first()) as server:
         client = connect(server.port)
         client.round_trip(b"one\n")
-        with pytest.raises(module.BadEchoError):
+        with pytest.raises(replies.BadEchoError):
             client.round_trip(b"two\n")
 
 
@@ -85,7 +86,7 @@ def test_nobody_listening_is_a_failure_to_connect():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     client = EchoClient(lambda: resolve("127.0.0.1", port), 1.0)
-    with pytest.raises(module.ConnectError) as caught:
+    with pytest.raises(replies.ConnectError) as caught:
         client.connect()
     assert caught.value.detail == "Connection refused"
     assert not client.connected
@@ -98,7 +99,7 @@ def test_silence_after_an_earlier_reply_times_out_in_time(connect):
         # Idle time between requests is not the server's silence.
         gevent.sleep(0.35)
         began = time.monotonic()
-        with pytest.raises(module.SilenceError):
+        with pytest.raises(replies.SilenceError):
             client.round_trip(b"two\n")
         assert 0.19 < time.monotonic() - began < 2
 
@@ -115,7 +116,7 @@ def test_a_client_can_connect_again_after_a_failure(connect):
         client = connect(server.port)
         client.close()
         client.close()
-        with pytest.raises(module.ConnectError):
+        with pytest.raises(replies.ConnectError):
             client.round_trip(LINE)
         client.connect()
         client.round_trip(LINE)

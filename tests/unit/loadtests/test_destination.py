@@ -8,9 +8,10 @@ import pytest
 from gevent.event import Event
 
 from loadtests import destination
-from loadtests.client import Address, ConnectError
+from loadtests.client import Address
 from loadtests.destination import Destination
 from loadtests.messages import before, share_of
+from loadtests.replies import ConnectError
 
 THREE = [Address(socket.AF_INET, (f"10.0.0.{n}", 8081)) for n in (1, 2, 3)]
 

@@ -6,11 +6,11 @@ import pytest
 from hdrh.histogram import HdrHistogram
 
 from loadtests import options
-from loadtests.client import FAILURES
 from loadtests.record import recorder as recorder_module
 from loadtests.record import results
 from loadtests.record.histogram import Histogram
 from loadtests.record.recorder import Recorder
+from loadtests.replies import FAILURES
 
 
 def histogram_of(values):
@@ -79,7 +79,7 @@ def test_slices_of_workers_that_started_a_little_apart_are_the_same_slices():
     assert [piece["start_s"] for piece in merged["slices"]] == [-0.99, 0, 1, 2]
     assert merged["slices"][-1] == {
         "start_s": 2, "duration_s": 0.7, "in_window": False, "ok": 1, "failed": 0, "offered": None, "missed": None,
-        "in_flight": 0, "p50_us": 100, "p99_us": None, "max_us": 100,
+        "in_flight": 0, "stale": None, "p50_us": 100, "p99_us": None, "max_us": 100,
     }  # fmt: skip
 
 
@@ -139,6 +139,7 @@ def test_what_was_due_in_the_window_is_offered_and_what_was_not_sent_by_its_end_
     assert [piece["in_flight"] for piece in merged["slices"]] == [1, 0, 1, 0]
     assert merged["totals"] == {
         "sent": 5, "ok": 5, "failed": 0, "in_flight": 0, "failures": dict.fromkeys(FAILURES, 0),
+        "stale": None,
     }  # fmt: skip
 
 
@@ -176,7 +177,10 @@ def test_holders_of_a_window_that_never_opened_are_not_known():
 
 def test_every_failure_has_its_place_even_when_it_did_not_happen():
     assert merge(final([]))["failures"] == dict.fromkeys(FAILURES, 0)
-    assert FAILURES == ("connect", "reset", "timeout", "eof", "bad_echo", "refused")
+    assert (
+        *("connect", "reset", "timeout", "eof", "bad_echo", "refused", "wrong"),
+        *("backend unreachable", "backend timeout", "backend exhausted", "backend unknown key", "backend refused"),
+    ) == FAILURES
 
 
 @pytest.mark.parametrize(
@@ -192,7 +196,7 @@ def test_a_percentile_is_null_where_the_sample_is_too_small_for_it(count, fracti
 def test_the_file_is_complete_json_and_nothing_else_is_left(tmp_path):
     path = tmp_path / "load" / "t1.json"
     results.write_whole(path, merge(final([(0.5, 100)])))
-    assert json.loads(path.read_text())["schema_version"] == 2
+    assert json.loads(path.read_text())["schema_version"] == 3
     assert [file.name for file in path.parent.iterdir()] == ["t1.json"]
 
 

@@ -1,0 +1,140 @@
+"""What a server may answer, what each answer means, and how a request can fail, by the names that are counted."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+_ERROR = b"!error"
+_OF_BEHIND = "backend "
+"""With it begins why a server answers !error where what stands behind it failed."""
+_MOST_ERROR_BYTES = 4096
+
+READ = b"!read="
+STALE = b"!stale\n"
+"""The reply to a read that found a value older than it asked for. Such a request was served."""
+WRONG = b"!wrong\n"
+"""The reply to a read that found what was never written."""
+
+
+class EchoError(Exception):
+    """A request that got no right answer. `kind` is its name in every count; the text is constant for a kind.
+
+    Locust keys its error table by the text, so nothing that varies (a port, a reason) may be in it; `detail` has that.
+    """
+
+    kind: ClassVar[str]
+    text: ClassVar[str]
+    answered: ClassVar[bool] = False
+    """The server did say something, so its user is not starved."""
+    keeps_connection: ClassVar[bool] = False
+    """All was read, so the connection is good for the next request."""
+    is_undone: ClassVar[bool] = False
+    """A write that failed so has certainly not been done, and never will be."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(f"{self.kind}: {self.text}")
+        self.detail = detail
+
+
+class ConnectError(EchoError):
+    kind, text, is_undone = "connect", "no connection to the server", True
+
+
+class ResetError(EchoError):
+    kind, text = "reset", "the server reset the connection"
+
+
+class SilenceError(EchoError):
+    kind, text = "timeout", "no reply in time"
+
+
+class EndOfStreamError(EchoError):
+    kind, text = "eof", "the server closed before it replied"
+
+
+class BadEchoError(EchoError):
+    kind, text, answered = "bad_echo", "the reply is not the request", True
+
+
+class RefusedError(EchoError):
+    kind, text, answered = "refused", "the server answered !error", True
+
+
+class WrongError(EchoError):
+    kind, text, answered, keeps_connection = "wrong", "a value that was never written", True, True
+
+
+class BackendError(EchoError):
+    """What stands behind the server failed; one class for each name that servers have for it."""
+
+    answered, keeps_connection = True, True
+
+
+class UnreachableError(BackendError):
+    kind, text = "backend unreachable", "the server has no connection to what is behind it"
+
+
+class BackendTimeoutError(BackendError):
+    kind, text = "backend timeout", "no answer in time of what is behind the server"
+
+
+class ExhaustedError(BackendError):
+    kind, text, is_undone = "backend exhausted", "the server's pool of connections ran dry", True
+
+
+class UnknownKeyError(BackendError):
+    kind, text, is_undone = "backend unknown key", "there is no such key", True
+
+
+class BackendRefusedError(BackendError):
+    kind, text = "backend refused", "what is behind the server answered with an error"
+
+
+_BACKEND: dict[str, type[BackendError]] = {
+    error.kind.removeprefix(_OF_BEHIND): error
+    for error in (UnreachableError, BackendTimeoutError, ExhaustedError, UnknownKeyError, BackendRefusedError)
+}
+
+BACKEND_FAILURES: tuple[str, ...] = tuple(error.kind for error in _BACKEND.values())
+_OTHERS: tuple[type[EchoError], ...] = (
+    *(ConnectError, ResetError, SilenceError, EndOfStreamError, BadEchoError, RefusedError),
+    WrongError,
+)
+FAILURES: tuple[str, ...] = (*(error.kind for error in _OTHERS), *BACKEND_FAILURES)
+
+
+def most_bytes(line: bytes) -> int:
+    """How much of a reply to `line` is read at most: one byte more than the echo has, or an error line."""
+    return max(len(line) + 1, _MOST_ERROR_BYTES)
+
+
+def is_answered(line: bytes, reply: bytes) -> bool:
+    """Whether what was received answers `line`: its echo, or STALE to a read; False while it may still become that.
+
+    Raises EndOfStreamError, RefusedError, BackendError, WrongError, BadEchoError.
+    """
+    if reply == line:
+        return True
+    if not reply:
+        raise EndOfStreamError
+    is_read = line.startswith(READ)
+    if is_read and reply in (STALE, WRONG):
+        if reply == WRONG:
+            raise WrongError
+        return True
+    is_error = reply.startswith(_ERROR)
+    if is_error and (reply.endswith(b"\n") or len(reply) >= most_bytes(line)):
+        raise _refused(reply[len(_ERROR) :].decode(errors="replace").strip())
+    # `!err` may still grow into an error line, and a prefix of the echo into the echo.
+    may_become = (line, _ERROR, STALE, WRONG) if is_read else (line, _ERROR)
+    if not is_error and not any(whole.startswith(reply) for whole in may_become):
+        raise BadEchoError
+    return False
+
+
+def _refused(reason: str) -> EchoError:
+    if reason.startswith(_OF_BEHIND):
+        name, colon, _ = reason.removeprefix(_OF_BEHIND).partition(":")
+        if colon and name in _BACKEND:
+            return _BACKEND[name](reason)
+    return RefusedError(reason)

@@ -1,0 +1,121 @@
+"""What users ask of what stands behind the server: their request lines, and what is known when the answers come.
+
+The verb stands first in a line, before what else the server is to do, so that replies can be told by it. With a store a
+request reads or writes; with a broker each is a message.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from loadtests.options import Options
+from loadtests.record.counts import READ, SCAN, SEND, WRITE, AskedBatch
+from loadtests.replies import EchoError
+from loadtests.worker import keys
+from loadtests.worker.versions import Versions
+
+
+class Asks:
+    """Of one worker's users in one run."""
+
+    def __init__(self, options: Options, worker: int = 0, workers: int = 1) -> None:
+        """`options.behind` is not none."""
+        seed = f"{options.seed}/{options.trial_id}/{worker}/{workers}"
+        self.batch = AskedBatch()
+        self._to_broker = options.behind == "broker"
+        self._reads, self._scans = options.reads, options.scans
+        self._versions = Versions(options.keys, worker, workers)
+        self._draw = keys.draws(options.keys, options.zipf, f"{seed}/keys").__next__
+        self._random = random.Random(f"{seed}/verbs").random
+
+    def user(self, lines: Iterator[bytes]) -> UserAsks:
+        """One more user, who puts a verb before each of these lines."""
+        if self._to_broker:
+            return Messages(lines, self._versions, self._draw)
+        return Queries(lines, self._versions, self._draw, self._random, self._reads, self._scans)
+
+
+class UserAsks:
+    """The lines of one user, who has one request under way at most and tells how it went before the next."""
+
+    __slots__ = ("_draw", "_key", "_lines", "_version", "_versions", "is_checked", "verb")
+
+    def __init__(self, lines: Iterator[bytes], versions: Versions, draw: keys.Draw) -> None:
+        self._lines = lines
+        self._versions = versions
+        self._draw = draw
+        self._key = self._version = 0
+        self.verb = ""
+        """Of the request under way, or of the last one."""
+        self.is_checked = False
+        """It is a read that asks for a version, because this worker has written one."""
+
+    def __iter__(self) -> UserAsks:
+        return self
+
+    def __next__(self) -> bytes:
+        raise NotImplementedError
+
+    def answered(self) -> None:
+        """By its echo, or as stale."""
+        if self.verb == WRITE:
+            self._versions.written(self._key, self._version)
+
+    def failed(self, error: EchoError) -> None:
+        if self.verb == WRITE:
+            if error.is_undone:
+                self._versions.not_written(self._key)
+            else:
+                self._versions.maybe_written(self._key)
+
+    def left(self) -> None:
+        """The user is gone with a request under way."""
+        if self.verb == WRITE:
+            self._versions.maybe_written(self._key)
+
+
+class Messages(UserAsks):
+    """Each request is a message, and no two are the same."""
+
+    __slots__ = ()
+
+    def __next__(self) -> bytes:
+        self.verb = SEND
+        return b"!send=%d:%d %s" % (self._draw(), self._versions.of_message(), next(self._lines))
+
+
+class Queries(UserAsks):
+    """Reads and writes."""
+
+    __slots__ = ("_confirmed", "_random", "_reads", "_scans")
+
+    def __init__(
+        self,
+        lines: Iterator[bytes],
+        versions: Versions,
+        draw: keys.Draw,
+        uniform: keys.Uniform,
+        reads: float,
+        scans: float,
+    ) -> None:
+        """`reads`: share of requests; `scans`: share of reads."""
+        super().__init__(lines, versions, draw)
+        self._confirmed = versions.confirmed
+        self._random = uniform
+        self._reads, self._scans = reads, scans
+
+    def __next__(self) -> bytes:
+        rest = next(self._lines)
+        self.is_checked = False
+        # With more users than keys of its own a worker has at times none to write.
+        if self._random() >= self._reads and (key := self._versions.to_write(self._draw(), self._draw)) is not None:
+            self.verb, self._key, self._version = WRITE, key, self._versions.next()
+            return b"!write=%d:%d %s" % (key, self._version, rest)
+        if self._scans and self._random() < self._scans:
+            self.verb = SCAN
+            return b"!read=all " + rest
+        self.verb, key = READ, self._draw()
+        least = self._confirmed.get(key, 0)
+        self.is_checked = least > 0
+        return b"!read=%d:%d %s" % (key, least, rest)
