@@ -3,8 +3,8 @@
     python -m benchmarks.behind_cost [--rounds N] [--requests N] [--stores NAMES]
 
 Server on a core of its own; the store in its container, and a client with one connection and one request in flight, on
-another. CPU time is the kernel's of every thread of the server while the connection is open. Every round measures each
-model and the bare loop of its kind (benchmarks/reference/) in turns: ratios are of values of one round.
+another. CPU time is the kernel's of every thread of the server while the connection is open. Each server and the bare loop
+of its kind (benchmarks/reference/) stand on the core together and are asked in turns: ratios are of values of one round.
 """
 
 from __future__ import annotations
@@ -63,15 +63,34 @@ def _docker(*words: str) -> str:
     return done.stdout.strip()
 
 
-def request_us(command: list[str], environment: dict[str, str], requests: int, core: int) -> float:
-    """CPU time of the server for one `!read`, in microseconds."""
-    with started(command, core, more=environment) as (port, pid), socket.create_connection(("127.0.0.1", port)) as own:
-        own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with own.makefile("rb") as replies:
-            _ask(own, replies, _WARM_UP)
-            before_ns = _used_ns(pid)
-            _ask(own, replies, requests)
-            return (_used_ns(pid) - before_ns) / requests / 1_000
+class _Asked:
+    """A running server and one connection to it."""
+
+    def __init__(self, port: int, pid: int) -> None:
+        self._pid = pid
+        self._own = socket.create_connection(("127.0.0.1", port))
+        self._own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._replies = self._own.makefile("rb")
+        _ask(self._own, self._replies, _WARM_UP)
+
+    def request_us(self, requests: int) -> float:
+        """CPU time of the server for one `!read`, in microseconds."""
+        before_ns = _used_ns(self._pid)
+        _ask(self._own, self._replies, requests)
+        return (_used_ns(self._pid) - before_ns) / requests / 1_000
+
+
+def in_turns(
+    server: tuple[list[str], dict[str, str]], beside: list[str], rounds: int, requests: int, core: int
+) -> tuple[list[float], list[float]]:
+    """What a request takes of a server and of what stands beside it on the same core, asked in turns."""
+    with started(server[0], core, more=server[1]) as one, started(beside, core) as other:
+        asked = _Asked(*one), _Asked(*other)
+        found: tuple[list[float], list[float]] = ([], [])
+        for number in range(rounds):
+            for which in (0, 1) if number % 2 else (1, 0):
+                found[which].append(asked[which].request_us(requests))
+        return found
 
 
 def _ask(own: socket.socket, replies: Any, requests: int) -> None:
@@ -103,7 +122,7 @@ def told(store: str, where: tuple[str, int, str]) -> dict[str, str]:
     return {"BEHIND": store, variable: f"{host}:{port}", "BEHIND_PASSWORD": password}
 
 
-def measure(rounds: int = 7, requests: int = 3_000, stores: str = ",".join(STORES)) -> dict[str, Any]:
+def measure(rounds: int = 7, requests: int = 1_000, stores: str = ",".join(STORES)) -> dict[str, Any]:
     """One row a store and model."""
     images.build_missing(stores.split(","), print)
     server_core, own_core = two_cores()
@@ -115,11 +134,8 @@ def measure(rounds: int = 7, requests: int = 3_000, stores: str = ",".join(STORE
             with standing(store, own_core) as where:
                 time.sleep(1)
                 for model in SERVERS:
-                    pairs = (command_of(model), told(store, where)), (bare(model, store, where), {})
-                    found: tuple[list[float], list[float]] = ([], [])
-                    for number in range(rounds):
-                        for which in (0, 1) if number % 2 else (1, 0):
-                            found[which].append(request_us(*pairs[which], requests, server_core))
+                    server = command_of(model), told(store, where)
+                    found = in_turns(server, bare(model, store, where), rounds, requests, server_core)
                     rows.append((f"{model}, {store}", *(Spread.of(values) for values in found), ratios(*found)))
     finally:
         os.sched_setaffinity(0, mine)
