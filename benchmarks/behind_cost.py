@@ -3,8 +3,8 @@
     python -m benchmarks.behind_cost [--rounds N] [--requests N] [--stores NAMES]
 
 Server on a core of its own; the store in its container, and a client with one connection and one request in flight, on
-another. CPU time is the kernel's of every thread of the server while the connection is open. Each server and the bare loop
-of its kind (benchmarks/reference/) stand on the core together and are asked in turns: ratios are of values of one round.
+another. CPU time is the kernel's of every thread of the server while the connection is open. Each server and the bare
+loop of its kind (benchmarks/reference/) stand on the core together and are asked in turns: ratios are of one round.
 """
 
 from __future__ import annotations
@@ -71,7 +71,12 @@ class _Asked:
         self._own = socket.create_connection(("127.0.0.1", port))
         self._own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._replies = self._own.makefile("rb")
+        wait_until(self._is_well, "the store answers it", 60)
         _ask(self._own, self._replies, _WARM_UP)
+
+    def _is_well(self) -> bool:
+        self._own.sendall(b"!read=0\n")
+        return bool(self._replies.readline() == b"!read=0\n")
 
     def request_us(self, requests: int) -> float:
         """CPU time of the server for one `!read`, in microseconds."""
