@@ -29,7 +29,9 @@ PROCESSORS = 2
 MEMORY_MIB = 6000
 # It is sparse: what is not written takes no room.
 DISK = "20G"
-BOOT_TIMEOUT_S = 600.0
+BOOT_TIMEOUT_S = 1200.0
+# On a busy machine the first services take longer than systemd would wait for them.
+PATIENT = "systemd.default_timeout_start_sec=900"
 # The program of each package that this takes, and the package.
 NEEDED = (
     ("mmdebstrap", "mmdebstrap"),
@@ -146,7 +148,14 @@ class Machine:
         (self.directory / "port").write_text(str(port))
         command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max"]
         command += ["-smp", str(PROCESSORS), "-m", str(MEMORY_MIB), "-display", "none"]
-        command += ["-kernel", "vmlinuz", "-initrd", "initrd", "-append", "root=/dev/vda rw console=ttyS0 quiet"]
+        command += [
+            "-kernel",
+            "vmlinuz",
+            "-initrd",
+            "initrd",
+            "-append",
+            f"root=/dev/vda rw console=ttyS0 quiet {PATIENT}",
+        ]
         command += ["-drive", "file=disk.img,format=raw,if=virtio,cache=unsafe", "-device", "virtio-net-pci,netdev=n0"]
         command += ["-netdev", f"user,id=n0,hostfwd=tcp:127.0.0.1:{port}-:22", "-serial", "file:console.log"]
         with (self.directory / "qemu.log").open("w") as log:
