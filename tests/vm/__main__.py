@@ -122,6 +122,7 @@ def main() -> int:
         print(f"test-vm: {error}", file=sys.stderr)
         return exits.BROKEN
     except (KeyboardInterrupt, Interrupted):
+        print("test-vm: interrupted", file=sys.stderr)
         return exits.INTERRUPTED
 
 
