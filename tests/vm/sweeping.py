@@ -213,7 +213,8 @@ def running(out: Path, path: Path) -> Iterator[Terminal]:
 
 def watched(out: Path) -> Facts:
     """`watch` beside a sweep: what it says while a trial is measured."""
-    path = write(out, "watched", repeat=1, duration="15s")
+    # An emulated machine takes long to start another program.
+    path = write(out, "watched", repeat=1, duration="90s")
     with running(out, path) as shown:
         shown.wait_for("cpu window")
         look: Facts = json.loads(orchestrate("watch", "--once", "--json").splitlines()[-1])
