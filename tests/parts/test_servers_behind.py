@@ -13,7 +13,7 @@ import valkey
 
 from servers.models import SERVERS, TABLE
 from servers.models.traits import WORKERS
-from testbed.names import BEHIND, behind_name
+from testbed.names import BEHIND, behind_name, image_name
 from testbed.parts import nats, postgres, rabbitmq
 from testbed.parts import valkey as valkey_part
 from testbed.parts.behind import (
@@ -253,3 +253,12 @@ def test_a_cluster_is_asked_where_the_key_is_and_stays_in_use_when_a_master_is_g
         failed = [reply for reply in replies if reply.startswith("!error backend ")]
         assert 0 < len(failed) < len(reads), (name, replies)
         assert set(replies) - set(failed) <= set(reads), name
+
+
+@pytest.mark.parametrize("name", ["spst", "event-loop-uvloop"])
+def test_no_other_image_has_drivers_or_our_code_for_them(name: str) -> None:
+    image_builder.build_missing((name, behind_name(name)), print)
+    look = ("run", "--rm", "--network", "none", "--entrypoint", "sh")
+    script = 'find /app/servers/behind /opt -name "*.pyc" | grep -cE "servers/behind|psycopg|valkey|pika|nats"; exit 0'
+    assert docker(*look, image_name(name), "-c", script).split()[-1] == "0"
+    assert int(docker(*look, image_name(behind_name(name)), "-c", script).split()[-1]) > 100
