@@ -25,9 +25,10 @@ class Place:
 
     def ip(self) -> str:
         """Raises BackendError where the name is not known."""
-        if (self._doubted or not self._ip) and (now := time.monotonic()) >= self._not_before:
-            self._not_before = now + AGAIN_S
+        if (self._doubted or not self._ip) and time.monotonic() >= self._not_before:
             self._look_up()
+            # Not before it is known what came of it: who asks in the meantime has to look it up as well.
+            self._not_before = time.monotonic() + AGAIN_S
         if not self._ip:
             raise BackendError(UNREACHABLE, self._why)
         return self._ip

@@ -1,6 +1,8 @@
 """`up --behind`: a server, what stands behind it, a probe beside each, and Locust's page, without a sweep."""
 
 import os
+import socket
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -29,6 +31,9 @@ from testbed.stack.system import LOAD_STORE, MASTER, SERVER_PORT, WEB_PORT, Run
 from testbed.units import format_bytes
 
 FILE = "compose.yaml"
+# Python under a small CPU limit takes seconds to start.
+_ECHO_TIMEOUT_S = 30.0
+_ECHO_INTERVAL_S = 0.2
 _LOAD = "load"
 
 
@@ -101,7 +106,7 @@ def up(
     say(f"starting {', '.join(service.name for service in stack.services)} ...")
     try:
         ask("up", "--detach", "--remove-orphans")
-        _until_it_works(found, ask)
+        _until_it_works(found, ask, model)
     except BaseException:
         with undisturbed():
             for error in attempt(partial(ask, "down", "--timeout", "0")):
@@ -125,10 +130,26 @@ def _published(ask: Callable[..., str], service: str, port: int) -> tuple[str, i
     return host, int(number)
 
 
-def _until_it_works(found: Behind, ask: Callable[..., str]) -> None:
+def _until_it_works(found: Behind, ask: Callable[..., str], model: str) -> None:
     standing = Standing.of(found, partial(_published, ask), password())
     if lacking := standing.wait_until_ready(lambda: None):
         raise UserError(f"{lacking}; `docker logs {by_hand.PROJECT_NAME}-{lacking.split()[0]}-1` says why")
+    deadline = time.monotonic() + _ECHO_TIMEOUT_S
+    while not _echoes(*_published(ask, model, SERVER_PORT)):
+        if time.monotonic() > deadline:
+            raise UserError(f"{model} does not answer; `docker logs {by_hand.PROJECT_NAME}-{model}-1` says why")
+        time.sleep(_ECHO_INTERVAL_S)
+
+
+def _echoes(host: str, port: int) -> bool:
+    """Whether a line comes back: the engine takes connections before the server does."""
+    line = b"hello\n"
+    try:
+        with socket.create_connection((host, port), _ECHO_TIMEOUT_S) as connection:
+            connection.sendall(line)
+            return connection.recv(len(line)) == line
+    except OSError:
+        return False
 
 
 def _say_where(trial: Trial, found: Behind, ask: Callable[..., str], file: Path, say: Callable[[str], None]) -> None:

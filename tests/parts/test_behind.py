@@ -1,5 +1,6 @@
 """Trials with stores, caches and brokers behind the server: real ones under limits, and what comes of each request."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def test_reads_and_writes_come_to_the_store_and_no_value_is_wrong(sweep: dict[st
         assert counts["reads"] > 0
         assert counts["writes"] > 0
         assert counts["wrong"] == 0
-        assert counts["errors"] == dict.fromkeys(counts["errors"], 0) | {"unknown key": counts["errors"]["unknown key"]}
+        assert counts["errors"] == dict.fromkeys(counts["errors"], 0)
         assert found.record["failed"] == 0
     # Reads pass the pooler by: they go to the standby.
     primary, standby = (of(sweep, STANDBYS).record["behind_counts"][name] for name in ("postgres", "standby-1"))
@@ -106,9 +107,10 @@ def test_a_task_whose_worker_was_killed_is_not_lost_and_news_comes_to_everybody(
 def test_the_password_is_in_no_file(sweep: dict[str, Any]) -> None:
     text = (sweep["results"] / "trials" / sweep["rows"][0]["trial_id"] / "compose.yaml").read_text()
     assert "${BEHIND_PASSWORD:?" in text
+    # Whatever it is called: it has 32 hexadecimal digits, and an image's id has 64.
     for file in sweep["results"].rglob("*"):
         if file.is_file():
-            assert "BEHIND_PASSWORD:" not in file.read_text(errors="replace").replace("${BEHIND_PASSWORD:?", "")
+            assert not re.search(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", file.read_text(errors="replace")), file
 
 
 # --- what goes wrong ---
