@@ -37,4 +37,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stderr.flush()
+    # All is said. What an interpreter puts away at its end takes it seconds under a tenth of a CPU.
+    os._exit(code)

@@ -11,6 +11,8 @@ from testbed.plan.behind import NONE, Behind, Nats, Postgres, RabbitMQ, Valkey
 
 # How often a part that starts is asked.
 INTERVAL_S = 0.1
+# How long consumers may take to come: Python under a tenth of a CPU starts within a few seconds.
+CONSUMERS_S = 30.0
 
 
 class Client(Protocol):
@@ -84,6 +86,22 @@ class Standing:
                     return f"{name} was not ready within {kind.ready_s:g} s"
                 time.sleep(INTERVAL_S)
         return ""
+
+    def wait_for_consumers(self, count: int, look: Callable[[], None]) -> str:
+        """Return once a broker knows so many of them: what is sent before that is not for those that come later. Else
+        what is lacking, in words."""
+        deadline = time.monotonic() + CONSUMERS_S
+        while (there := self._consumers()) is None or there < count:
+            look()
+            if time.monotonic() > deadline:
+                return f"{there or 0} of {count} consumers were there within {CONSUMERS_S:g} s"
+            time.sleep(INTERVAL_S)
+        return ""
+
+    def _consumers(self) -> int | None:
+        counts = [_read(client).consumers for _, client in self._found.values()]
+        known = [count for count in counts if count is not None]
+        return sum(known) if known and len(known) == len(counts) else None
 
     def read(self) -> dict[str, PartCounts]:
         """What each counts now; of one that does not answer nothing is known."""

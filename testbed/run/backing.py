@@ -36,7 +36,11 @@ class Backing:
 
     def wait_until_ready(self) -> None:
         """TrialFailed, BoxEnded where it does not come to that."""
-        if lacking := self._standing.wait_until_ready(partial(self._boxes.fail_if_ended, "before it was ready")):
+        look = partial(self._boxes.fail_if_ended, "before it was ready")
+        lacking = self._standing.wait_until_ready(look)
+        if not lacking and (consumers := behind.consumers(self._stands.part)):
+            lacking = self._standing.wait_for_consumers(len(consumers), look)
+        if lacking:
             raise TrialFailed(lacking)
 
     def window_opens(self) -> None:

@@ -1,6 +1,6 @@
 """Trials with stores, caches and brokers behind the server: real ones under limits, and what comes of each request."""
 
-import re
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tests.parts.test_scaling import Found, found_in
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images", "images_behind"), pytest.mark.timeout(240)]
 
 NAME = "test-behind"
+PASSWORD = secrets.token_hex(16)
 STANDBYS = {"postgres": {"cpus": 0.4, "standbys": 1, "reads": "standby", "pooler": "pgbouncer"}}
 SHARDS = {"postgres": {"cpus": 0.3, "shards": 2}}
 CACHE = {"valkey": {"cpus": 0.1, "hits": 0.5, "over": {"postgres": {"cpus": 0.3}}}}
@@ -36,7 +37,7 @@ def sweep(images: None, images_behind: None, tmp_path_factory: pytest.TempPathFa
     """One sweep with everything that is looked at here, and where its results are."""
     directory = tmp_path_factory.mktemp("behind")
     path = write_sweep(directory, NAME, **FIXED, behind=list(EVERY))
-    done = orchestrate("sweep", path, "--results", directory / "results")
+    done = orchestrate("sweep", path, "--results", directory / "results", environment={"BEHIND_PASSWORD": PASSWORD})
     assert done.returncode == 0, done.stdout + done.stderr
     assert containers_of(NAME) == [] == networks_of(NAME)
     results, rows = results_of(directory / "results")
@@ -107,30 +108,30 @@ def test_a_task_whose_worker_was_killed_is_not_lost_and_news_comes_to_everybody(
 def test_the_password_is_in_no_file(sweep: dict[str, Any]) -> None:
     text = (sweep["results"] / "trials" / sweep["rows"][0]["trial_id"] / "compose.yaml").read_text()
     assert "${BEHIND_PASSWORD:?" in text
-    # Whatever it is called: it has 32 hexadecimal digits, and an image's id has 64.
     for file in sweep["results"].rglob("*"):
         if file.is_file():
-            assert not re.search(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", file.read_text(errors="replace")), file
+            assert PASSWORD not in file.read_text(errors="replace"), file
 
 
 # --- what goes wrong ---
 
 
 def test_a_part_that_does_not_come_up_or_dies_or_is_full_is_named(tmp_path: Path, name: str) -> None:
-    """One sweep: of three trials the first finds no PostgreSQL, for its image is another's; the second loses its store
-    in the window; the third asks for more than a twentieth of a CPU answers."""
-    fixed = FIXED | {"images": {"pgbouncer": "threadmill/nats"}, "duration": "4s"}
-    stands = [{"postgres": {"pooler": "pgbouncer"}}, "valkey", {"postgres": {"cpus": 0.05}}]
+    """One sweep: of three trials the first finds no NATS, for its image is another's; the second loses its store in the
+    window; the third asks for more than a tenth of a CPU answers."""
+    fixed = FIXED | {"images": {"nats": "threadmill/valkey"}, "duration": "4s"}
+    stands = ["nats", "valkey", {"postgres": {"cpus": 0.1}}]
     fixed |= {"limits": {"cpus": 0.5}, "load": {"users": 16}}
     path, root = write_sweep(tmp_path, name, **fixed, behind=stands), tmp_path / "results"
     with terminal("sweep", path, "--results", root) as shown:
         store = wait_for_container(name, "valkey-1")
         shown.wait_for("002-b1-spmt-0.5cpu window")
         store.kill()
-        assert shown.end() == 0, shown.output
+        # Not every trial has come to a number.
+        assert shown.end() == 1, shown.output
     results, rows = results_of(root)
     assert [row["verdict"] for row in rows] == ["invalid", "invalid", "backend-bound"]
-    assert "pgbouncer" in rows[0]["reasons"]
+    assert "nats was not ready within 10 s" in rows[0]["reasons"]
     assert "valkey-1 ended during the window" in rows[1]["reasons"]
     assert rows[2]["reasons"].startswith("postgres ")
     assert containers_of(name) == [] == networks_of(name)
