@@ -75,6 +75,9 @@ class Nats:
             return False
         return "in_msgs" in server and (queue is None or bool(list(_workers(queue))))
 
+    def close(self) -> None:
+        """Nothing is kept."""
+
     def read(self) -> PartCounts:
         """Its counts now. PartError, an OSError, where it does not answer."""
         return counts(*self._pages())

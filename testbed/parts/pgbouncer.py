@@ -33,6 +33,9 @@ class PgBouncer:
         except OSError:
             return False
 
+    def close(self) -> None:
+        """Nothing is kept."""
+
     def read(self) -> PartCounts:
         """Its counts now. PartError, an OSError, one line, where it does not answer."""
         pools = self._asked(_CONSOLE, "SHOW POOLS")

@@ -32,9 +32,14 @@ _STREAMS = "SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'
 _COUNTS = f"""
 SELECT
     (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename = '{USER}'),
+    (SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = '{DATABASE}')
+"""
+
+# What does not change, or takes long to count.
+_ONCE = f"""
+SELECT
     (SELECT sum(setting::int * CASE name WHEN 'max_connections' THEN 1 ELSE -1 END) FROM pg_settings
         WHERE name IN ('max_connections', 'superuser_reserved_connections', 'reserved_connections')),
-    (SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = '{DATABASE}'),
     (SELECT pg_database_size('{DATABASE}'))
 """
 
@@ -56,42 +61,75 @@ FROM (SELECT) AS this LEFT JOIN pg_stat_wal_receiver r ON true
 
 
 class Postgres:
-    """A running PostgreSQL: a primary, a standby, a shard, or the router before shards."""
+    """A running PostgreSQL: a primary, a standby, a shard, or the router before shards.
+
+    From when it is ready on one connection is kept: a new one, and what it asks for the first time, costs a tenth of a
+    second of CPU, which under a small limit would be seconds of the window at whose opening its counts are read.
+    """
 
     def __init__(self, host: str, port: int, password: str, name: str = "postgres") -> None:
         self._name = name
         self._where = f"{host}:{port}"
         self._parameters = {"host": host, "port": str(port), "password": password, "dbname": DATABASE}
+        self._kept = contextlib.ExitStack()
+        self._observer: _Asks | None = None
+        self._once: tuple[int, int] = (0, 0)
 
     def ready(self) -> bool:
         """Whether it reads and, but for a standby, writes: of a router, in all its shards; a standby follows its
         primary, too."""
         try:
-            with self._connected(USER) as ask:
-                if ask(_RECOVERY):
-                    works = ask(_READS) == 1
-                    with self._connected(OBSERVER) as observe:
-                        return works and bool(observe(_STREAMS) == 1)
-                # A shard may have no key 0.
-                return ask(_SCANS) > 0 and ask(_READS) is not None and ask(_WRITES) is not None
+            if not self._works():
+                return False
+            # For the first time, so that it is quick from then on.
+            self.read()
         except OSError:
             return False
+        return True
+
+    def _works(self) -> bool:
+        with self._connected(USER) as ask:
+            if ask(_RECOVERY):
+                works = ask(_READS) == 1
+                with self._connected(OBSERVER) as observe:
+                    return works and bool(observe(_STREAMS) == 1)
+            # A shard may have no key 0.
+            return ask(_SCANS) > 0 and ask(_READS) is not None and ask(_WRITES) is not None
 
     def read(self) -> PartCounts:
         """Its counts now. PartError, an OSError, one line, where it does not answer.
 
-        A transaction is counted up to a second after it was made, and what the counting itself does is counted.
+        A transaction is counted up to a second after it was made, and what the counting itself does is counted. The
+        size of the data is that of when it was first asked for.
         """
-        with self._connected(OBSERVER) as ask:
-            connections, most, transactions, size = ask.row(_COUNTS)
+        import psycopg  # only who has a database behind servers needs a driver
+
+        try:
+            if self._observer is None:
+                self._observer = self._kept.enter_context(self._connected(OBSERVER))
+                most, size = self._observer.row(_ONCE)
+                self._once = int(most), int(size)
+            ask = self._observer
+            connections, transactions = ask.row(_COUNTS)
             lag = ask(_LAG) if ask(_RECOVERY) else None
+        except psycopg.Error as error:
+            self.close()
+            raise PartError(f"{self._name} does not answer at {self._where}: {first_line(error)}") from None
+        most, size = self._once
         return PartCounts(
             connections=int(connections),
-            connections_most=int(most),
+            connections_most=most,
             operations=int(transactions),
             lag_s=None if lag is None else float(lag),
-            memory_bytes=int(size),
+            memory_bytes=size,
         )
+
+    def close(self) -> None:
+        """End the connection that is kept; the next question makes one anew."""
+        self._observer = None
+        # Whatever is said by one that is broken.
+        with contextlib.suppress(OSError):
+            self._kept.close()
 
     @contextlib.contextmanager
     def _connected(self, user: str) -> Iterator["_Asks"]:

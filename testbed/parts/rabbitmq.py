@@ -57,6 +57,9 @@ class RabbitMQ:
             return False
         return found.get("rabbitmq_queues") == 1
 
+    def close(self) -> None:
+        """Nothing is kept."""
+
     def read(self) -> PartCounts:
         """Its counts now. PartError, an OSError, where it does not answer."""
         return counts(parse(page(Address(self.name, self.port, self.host), _PAGE)))

@@ -24,6 +24,9 @@ class Client(Protocol):
     def read(self) -> PartCounts:
         """Its counts now. An OSError, one line, where it does not answer."""
 
+    def close(self) -> None:
+        """End whatever connection is kept."""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -106,6 +109,11 @@ class Standing:
     def read(self) -> dict[str, PartCounts]:
         """What each counts now; of one that does not answer nothing is known."""
         return {name: _read(client) for name, (_, client) in self._found.items()}
+
+    def close(self) -> None:
+        """Nothing more is asked."""
+        for _, client in self._found.values():
+            client.close()
 
     def left(self) -> int | None:
         """Messages that are in a broker or with its consumers. None: not known."""

@@ -61,6 +61,9 @@ class Valkey:
             return False
         return is_ready(info, cluster)
 
+    def close(self) -> None:
+        """Nothing is kept."""
+
     def read(self) -> PartCounts:
         """Its counts now. PartError, an OSError, where it does not answer."""
         return counts(self._info()[0])

@@ -49,7 +49,9 @@ class Backing:
 
     def window_closed(self) -> dict[str, tuple[PartCounts, PartCounts]]:
         """By part, its counts when the window opened and now."""
-        return {name: (self._opened[name], now) for name, now in self._standing.read().items()}
+        closed = self._standing.read()
+        self._standing.close()
+        return {name: (self._opened[name], now) for name, now in closed.items()}
 
     def watcher(self, opened_at: float, beside: Watcher | None) -> Watcher | None:
         """What acts while the window is open which opened at this moment of time.monotonic()."""

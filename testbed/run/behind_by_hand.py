@@ -132,7 +132,9 @@ def _published(ask: Callable[..., str], service: str, port: int) -> tuple[str, i
 
 def _until_it_works(found: Behind, ask: Callable[..., str], model: str) -> None:
     standing = Standing.of(found, partial(_published, ask), password())
-    if lacking := standing.wait_until_ready(lambda: None):
+    lacking = standing.wait_until_ready(lambda: None)
+    standing.close()
+    if lacking:
         raise UserError(f"{lacking}; `docker logs {by_hand.PROJECT_NAME}-{lacking.split()[0]}-1` says why")
     deadline = time.monotonic() + _ECHO_TIMEOUT_S
     while not _echoes(*_published(ask, model, SERVER_PORT)):

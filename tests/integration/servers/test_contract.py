@@ -34,7 +34,7 @@ def test_echo_split_coalesced_and_directives(model: str) -> None:
         client.send(b"".join(requests) + b"be")
         replies = [client.line() for _ in requests]
         assert [replies[0], replies[1], *replies[3:]] == [requests[0], requests[1], *requests[3:]]
-        assert replies[2] == b"!error unknown directive 'nothing': allowed are sleep, spin, hash\n"
+        assert replies[2] == b"!error unknown directive 'nothing': allowed are sleep, spin, hash, read, write, send\n"
         assert client.ask(b"gun\n") == b"begun\n"
         client.close()
         running.stop()
