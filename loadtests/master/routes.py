@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, g, jsonify, request
@@ -14,7 +14,8 @@ from loadtests.master import calibrate, page, reach, verify
 from loadtests.master.calibrate import NotCalibratedError
 from loadtests.master.control import Control, StartRefusedError
 from loadtests.master.server_tab import ServerTab
-from loadtests.options import MOST_USERS, OptionError
+from loadtests.master.verify_behind import KINDS, SEEN, Behind, Kind, Seen
+from loadtests.options import MOST_KEYS, MOST_USERS, OptionError
 from loadtests.targets import address_of, first_choice, offered
 
 _START_TIMEOUT_S = 5.0
@@ -62,7 +63,7 @@ class Routes:
             parallel = _read_number(
                 "parallel", request.values, int, 0, verify.MOST_CONNECTIONS, _CONNECTIONS, default="4"
             )
-            return jsonify(verify.verify(*self._free_target(), parallel))
+            return jsonify(verify.verify(*self._free_target(), parallel, _read_behind(request.values)))
         except (OptionError, StartRefusedError) as refusal:
             return jsonify(error=str(refusal)), 409
 
@@ -193,6 +194,16 @@ def _read_number(
         return value
     except ValueError:
         raise OptionError(f"{name}: {allowed}, not {found[:40]!r}") from None
+
+
+def _read_behind(form: Mapping[str, str]) -> Behind:
+    """What stands behind the server that is to be checked. Raises OptionError."""
+    kind, seen = form.get("behind", KINDS[0]), form.get("seen", SEEN[0])
+    for name, found, allowed in (("behind", kind, KINDS), ("seen", seen, SEEN)):
+        if found not in allowed:
+            raise OptionError(f"{name}: {' or '.join(allowed)}, not {found[:40]!r}")
+    keys = _read_number("keys", form, int, 1, MOST_KEYS, f"a whole number from 1 to {MOST_KEYS}", default="1")
+    return Behind(cast(Kind, kind), keys, form.get("scans") == "true", cast(Seen, seen))
 
 
 def _is_cross_site(request: Request) -> bool:

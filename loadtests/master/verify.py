@@ -6,15 +6,14 @@ Every line a server answers is counted, so that its own count of served requests
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
-from gevent import socket
 
-from loadtests.client import resolve
+from loadtests.master.tally import CheckedConnection, Tally, Unexpected, shown
+from loadtests.master.verify_behind import Behind, checks
 
 CHECK_TIMEOUT_S = 2.0
 HOLD_REPLY_TIMEOUT_S = 0.3
@@ -23,75 +22,6 @@ MOST_CONNECTIONS = 2000
 
 _LONGEST_PAYLOAD = 4000
 _RANDOM_LINES = 40
-
-
-class Unexpected(Exception):
-    """A check failed; the text says what came instead."""
-
-
-class CheckedConnection:
-    """A plain connection that reads whole lines and counts them in `tally`."""
-
-    def __init__(self, tally: Tally, host: str, port: int) -> None:
-        """Raises OSError."""
-        address = resolve(host, port)
-        self._tally = tally
-        self._unread = b""
-        self._socket: Any = socket.socket(address.family, socket.SOCK_STREAM)
-        try:
-            self._socket.connect(address.sockaddr)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except BaseException:
-            self._socket.close()
-            raise
-        tally.connections += 1
-
-    def send(self, data: bytes) -> None:
-        self._socket.sendall(data)
-
-    def line(self) -> bytes:
-        """The next line. Raises Unexpected at the end of the stream."""
-        while b"\n" not in self._unread:
-            data = self._socket.recv(65536)
-            if not data:
-                raise Unexpected(f"the server closed the connection after {_shown(self._unread)}")
-            self._unread += data
-        line, newline, self._unread = self._unread.partition(b"\n")
-        self._tally.replies += 1
-        self._tally.errors += line.startswith(b"!error ")
-        return line + newline
-
-    def expect(self, line: bytes) -> None:
-        found = self.line()
-        if found != line:
-            raise Unexpected(f"sent {_shown(line)}, received {_shown(found)}")
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-def _shown(data: bytes) -> str:
-    return repr(data[:40]) + (f" ({len(data)} bytes)" if len(data) > 40 else "")
-
-
-@dataclass
-class Tally:
-    """What the server was made to do."""
-
-    host: str
-    port: int
-    connections: int = 0
-    replies: int = 0
-    errors: int = 0
-    """Replies that were !error, which no server counts as a request served."""
-
-    @contextmanager
-    def connection(self) -> Iterator[CheckedConnection]:
-        opened = CheckedConnection(self, self.host, self.port)
-        try:
-            yield opened
-        finally:
-            opened.close()
 
 
 def _split(tally: Tally) -> None:
@@ -136,7 +66,7 @@ def _bad_directive(tally: Tally) -> None:
             connection.send(line)
             found = connection.line()
             if not found.startswith(b"!error "):
-                raise Unexpected(f"sent {_shown(line)}, received {_shown(found)} instead of !error")
+                raise Unexpected(f"sent {shown(line)}, received {shown(found)} instead of !error")
         connection.send(b"and it stays\n")
         connection.expect(b"and it stays\n")
 
@@ -169,6 +99,7 @@ class Verification:
 
     tally: Tally
     parallel: int
+    behind: Behind
     checks: list[dict[str, str]] = field(default_factory=list)
 
     def run(self) -> dict[str, Any]:
@@ -178,6 +109,8 @@ class Verification:
         self._check("bad_directive", _bad_directive)
         if self.parallel:
             self._check("parallel", _parallel(self.parallel))
+        for name, check in checks(self.behind):
+            self._check(name, check)
         return {
             "checks": self.checks,
             "replies": self.tally.replies,
@@ -199,12 +132,12 @@ class Verification:
         self.checks.append({"name": name, "status": "fail" if reason else "pass", "reason": reason})
 
 
-def verify(host: str, port: int, parallel: int) -> dict[str, Any]:
+def verify(host: str, port: int, parallel: int, behind: Behind) -> dict[str, Any]:
     """The outcome of every check, replies the server gave (`errors` of them !error), connections made.
 
     parallel=0 leaves that check out.
     """
-    return Verification(Tally(host, port), parallel).run()
+    return Verification(Tally(host, port), parallel, behind).run()
 
 
 class Hold:

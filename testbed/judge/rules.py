@@ -45,7 +45,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "verification",
         "invalidates",
-        "before the load, the server echoes split, coalesced, random and parallel lines and refuses a bad directive",
+        "before the load, the server echoes split, coalesced, random and parallel lines and refuses a bad directive; "
+        "with something behind it, it reads, finds what it has written, knows no other keys, or sends",
         "A server that does not do the work is fast.",
         _plain(gate.verification),
     ),

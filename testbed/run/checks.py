@@ -6,7 +6,7 @@ from testbed.judge import shape
 from testbed.plan.cells import Cell
 from testbed.results.record import Findings
 from testbed.run.boxes import Boxes, TrialFailed
-from testbed.stack.locust_api import Echo, Load
+from testbed.stack.locust_api import Echo, Load, asked_behind
 from testbed.stack.system import target
 
 READY_TIMEOUT_S = 30.0
@@ -79,7 +79,8 @@ class Checks:
 
     def _verified(self, name: str) -> list[dict[str, str]]:
         model, workers, threads = self._cell.model, self._cell.workers, self._cell.threads
-        verified = self._load.verify(self._called[name], parallel=shape.checked_at_once(model, workers, threads))
+        at_once = shape.checked_at_once(model, workers, threads)
+        verified = self._load.verify(self._called[name], at_once, asked_behind(self._cell))
         self._echoed(verified.echoes)
         self._connected(verified.connections)
         if len(self._called) == 1:

@@ -78,6 +78,18 @@ def form(trial: Trial, work: Work, warmup_s: float, window_s: float) -> dict[str
     }
 
 
+def asked_behind(cell: Cell) -> dict[str, Any]:
+    """What the check of a server is told of what stands behind it; empty with nothing. Pure."""
+    stands = cell.what_is_behind
+    if stands is None:
+        return {}
+    database = stands.database
+    lags = database is not None and database.reads == "standby" and database.commit != "remote_apply"
+    # A cache that was filled from a standby keeps what it was given.
+    seen = "at once" if not lags else "soon" if stands.part is database else "any"
+    return {"behind": stands.kind, "keys": cell.keys, "scans": "true" if cell.scans else "false", "seen": seen}
+
+
 def reply_timeout_s(cell: Cell) -> float:
     """How long a server may be silent: twice what a reply takes where all users' work is done under the CPU limit."""
     reply_us = cell.sleep_us + cell.users * (cell.spin_us + cell.hash_us) / cell.cpus
@@ -142,9 +154,10 @@ class Load:
         answer = self._call("GET", "/threadmill/echo", REQUEST_TIMEOUT_S, params={"target": target})
         return Echo("" if answer["ok"] else str(answer["error"]), answer["replies"], bool(answer["connections"]))
 
-    def verify(self, target: str, parallel: int) -> Verified:
-        """Check that the server speaks the protocol, on `parallel` connections at once besides one alone."""
-        parameters = {"target": target, "parallel": parallel}
+    def verify(self, target: str, parallel: int, behind: Mapping[str, Any] | None = None) -> Verified:
+        """Check that the server speaks the protocol, on `parallel` connections at once besides one alone; `behind`:
+        what stands behind it (`asked_behind`)."""
+        parameters = {"target": target, "parallel": parallel, **(behind or {})}
         answer = self._call("POST", "/threadmill/verify", VERIFY_TIMEOUT_S, params=parameters)
         # A line answered with !error is no request served, neither here nor in the server's own count.
         return Verified(answer["checks"], answer["replies"] - answer["errors"], answer["connections"])

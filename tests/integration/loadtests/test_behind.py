@@ -30,14 +30,16 @@ class Store:
         connection.sendall(self.answer(line))
 
     def answer(self, line):
-        verb, key, version = _ASKED.match(line).groups()
+        if (asked := _ASKED.match(line)) is None:
+            return line
+        verb, key, version = asked.groups()
         with self._lock:
             self.asked.append((verb, key, int(version or 0)))
             if key == b"all" or verb == b"send":
                 return line
-            key, version = int(key), int(version)
+            key, version = int(key), int(version or 0)
             if verb == b"read":
-                return line if self.versions[key] >= version else b"!stale\n"
+                return line if self.versions.get(key, 0) >= version else b"!stale\n"
             assert version > self.versions[key]
             if len(self.asked) % 100 >= 100 * self.lost:
                 self.versions[key] = version
@@ -152,3 +154,49 @@ def test_requests_that_write_need_a_key_for_each_user(stack):
     answer = stack.swarm(target="honest", behind="store", keys=4, reads=0.5, users=8)
     assert answer["success"] is False
     assert "4 keys for 8 users of 2 workers" in answer["message"]
+
+
+def verified(stack, target, **asked):
+    """The status of each check, by name, with the reason of those that failed."""
+    answer = stack.post("/threadmill/verify", target=target, parallel=0, behind="store", keys=KEYS, **asked).json()
+    return {one["name"]: one["reason"] or one["status"] for one in answer["checks"]}
+
+
+def test_a_server_is_checked_for_what_it_asks_of_a_store_before_load(stack):
+    assert {name: verified(stack, "honest", scans="true")[name] for name in ("read", "write", "scan")} == dict.fromkeys(
+        ("read", "write", "scan"), "pass"
+    )
+    assert "read" not in {one["name"] for one in stack.post("/threadmill/verify", target="honest").json()["checks"]}
+    # A key that nobody has, answered as if there were one.
+    assert "instead of !error backend unknown key" in verified(stack, "honest")["unknown_key"]
+    assert "!error backend refused" in verified(stack, "refused")["read"]
+    assert "!wrong" in verified(stack, "wrong")["read"]
+
+
+def test_a_write_that_is_not_seen_fails_the_check_unless_a_copy_may_be_read(stack, stores):
+    stores["honest"].lost = 1.0
+    try:
+        told = {seen: verified(stack, "honest", seen=seen)["write"] for seen in ("at once", "soon", "any")}
+    finally:
+        stores["honest"].lost = 0.0
+    assert "received b'!stale" in told["at once"]
+    assert told["soon"] == "no reply within 2 s"
+    assert told["any"] == "pass"
+
+
+def test_a_message_is_sent_to_a_broker_before_load(stack):
+    answer = stack.post("/threadmill/verify", target="broker", parallel=0, behind="broker").json()
+    assert {one["name"]: one["status"] for one in answer["checks"]}["send"] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"behind": "shelf"}, "behind: none or store or broker, not 'shelf'"),
+        ({"seen": "never"}, "seen: at once or soon or any, not 'never'"),
+        ({"keys": 0}, "keys: a whole number from 1 to 1000000, not '0'"),
+    ],
+)
+def test_what_cannot_be_checked_is_refused_in_a_line(stack, asked, message):
+    response = stack.post("/threadmill/verify", **{"target": "honest", **asked})
+    assert (response.status_code, response.json()["error"]) == (409, message)

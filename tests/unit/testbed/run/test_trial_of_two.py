@@ -1,7 +1,7 @@
 """A trial with two servers, from its start to its record, beside a load generator and an engine that only play them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ class Load:
             return Echo("spmt-1 is up but does not echo: no reply within 1 s", 0, reached=True)
         return Echo("", 1, reached=True)
 
-    def verify(self, target: str, parallel: int) -> Verified:
+    def verify(self, target: str, parallel: int, behind: Mapping[str, Any] | None = None) -> Verified:
         return Verified([{"name": "echo", "status": "pass", "reason": ""}], 1, 1)
 
     def hold(self, target: str, connections: int) -> Held:
