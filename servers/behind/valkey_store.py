@@ -96,7 +96,7 @@ class AioValkey:
         return bool(await client.set(key, "", nx=True, px=_milliseconds(ttl_s)))
 
     async def delete(self, client: Any, key: str) -> None:
-        # Not by `delete`: of a cluster that takes several keys, in a pipeline that fails where nothing is to be tried again.
+        # Not by `delete`: that takes several keys, of a cluster in a pipeline that fails where nothing is tried again.
         await client.execute_command("DEL", key)
 
     async def size(self, client: Any) -> None:
