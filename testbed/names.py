@@ -11,6 +11,8 @@ PARTS = ("postgres", "pgbouncer", "valkey", "nats", "rabbitmq", "consumer")
 _BEHIND = "-behind"
 # Servers that can talk to those.
 BEHIND = tuple(f"{name}{_BEHIND}" for name in SERVERS)
+# What `make images` builds. The others are built by who asks for what stands behind servers.
+USUAL = (*SERVERS, *COMPANIONS, *FRONTS)
 EVERY = (*SERVERS, *COMPANIONS, *FRONTS, *PARTS, *BEHIND)
 
 

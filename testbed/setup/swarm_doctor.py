@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from testbed.errors import Breakdown, UserError
-from testbed.names import EVERY, image_name
+from testbed.names import USUAL, image_name
 from testbed.stack.machine import Check
 from testbed.stack.swarm.engine import SwarmEngine
 
@@ -14,7 +14,7 @@ def cluster(reach: Callable[[], SwarmEngine | None]) -> list[Check]:
         swarm = reach()
         if swarm is None:
             return []
-        lacking = swarm.lacking_images(map(image_name, EVERY))
+        lacking = swarm.lacking_images(map(image_name, USUAL))
     except (UserError, Breakdown) as error:
         return [Check("Swarm", False, str(error))]
     roles = {name: role for role, names in swarm.roles.items() for name in names}

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from servers.models import SERVERS
 from testbed.errors import UserError
-from testbed.names import COMPANIONS, EVERY, FRONTS, image_name
+from testbed.names import COMPANIONS, EVERY, FRONTS, USUAL, image_name
 from testbed.stack import apt, fingerprint, machine
 from testbed.stack.programs import CommandFailed, Commands
 
@@ -65,7 +65,7 @@ def _labels() -> dict[str, Mapping[str, str]]:
     }
 
 
-def outdated(names: Iterable[str] = EVERY) -> dict[str, str]:
+def outdated(names: Iterable[str] = USUAL) -> dict[str, str]:
     """What is missing or of other code among these, by name, each with what is wrong in words."""
     here = _labels()
     sources = fingerprint.sources(PROJECT)
