@@ -34,15 +34,15 @@ def read_config(environment: Mapping[str, str], cpus: float) -> Config:
     env = {name: value for name, value in environment.items() if value != ""}
     return Config(
         host=env.get("HOST", "0.0.0.0"),
-        port=_whole(env, "PORT", 8081, 0, 65_535),
-        workers=_whole(env, "WORKERS", default_workers(cpus), 1, 1_024),
+        port=whole(env, "PORT", 8081, 0, 65_535),
+        workers=whole(env, "WORKERS", default_workers(cpus), 1, 1_024),
         # More than there are CPUs, because requests wait; few enough for the smallest memory limit.
-        threads=_whole(env, "THREADS", 16, 1, 1_024),
+        threads=whole(env, "THREADS", 16, 1, 1_024),
         # Above the kernel's net.core.somaxconn the kernel silently uses that.
-        backlog=_whole(env, "BACKLOG", 1_024, 1, 65_535),
-        max_connections=_whole(env, "MAX_CONNECTIONS", 1_024, 1, 100_000),
+        backlog=whole(env, "BACKLOG", 1_024, 1, 65_535),
+        max_connections=whole(env, "MAX_CONNECTIONS", 1_024, 1, 100_000),
         # Room for a payload of 64 KiB with its directives.
-        max_line=_whole(env, "MAX_LINE", 131_072, 16, 16_777_216),
+        max_line=whole(env, "MAX_LINE", 131_072, 16, 16_777_216),
         idle_timeout_s=_seconds(env, "IDLE_TIMEOUT", 300.0, 86_400),
         drain_timeout_s=_seconds(env, "DRAIN_TIMEOUT", 5.0, 3_600),
         packet_log=_switch(env, "PACKET_LOG"),
@@ -50,7 +50,8 @@ def read_config(environment: Mapping[str, str], cpus: float) -> Config:
     )
 
 
-def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+def whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    """A variable as a whole number within these bounds. Raises ConfigError."""
     text = env.get(name, str(default))
     # Nine digits hold every bound here, and keep a value of a million digits away from int().
     if not (text.isascii() and text.isdecimal() and len(text) <= 9 and low <= int(text) <= high):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from servers.config import ConfigError
+from servers.config import ConfigError, whole
 
 READ, WRITE, SEND = "read", "write", "send"
 # By what BEHIND may say: what a request may ask of it.
@@ -51,12 +51,12 @@ def read_behind(environment: Mapping[str, str]) -> BehindConfig | None:
         read=_addresses(env, "BEHIND_READ", kind) if "BEHIND_READ" in env else write,
         cache=_addresses(env, "BEHIND_CACHE", kind) if with_cache else (),
         password=env.get("BEHIND_PASSWORD", ""),
-        pool=_whole(env, "BEHIND_POOL", 4, 1, 1_024),
+        pool=whole(env, "BEHIND_POOL", 4, 1, 1_024),
         wait_s=_number(env, "BEHIND_WAIT", 1, 60),
         ttl_s=_number(env, "CACHE_TTL", 0, 86_400),
-        lock=bool(_whole(env, "CACHE_LOCK", 0, 0, 1)),
+        lock=bool(whole(env, "CACHE_LOCK", 0, 0, 1)),
         share=_number(env, "CACHE_SHARE", 1, 1),
-        value_bytes=_whole(env, "VALUE_BYTES", 100, 0, 65_536),
+        value_bytes=whole(env, "VALUE_BYTES", 100, 0, 65_536),
     )
 
 
@@ -70,13 +70,6 @@ def _addresses(env: Mapping[str, str], name: str, kind: str) -> tuple[Address, .
             raise ConfigError(f"{name}={item.strip()!r}: must be host:port with a port from 1 to 65535")
         found.append((host, int(port)))
     return tuple(found)
-
-
-def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
-    text = env.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and low <= int(text) <= high):
-        raise ConfigError(f"{name}={text[:40]!r}: must be a whole number from {low} to {high}")
-    return int(text)
 
 
 def _number(env: Mapping[str, str], name: str, default: float, high: float) -> float:

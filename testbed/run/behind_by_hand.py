@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -112,7 +112,7 @@ def up(
             for error in attempt(partial(ask, "down", "--timeout", "0")):
                 say(f"warning: something is left: {describe(error)}; to remove it: orchestrate.py down")
         raise
-    _say_where(trial, found, ask, file, say)
+    _say_where(trial, found, stack, ask, file, say)
 
 
 def _laid_out(stack: Stack, directory: Path, owner: tuple[int, int]) -> Path:
@@ -154,22 +154,20 @@ def _echoes(host: str, port: int) -> bool:
         return False
 
 
-def _say_where(trial: Trial, found: Behind, ask: Callable[..., str], file: Path, say: Callable[[str], None]) -> None:
+def _say_where(
+    trial: Trial, found: Behind, stack: Stack, ask: Callable[..., str], file: Path, say: Callable[[str], None]
+) -> None:
     cell = trial.cell
+    parts = [service.name for service in stack.of_role("store", "broker", "consumer")]
     host, port = _published(ask, cell.model, SERVER_PORT)
     say(f"{cell.model}: {host}:{port}, {cell.cpus:g} CPUs, {format_bytes(cell.memory_bytes)}")
-    say(f"behind it: {label(cell.behind)}: {', '.join(_named(found, trial))}")
+    say(f"behind it: {label(cell.behind)}: {', '.join(parts)}")
     host_of_page, page = _published(ask, MASTER, WEB_PORT)
     say(f"Locust: http://{host_of_page}:{page}")
     for line in shown_at_work(found):
         say(f"at work: printf '{line}\\n' | nc -q 1 {host} {port}")
     say(f"the Compose file: {file}; it wants {', '.join(environment())} in its environment")
     say("to remove it: .venv/bin/python orchestrate.py down")
-
-
-def _named(found: Behind, trial: Trial) -> Sequence[str]:
-    run = Run("by-hand", by_hand.PROJECT_NAME, "0:0", 1)
-    return [one.name for one in behind.services(run, trial)] or list(found.images)
 
 
 def shown_at_work(found: Behind) -> list[str]:
