@@ -1,4 +1,4 @@
-"""The conversation of asyncio models: the same protocol as ``connection``, driven by an event loop's callbacks."""
+"""The conversation of asyncio models: the same as in ``connection``, driven by an event loop's callbacks."""
 
 import asyncio
 import contextlib
@@ -42,16 +42,14 @@ class LoopConnection(Connection):
             sock.detach()
 
 
-class LineProtocol(asyncio.BufferedProtocol):
-    """One connection. While it waits, or the client does not read its replies, nothing more is read from it.
-
-    While an errand is done, one piece more is.
+class LoopProtocol(asyncio.BufferedProtocol):
+    """One connection, whatever is spoken on it. While it waits, or the client does not read its replies, nothing more
+    is read from it; while an errand is done, one piece more is.
     """
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._loop = asyncio.get_running_loop()
-        self._lines = LineSplitter(server.config.max_line)
         self._early = b""  # arrived while an errand is done
         self._answers: Iterator[Step] = iter(())
         self._reading = True
@@ -77,29 +75,14 @@ class LineProtocol(asyncio.BufferedProtocol):
         if self._admitted:
             self._watch_idle()
         else:
-            self._transport.write(protocol.full(self._server.counters.open()))
+            self._transport.write(self._server.face.full(self._server.counters.open()))
             self._close_on_sender()
 
     def get_buffer(self, _: int) -> memoryview:
         return _received
 
     def buffer_updated(self, received_bytes: int) -> None:
-        data = bytes(_received[:received_bytes])
-        self._active_at = self._loop.time()
-        if self._server.config.packet_log:
-            logs.packet("RECV", data)
-        # Almost every read of a request-reply protocol is exactly one whole line.
-        if data[0] != DIRECTIVE and self._lines.is_line(data) and self._waits is None and not self._server.draining:
-            self._send(data, (data,))
-            if not self._writable:
-                self._read(False)
-            return
-        if self._waits is None:
-            self._answers = self._answer(data)
-            self._advance()
-        else:
-            self._early += data
-            self._read(False)
+        self._received(bytes(_received[:received_bytes]))
 
     def eof_received(self) -> bool:
         self._ended = True
@@ -124,13 +107,36 @@ class LineProtocol(asyncio.BufferedProtocol):
             return
         if isinstance(failure, OSError):
             self._server.fault(self._connection, f"broke off: {os.strerror(failure.errno or 0)}")
-        elif failure is None and self._lines.held_bytes and not self._server.draining:
-            self._server.fault(
-                self._connection, f"left in the middle of a line, after {self._lines.held_bytes} bytes of it"
-            )
+        elif failure is None and not self._server.draining and (unfinished := self._unfinished()):
+            self._server.fault(self._connection, f"left in the middle of {unfinished}")
         self._server.leave(self._connection)
 
+    # --- what is spoken ---
+
+    def _answer(self, data: bytes) -> Iterator[Step]:
+        """The replies to the requests that ``data`` completes."""
+        raise NotImplementedError
+
+    def _last_word(self) -> bool:
+        """Whether the client has sent what ends the connection, all before it being answered; then it is closed."""
+        raise NotImplementedError
+
+    def _unfinished(self) -> str:
+        """What has begun to arrive and is not whole; empty if nothing has."""
+        raise NotImplementedError
+
     # --- serving ---
+
+    def _received(self, data: bytes) -> None:
+        self._active_at = self._loop.time()
+        if self._server.config.packet_log:
+            logs.packet("RECV", data)
+        if self._waits is None:
+            self._answers = self._answer(data)
+            self._advance()
+        else:
+            self._early += data
+            self._read(False)
 
     def _advance(self) -> None:
         try:
@@ -163,19 +169,14 @@ class LineProtocol(asyncio.BufferedProtocol):
                 break
             early, self._early = self._early, b""
             self._answers = self._answer(early)
-        if self._lines.too_long:
-            self._server.fault(self._connection, f"sent a line of more than {self._server.config.max_line} bytes")
-            self._send(protocol.too_long(self._server.config.max_line))
-            self._close_on_sender()
+        if self._last_word():
+            pass
         elif self._ended or (self._server.draining and self._last_look):
             self._transport.close()
         else:
             # One more look at what had arrived before the stop, as in the blocking conversation.
             self._last_look = self._server.draining
             self._read(self._writable)
-
-    def _answer(self, data: bytes) -> Iterator[Step]:
-        return answers(self._lines.feed(data), self._server.config.allow_faults, self._server.behind)
 
     def _wake(self) -> None:
         self._waits = None
@@ -243,6 +244,45 @@ class LineProtocol(asyncio.BufferedProtocol):
             self._count_sent()
             self._server.fault(self._connection, f"did not read its replies for {timeout_s:g} s")
             self._transport.abort()
+
+
+class LineProtocol(LoopProtocol):
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self._lines = LineSplitter(server.config.max_line)
+
+    def buffer_updated(self, received_bytes: int) -> None:
+        data = bytes(_received[:received_bytes])
+        server = self._server
+        # Almost every read of a request-reply protocol is exactly one whole line.
+        if (
+            data[0] == DIRECTIVE
+            or not self._lines.is_line(data)
+            or self._waits is not None
+            or server.draining
+            or server.config.packet_log
+        ):
+            self._received(data)
+            return
+        self._active_at = self._loop.time()
+        self._send(data, (data,))
+        if not self._writable:
+            self._read(False)
+
+    def _answer(self, data: bytes) -> Iterator[Step]:
+        return answers(self._lines.feed(data), self._server.config.allow_faults, self._server.behind)
+
+    def _last_word(self) -> bool:
+        if not self._lines.too_long:
+            return False
+        self._server.fault(self._connection, f"sent a line of more than {self._server.config.max_line} bytes")
+        self._send(protocol.too_long(self._server.config.max_line))
+        self._close_on_sender()
+        return True
+
+    def _unfinished(self) -> str:
+        held = self._lines.held_bytes
+        return f"a line, after {held} bytes of it" if held else ""
 
 
 async def stop_requested(server: Server) -> None:

@@ -4,11 +4,11 @@ import contextlib
 import itertools
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from servers import logs, protocol
-from servers.conversation import DIRECTIVE, Errand, answers
+from servers.conversation import DIRECTIVE, Errand, Step, answers
 from servers.counters import ADDS_IN_ONE_STEP
 from servers.framing import LineSplitter
 from servers.listener import TICK_S, set_receive_timeout
@@ -90,7 +90,7 @@ def converse(server: "Serving", connection: Connection, receive_timeout_s: float
         _serve_requests(server, connection, lines, receive_timeout_s)
         if lines.too_long:
             server.fault(connection, f"sent a line of more than {config.max_line} bytes")
-            _send(server, sock, protocol.too_long(config.max_line))
+            send(server, sock, protocol.too_long(config.max_line))
             discard_unread(sock)
         elif lines.held_bytes and not server.draining:
             server.fault(connection, f"left in the middle of a line, after {lines.held_bytes} bytes of it")
@@ -153,7 +153,7 @@ def _serve_requests(server: "Serving", connection: Connection, lines: LineSplitt
         if data[0] != DIRECTIVE and lines.is_line(data):
             _echo(server, connection, data, _ONE)
         else:
-            _answer(server, connection, lines.feed(data))
+            answer(server, connection, answers(lines.feed(data), server.config.allow_faults, server.behind))
         if server.draining:
             # One more look at what had arrived before the stop; a client that never pauses must not hold up the drain.
             if last:
@@ -162,20 +162,19 @@ def _serve_requests(server: "Serving", connection: Connection, lines: LineSplitt
             receive_bytes = RECEIVE_BYTES
 
 
-def _answer(server: "Serving", connection: Connection, requests: list[bytes]) -> None:
+def answer(server: "Serving", connection: Connection, steps: Iterable[Step]) -> None:
     """Answer requests in order, waiting where they ask for it."""
-    behind = server.behind
-    for step in answers(requests, server.config.allow_faults, behind):
+    for step in steps:
         if isinstance(step, float):
             time.sleep(step)
         elif isinstance(step, Errand):
-            assert behind is not None
-            behind.do(step)
+            assert server.behind is not None
+            server.behind.do(step)
         elif step[1]:
             _echo(server, connection, *step)
         else:
             server.count_error(connection)
-            _send(server, connection.sock, step[0])
+            send(server, connection.sock, step[0])
 
 
 def _echo(server: "Serving", connection: Connection, data: bytes, requests: Sequence[bytes], sent: int = 0) -> None:
@@ -207,7 +206,8 @@ def whole_lines(lines: Sequence[bytes], sent_bytes: int) -> int:
     return sum(1 for _ in itertools.takewhile(lambda end: end <= sent_bytes, ends))
 
 
-def _send(server: "Serving", sock: socket.SocketType, data: bytes) -> None:
+def send(server: "Serving", sock: socket.SocketType, data: bytes) -> None:
+    """Send what answers no request as far as counting goes. Raises StalledError, OSError."""
     try:
         sock.sendall(data)
     except BlockingIOError:

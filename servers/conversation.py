@@ -51,7 +51,7 @@ def answers(requests: Iterable[bytes], allow_faults: bool, behind: "Behind | Non
         except protocol.DirectiveError as reason:
             yield protocol.error(str(reason)), ERROR
             continue
-        reply = (yield from _asked(work.asks, behind)) if work.asks else b""
+        reply = (yield from asked(work.asks, behind)) if work.asks else b""
         if reply and reply != protocol.STALE:
             yield reply, ERROR
             continue
@@ -66,7 +66,7 @@ def answers(requests: Iterable[bytes], allow_faults: bool, behind: "Behind | Non
         yield joined(echoes)
 
 
-def _asked(asks: Iterable[protocol.Ask], behind: "Behind | None") -> Generator[Step, None, bytes]:
+def asked(asks: Iterable[protocol.Ask], behind: "Behind | None") -> Generator[Step, None, bytes]:
     """What a request that asks for this is answered with instead of its echo; empty if all went well.
 
     After a stale value the rest is asked for all the same; after anything worse it is not.

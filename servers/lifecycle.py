@@ -83,9 +83,9 @@ def rehearse(server: Server) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             listener = socket.socket(fileno=os.dup(server.listener.fileno()))
-            child = Server(server.model, config, listener, Counters(2))
+            child = Server(server.model, config, listener, Counters(2), face=server.face)
             connection = Connection(socket.SocketType(ours.family, ours.type, ours.proto, ours.detach()), "rehearsal")
-            for data in (b"a\n", b"a\n", b"a\n!sleep=1 !spin=1 !hash=1 b\n"):
+            for data in server.face.rehearsal:
                 theirs.sendall(data)
             theirs.shutdown(socket.SHUT_WR)
             child.become_child(1)

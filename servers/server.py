@@ -10,16 +10,18 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from servers import logs, protocol
+from servers import logs
 from servers.children import Children
 from servers.config import Config
-from servers.connection import Connection, converse, discard_unread
+from servers.connection import Connection, discard_unread
 from servers.counters import ADDS_IN_ONE_STEP, Counters, Tenure
+from servers.face import LINES
 from servers.listener import TICK_S, set_nodelay, set_send_timeout
 from servers.report import report_line
 
 if TYPE_CHECKING:
     from servers.behind.process import Behind
+    from servers.face import Face
 
 # accept fails so when the listener was shut down (by this process or by the one it is shared with) or closed.
 LISTENER_GONE = frozenset({errno.EINVAL, errno.EBADF})
@@ -47,6 +49,7 @@ class Server:
         counters: Counters,
         *more: socket.socket,
         behind: "Behind | None" = None,
+        face: "Face" = LINES,
     ) -> None:
         """``more``: further listeners on the same port, of a model whose workers have one each."""
         self.model = model
@@ -55,6 +58,7 @@ class Server:
         self.listeners = (listener, *more)
         self.counters = counters
         self.behind = behind
+        self.face = face
         self.draining = False
         self.children = Children(self)
         self._cells = counters.cells
@@ -134,7 +138,7 @@ class Server:
 
     def _turn_away(self, connection: Connection) -> None:
         with contextlib.suppress(OSError):  # the client is gone already
-            connection.sock.send(protocol.full(self.counters.open()), socket.MSG_DONTWAIT)
+            connection.sock.send(self.face.full(self.counters.open()), socket.MSG_DONTWAIT)
         discard_unread(connection.sock)
         connection.sock.close()
 
@@ -147,7 +151,7 @@ class Server:
         idle_timeout_s = self.config.idle_timeout_s
         receive_timeout_s = min(TICK_S, idle_timeout_s or TICK_S) if in_main_thread else idle_timeout_s
         try:
-            converse(self, connection, receive_timeout_s)
+            self.face.converse(self, connection, receive_timeout_s)
         except Exception as failure:  # noqa: BLE001 - one connection's bug must not end the others
             self.fault(connection, f"was dropped: {type(failure).__name__}: {failure}")
         finally:

@@ -31,10 +31,10 @@ def serve(server: Server) -> None:
 async def accept(server: Server) -> None:
     import asyncio
 
-    from servers.aio import LineProtocol, drained, stop_requested
+    from servers.aio import drained, stop_requested
 
     loop, backlog = asyncio.get_running_loop(), server.config.backlog
-    acceptor = await loop.create_server(lambda: LineProtocol(server), sock=server.listener, backlog=backlog)
+    acceptor = await loop.create_server(lambda: server.face.in_loop(server), sock=server.listener, backlog=backlog)
     await stop_requested(server)
     acceptor.close()
     await drained(server)

@@ -79,7 +79,7 @@ def test_a_bug_in_serving_one_connection_is_counted_and_goes_no_further(
 
     connection = Connection(*server.listener.accept())
     assert server.admit(connection)
-    monkeypatch.setattr("servers.server.converse", fail)
+    monkeypatch.setattr("servers.face.Lines.converse", fail)
     server.handle(connection)
     assert server.counters.totals() == Totals(accepted=1, errors=1)
     assert client.recv(1) == b""
