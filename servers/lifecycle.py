@@ -9,16 +9,18 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from servers import logs, models
-from servers.config import ConfigError, read_config
+from servers.config import Config, ConfigError, read_config
 from servers.connection import Connection
 from servers.counters import Counters
 from servers.cpus import own_cpu_limit
+from servers.face import LINES
 from servers.listener import ListenError, open_listeners
 from servers.models.traits import Size
 from servers.server import STOP_SIGNALS, Server
 
 if TYPE_CHECKING:
     from servers.behind.process import Behind
+    from servers.face import Face
 
 # As often as the interpreter wants to see code before it specialises all of it.
 _REHEARSALS = 20
@@ -35,6 +37,7 @@ def run(model_name: str) -> NoReturn:
         model = models.load(model_name)
         rows = 1 + max(config.max_connections, config.workers, config.threads)
         behind = what_is_behind(model_name, rows)
+        face = which_face(model_name, config)
         sockets = model.TRAITS.sockets(Size(config.workers, config.threads))
         listener, *more = open_listeners(config.host, config.port, config.backlog, sockets)
     except (ConfigError, ListenError) as failure:
@@ -43,7 +46,7 @@ def run(model_name: str) -> NoReturn:
     except ModuleNotFoundError as missing:
         print(f"servers: {model_name} needs the package {missing.name}: its image has it", file=sys.stderr)
         sys.exit(2)
-    server = Server(model_name, config, listener, Counters(rows, visible=True), *more, behind=behind)
+    server = Server(model_name, config, listener, Counters(rows, visible=True), *more, behind=behind, face=face)
     rehearse(server)
     gc.collect()
     # What exists now stays: the collector need not touch it, so forked children share its memory.
@@ -69,6 +72,21 @@ def what_is_behind(model_name: str, rows: int) -> "Behind | None":
     except ModuleNotFoundError as missing:
         name = f"threadmill/{model_name}-behind"
         raise ConfigError(f"BEHIND={kind} needs the package {missing.name}: the image {name} has it") from None
+
+
+def which_face(model_name: str, config: Config) -> "Face":
+    """What is spoken with clients. Only where FACE says so is anything imported for it. Raises ConfigError."""
+    if (name := os.environ.get("FACE", "")) in ("", "line"):
+        return LINES
+    if name != "http":
+        raise ConfigError(f"FACE={name[:40]!r}: must be line or http")
+    try:
+        from servers.http.face import made
+
+        return made(os.environ, config.max_line)
+    except ModuleNotFoundError as missing:
+        image = f"threadmill/{model_name}-http"
+        raise ConfigError(f"FACE=http needs the package {missing.name}: the image {image} has it") from None
 
 
 def rehearse(server: Server) -> None:

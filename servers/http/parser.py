@@ -1,0 +1,171 @@
+"""Requests out of a byte stream, without any input or output of its own: httptools reads them, this bounds them.
+
+httptools is llhttp, the parser of Node.js, as strict as it comes: a bare line feed, two lengths, a length beside
+chunks, a header that is folded or has a space before its colon are no HTTP.
+"""
+
+from typing import NamedTuple
+
+import httptools
+
+ALLOWED = (b"GET", b"HEAD", b"POST", b"PUT")
+_KNOWN_VERSIONS = ("1.1", "1.0")
+# Of a chunked body: six bytes for each are what one-byte chunks take.
+_WIRE_BYTES_PER_BODY_BYTE = 8
+
+# What is wrong with a request, as the status of its answer. The connection ends with each of them.
+BAD_REQUEST, TIMED_OUT, BODY_TOO_LARGE, HEAD_TOO_LARGE, NOT_IMPLEMENTED = 400, 408, 413, 431, 501
+
+
+class Request(NamedTuple):
+    """One whole request."""
+
+    method: bytes
+    target: bytes  # as it stood in the request line
+    directives: bytes  # what its header Threadmill says
+    body: bytes
+    is_1_0: bool
+    keeps: bool  # the connection, once it is answered
+
+
+class Fault(NamedTuple):
+    """What ends the connection: a request that is not to be read to its end, or no HTTP at all."""
+
+    status: int
+    reason: str
+
+
+class _Refused(Exception):
+    """Out of a callback, so that the parser reads no further."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.fault = Fault(status, reason)
+
+
+class RequestParser:
+    """The requests of one connection in order, however the stream is cut.
+
+    Once ``fault`` is set, or a request came that does not keep the connection, everything further is dropped.
+    """
+
+    def __init__(self, max_head: int, max_body: int) -> None:
+        self._max_head, self._max_body = max_head, max_body
+        self._parser = httptools.HttpRequestParser(self)
+        self._requests: list[Request] = []
+        self._in_head = False
+        self._held = 0  # bytes of pieces that were received in the middle of one and the same request
+        self._expects = False
+        self.begun = False
+        """A request has begun to arrive and is not whole."""
+        self.ended = False
+        """The last of the requests was one that does not keep the connection."""
+        self.fault: Fault | None = None
+        self._clear()
+
+    def feed(self, data: bytes) -> list[Request]:
+        """The requests that ``data`` completes."""
+        found = self._requests = []
+        while data and self.fault is None and not self.ended:
+            data = self._feed(data)
+        return found
+
+    def wants_to_continue(self) -> bool:
+        """Whether the client waits to be told to send its body; true once for each request."""
+        wanted, self._expects = self._expects and self.begun and not self._in_head, False
+        return wanted and self.fault is None
+
+    def _feed(self, data: bytes) -> bytes:
+        """What is to be fed to the next parser: nothing, but for a request to upgrade, which is not followed."""
+        before, was_begun = len(self._requests), self.begun
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self.fault is None and not self.ended:
+                self._parser = httptools.HttpRequestParser(self)
+                return data[upgrade.args[0] :]
+        except httptools.HttpParserCallbackError as error:
+            refused = error.__context__
+            self.fault = refused.fault if isinstance(refused, _Refused) else Fault(BAD_REQUEST, str(error))
+        except httptools.HttpParserError as error:
+            if not self.ended:
+                self.fault = Fault(BAD_REQUEST, str(error))
+        if self.begun and self.fault is None:
+            self._bound(len(data) if was_begun and before == len(self._requests) else 0)
+        return b""
+
+    def _bound(self, more: int) -> None:
+        """Count what has come of a request that is still not whole. Its first piece is as long as one read at most."""
+        self._held += more
+        if self._in_head:
+            if self._held > self._max_head:
+                self.fault = Fault(HEAD_TOO_LARGE, f"the head is longer than {self._max_head} bytes")
+        elif self._held > self._max_head + _WIRE_BYTES_PER_BODY_BYTE * self._max_body:
+            self.fault = Fault(BODY_TOO_LARGE, f"more than {self._max_body} bytes in many pieces")
+
+    def _clear(self) -> None:
+        self._target = self._directives = self._length = b""
+        self._hosts = self._head_bytes = 0
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+
+    # --- callbacks of the parser, in their order ---
+
+    def on_message_begin(self) -> None:
+        if self.ended:
+            raise _Refused(BAD_REQUEST, "more after the last request")
+        self._clear()
+        self.begun = self._in_head = True
+        self._held = 0
+
+    def on_url(self, part: bytes) -> None:
+        self._target += part
+        self._count_head(len(part))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count_head(len(name) + len(value) + 4)
+        if not self._in_head:  # a trailer
+            return
+        # The commonest ones by length first: most headers are none of ours.
+        size = len(name)
+        if size == 4:
+            self._hosts += name.lower() == b"host"
+        elif size == 6 and name.lower() == b"expect":
+            self._expects = value.lower() == b"100-continue"
+        elif size == 10 and name.lower() == b"threadmill":
+            self._directives += b" " + value
+        elif size == 14 and name.lower() == b"content-length":
+            self._length = value
+        elif size == 17 and name.lower() == b"transfer-encoding" and value.lower().strip() != b"chunked":
+            raise _Refused(NOT_IMPLEMENTED, "of transfer codings only chunked is known")
+
+    def on_headers_complete(self) -> None:
+        parser = self._parser
+        self._in_head = False
+        self._keeps = parser.should_keep_alive()
+        version = parser.get_http_version()
+        if version != "1.1" and version not in _KNOWN_VERSIONS:
+            raise _Refused(BAD_REQUEST, "only HTTP/1.1 and HTTP/1.0 are spoken")
+        self._is_1_0 = version == "1.0"
+        if self._hosts != 1 and (self._hosts or not self._is_1_0):
+            raise _Refused(BAD_REQUEST, f"{self._hosts} headers Host, 1 is needed")
+        self._method = parser.get_method()
+        if self._length and int(self._length) > self._max_body:
+            raise _Refused(BODY_TOO_LARGE, f"the body is longer than {self._max_body} bytes")
+
+    def on_body(self, part: bytes) -> None:
+        self._body.append(part)
+        self._body_bytes += len(part)
+        if self._body_bytes > self._max_body:
+            raise _Refused(BODY_TOO_LARGE, f"the body is longer than {self._max_body} bytes")
+
+    def on_message_complete(self) -> None:
+        self.begun = False
+        self.ended = not self._keeps
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._requests.append(Request(self._method, self._target, self._directives, body, self._is_1_0, self._keeps))
+
+    def _count_head(self, more: int) -> None:
+        self._head_bytes += more
+        if self._head_bytes > self._max_head:
+            raise _Refused(HEAD_TOO_LARGE, f"the head is longer than {self._max_head} bytes")
