@@ -72,8 +72,10 @@ class RequestParser:
 
     def wants_to_continue(self) -> bool:
         """Whether the client waits to be told to send its body; true once for each request."""
-        wanted, self._expects = self._expects and self.begun and not self._in_head, False
-        return wanted and self.fault is None
+        if not self._expects or not self.begun or self._in_head or self.fault is not None:
+            return False
+        self._expects = False
+        return True
 
     def _feed(self, data: bytes) -> bytes:
         """What is to be fed to the next parser: nothing, but for a request to upgrade, which is not followed."""
@@ -106,6 +108,7 @@ class RequestParser:
     def _clear(self) -> None:
         self._target = self._directives = self._length = b""
         self._hosts = self._head_bytes = 0
+        self._expects = False
         self._body: list[bytes] = []
         self._body_bytes = 0
 
