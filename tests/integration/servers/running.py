@@ -157,6 +157,9 @@ class Client:
     def line(self) -> bytes:
         return self._replies.readline()
 
+    def bytes(self, count: int) -> bytes:
+        return self._replies.read(count)
+
     def ask(self, line: bytes) -> bytes:
         self.send(line)
         return self.line()
