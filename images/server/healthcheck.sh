@@ -25,9 +25,15 @@ while read -r _ local _ state queues _ _ _ _ inode _; do
 done </proc/net/tcp
 
 exec 3<>"/dev/tcp/127.0.0.1/$port" || exit 1
-echo healthcheck >&3
+expected=healthcheck
+if [[ $FACE == http ]]; then
+    expected='HTTP/1.1 200 OK'$'\r'
+    printf 'HEAD /healthcheck HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3
+else
+    echo healthcheck >&3
+fi
 read -r -t 2 reply <&3
-if [[ $reply != healthcheck ]]; then
+if [[ $reply != "$expected" ]]; then
     echo "no echo within 2 s on port $port"
     exit 1
 fi
