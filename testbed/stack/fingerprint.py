@@ -23,6 +23,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "variant": (*_SERVER, "requirements/uvloop.txt"),
     "behind": (*_SERVER, "requirements/behind.txt"),
     "variant-behind": (*_SERVER, "requirements/uvloop.txt", "requirements/behind.txt"),
+    "http": (*_SERVER, "requirements/behind.txt", "requirements/http.txt"),
+    "variant-http": (*_SERVER, "requirements/uvloop.txt", "requirements/behind.txt", "requirements/http.txt"),
     "locust": ("images/base", "images/locust", "loadtests", "requirements/locust.txt"),
     "probe": ("images/base", "images/probe", "probe", "requirements/probe.txt"),
     "haproxy": ("images/base", "images/haproxy", "fronts"),
@@ -36,17 +38,22 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 }
 
 # What they do not take along of a part.
-WITHOUT: Mapping[str, str] = {"server": "servers/behind", "variant": "servers/behind"}
+WITHOUT: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("server", "variant"), ("servers/behind", "servers/http")),
+    **dict.fromkeys(("behind", "variant-behind"), ("servers/http",)),
+}
 
 
 def kind(name: str) -> str:
     """The kind of the image of a model; each of the others is a kind of its own."""
     if name in (*COMPANIONS, *FRONTS, *PARTS_BEHIND):
         return name
-    model, with_behind = model_of(name)
+    model, _ = model_of(name)
+    more = name.removeprefix(model).removeprefix("-")  # behind, http or nothing
     traits = find(model)
-    of_models = "variant" if traits and traits.package else "server"
-    return of_models if not with_behind else "behind" if of_models == "server" else f"{of_models}-behind"
+    if traits is not None and traits.package:
+        return f"variant-{more}" if more else "variant"
+    return more or "server"
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -62,7 +69,7 @@ def sources(project: Path) -> dict[str, str]:
     for name, parts in PARTS.items():
         total = hashlib.sha256()
         files: Iterable[Path] = (file for part in parts for file in _files(project / part))
-        if (left_out := WITHOUT.get(name)) is not None:
+        for left_out in WITHOUT.get(name, ()):
             files = [file for file in files if not file.is_relative_to(project / left_out)]
         for file in sorted(files, key=lambda file: file.relative_to(project).as_posix()):
             content = file.read_bytes()

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import yaml
 
 from loadtests.master.served_by import NUMBERED_PROBES
 from servers.models import MODELS, SERVERS, TABLE, VARIANTS, traits
-from testbed.names import BEHIND, PARTS, behind_name, image_name
+from testbed.names import BEHIND, HTTP, PARTS, behind_name, http_name, image_name
 from testbed.report.colours import LOOKS
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -66,11 +66,15 @@ def test_a_models_service_builds_its_image_and_has_its_port(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVERS)
-def test_a_model_that_can_talk_to_what_is_behind_it_is_the_same_but_for_its_drivers(name: str) -> None:
-    one, model = SERVICES[behind_name(name)], SERVICES[name]
-    assert one["image"] == image_name(behind_name(name))
+@pytest.mark.parametrize(("called", "kind"), [(behind_name, "behind"), (http_name, "http")])
+def test_a_model_that_talks_to_what_is_behind_it_or_speaks_http_is_the_same_but_for_that(
+    called: Callable[[str], str], kind: str, name: str
+) -> None:
+    one, model = SERVICES[called(name)], SERVICES[name]
+    assert one["image"] == image_name(called(name))
     assert one["build"]["args"]["MODEL"] == name
-    assert one["build"]["target"] == ("variant-behind" if TABLE[name].package else "behind")
+    assert one["build"]["target"] == (f"variant-{kind}" if TABLE[name].package else kind)
+    assert one["profiles"] == [kind]
     assert model["environment"].items() < one["environment"].items()
     own = {"image", "build", "environment", "profiles"}
     assert {key: value for key, value in one.items() if key not in own} == {
@@ -92,6 +96,7 @@ def test_compose_has_no_server_that_is_no_model() -> None:
         *FRONTS,
         *PARTS,
         *BEHIND,
+        *HTTP,
         *("locust", "worker", "client", "probe"),
     }
 
@@ -130,6 +135,8 @@ def test_the_images_are_told_of_their_model_when_they_are_built_and_name_none_th
         "server-uvloop AS variant": "",
         "server-behind AS behind": "-behind",
         "server-uvloop-behind AS variant-behind": "-behind",
+        "server-http AS http": "-http",
+        "server-uvloop-http AS variant-http": "-http",
     }
     for target, more in targets.items():
         after = DOCKERFILE.partition(f"\nFROM {target}\n")[2].partition("\nFROM ")[0].splitlines()

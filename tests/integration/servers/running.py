@@ -157,7 +157,7 @@ class Client:
     def line(self) -> bytes:
         return self._replies.readline()
 
-    def bytes(self, count: int) -> bytes:
+    def read(self, count: int) -> bytes:
         return self._replies.read(count)
 
     def ask(self, line: bytes) -> bytes:

@@ -38,7 +38,7 @@ def read(client: Client) -> tuple[int, dict[str, str], bytes]:
     while (line := client.line()) != b"\r\n":
         name, _, value = line.decode().strip().partition(": ")
         headers[name] = value
-    return status, headers, client.bytes(int(headers.get("Content-Length", 0)))
+    return status, headers, client.read(int(headers.get("Content-Length", 0)))
 
 
 def test_whole_split_and_pipelined_requests_are_answered_in_order_and_counted(model: str) -> None:

@@ -13,7 +13,9 @@ from testbed.names import EVERY
 from testbed.stack.fingerprint import BASE_LABEL, DEFAULT_BASE, PARTS, SOURCE_LABEL, kind, sources, what_is_wrong
 
 PROJECT = Path(__file__).parents[4]
-OF_SERVERS = {"server", "variant", "behind", "variant-behind"}
+SPEAK_HTTP = {"http", "variant-http"}
+TALK_BEHIND = {"behind", "variant-behind"} | SPEAK_HTTP
+OF_SERVERS = {"server", "variant"} | TALK_BEHIND
 
 
 @pytest.fixture
@@ -36,10 +38,12 @@ def test_it_is_the_same_in_another_directory_and_with_byte_code_about(checkout: 
     ("touched", "stale"),
     [
         ("servers/models/spst.py", OF_SERVERS),
-        ("servers/behind/steps.py", {"behind", "variant-behind"}),
+        ("servers/behind/steps.py", TALK_BEHIND),
+        ("servers/http/parser.py", SPEAK_HTTP),
         ("images/server/healthcheck.sh", OF_SERVERS),
-        ("requirements/uvloop.txt", {"variant", "variant-behind"}),
-        ("requirements/behind.txt", {"behind", "variant-behind"}),
+        ("requirements/uvloop.txt", {"variant", "variant-behind", "variant-http"}),
+        ("requirements/behind.txt", TALK_BEHIND),
+        ("requirements/http.txt", SPEAK_HTTP),
         ("loadtests/locustfile.py", {"locust"}),
         ("requirements/locust.txt", {"locust"}),
         ("images/probe/Dockerfile", {"probe"}),
@@ -90,7 +94,7 @@ def test_the_parts_are_all_that_the_dockerfiles_copy() -> None:
     for name, parts in PARTS.items():
         dockerfile = PROJECT / "images" / ("server" if name in OF_SERVERS else name) / "Dockerfile"
         copied = re.findall(r"^COPY (?!--from)(\S+)", dockerfile.read_text(), re.MULTILINE)
-        of_others = {"requirements/uvloop.txt", "requirements/behind.txt"} - set(parts) if name in OF_SERVERS else set()
+        of_others = {f"requirements/{one}.txt" for one in ("uvloop", "behind", "http")} - set(parts) if name in OF_SERVERS else set()
         assert of_others <= set(copied), (name, copied)
         copied = [path for path in copied if path not in of_others]
         assert all(any(Path(path).is_relative_to(part) for part in parts) for path in copied), (name, copied)
