@@ -29,7 +29,7 @@ def can(view: View) -> list[str]:
         )
     alone = sum(len(one.places) == 1 and one.leader is not None for one in rates)
     if alone and systems.is_only(view):
-        lines.append("Between systems of replicas and fronts, and what changes them: see Which system.")
+        lines.append("Between systems, of what stands around the server and of what changes them: see Which system.")
     elif alone:
         lines.append(f"In {alone} of {len(rates)} conditions only one model was measured: there is nothing to choose.")
     same = len(rates) - shown - few - none - alone

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from testbed.plan import scaling
+from testbed.plan import behind, scaling
 from testbed.report.source import Row
 from testbed.report.view import Group, View, axis_text, axis_title, varying_fields
 
 # The axes of what stands in the system, as far as it stands still.
-SPREAD = ("replicas", "replica_cpus", "front", "front_cpus", "balance", "queue", "dns")
+SPREAD = ("replicas", "replica_cpus", "front", "front_cpus", "balance", "queue", "dns", "behind")
 # What stands in for the axes where only few of their combinations were measured.
 CONDITION = "condition"
 
@@ -36,9 +36,9 @@ def system(row: Row) -> str:
     """`2 replicas of 0.5 CPU behind haproxy`, `1 replica of 1 CPU`."""
     count, cpus, front = row.get("replicas", 1), cpus_of_each(row), row.get("front") or "none"
     each = "" if cpus is None else f" of {axis_text('cpus', cpus)}"
-    behind = "" if front == "none" else f" behind {front}"
+    before = "" if front == "none" else f" behind {front}"
     known = "an unknown number of" if count is None else f"{count:g}"
-    return f"{known} replica{'s' if count != 1 else ''}{each}{behind}"
+    return f"{known} replica{'s' if count != 1 else ''}{each}{before}"
 
 
 def cpus_of_each(row: Row) -> float | None:
@@ -57,7 +57,12 @@ def has_several(view: View) -> bool:
         or any(row.get(name) not in (None, "", scaling.NONE) for name in ("profile", "scaling"))
         for group in view.groups
         for row in group.rows
-    )
+    ) or has_several_behind(view)
+
+
+def has_several_behind(view: View) -> bool:
+    """Whether what stands behind the servers is not the same everywhere."""
+    return len({row.get("behind") for group in view.groups for row in group.rows}) > 1
 
 
 def selectors(view: View, without: Iterable[str] = SPREAD) -> list[str]:
@@ -100,6 +105,7 @@ def part(name: str, row: Row) -> str:
         "cpus": text,
         "replicas": f"{text} replica{'s' if value != 1 else ''}",
         "front": "no front" if value == "none" else text,
+        "behind": "nothing behind" if value == behind.NONE else text,
         "scaling": "no scaling" if value == scaling.NONE else f"scaling {text}",
         "users": f"{text} users",
     }

@@ -1,4 +1,4 @@
-"""Replicas and fronts in words: what each system does of what the simplest does, with intervals. Pure."""
+"""Replicas, fronts and what is behind in words: what each does of what the plainest does, with intervals. Pure."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +8,7 @@ from markupsafe import Markup
 from testbed.report import ranking, setups
 from testbed.report.advice import advice
 from testbed.report.ranking import CAPACITY, CPU, LATENCY, MEMORY, THROUGHPUT
+from testbed.report.source import Row
 from testbed.report.timeline import is_transient
 from testbed.report.view import Group, View
 from testbed.statistics import FEWEST_BLOCKS, Interval, ratio_interval
@@ -19,7 +20,7 @@ class Standing:
 
     heading: str
     groups: tuple[Group, ...]
-    """The simplest first: fewest replicas, nothing before them."""
+    """The plainest first: fewest replicas, nothing before them, and behind them what the sweep names first."""
 
 
 def standings(view: View) -> list[Standing]:
@@ -30,7 +31,13 @@ def standings(view: View) -> list[Standing]:
         row = group.rows[0]
         if not is_transient(row) and row.get("share") in (None, 1.0):
             found.setdefault((group.series, *(row.get(name) for name in rest)), []).append(group)
-    several = [sorted(groups, key=plainness) for groups in found.values() if len(groups) > 1]
+    axis = view.axis("behind")
+    places = {value: place for place, value in enumerate(axis.values)} if axis else {}
+    several = [
+        sorted(groups, key=lambda group: (*plainness(group), places.get(group.rows[0].get("behind"), 0)))
+        for groups in found.values()
+        if len(groups) > 1
+    ]
 
     def heading(group: Group) -> str:
         return ", ".join(filter(None, (group.series, setups.in_words(view, group.rows[0], setups.SPREAD))))
@@ -56,15 +63,25 @@ def choose(view: View, standing: Standing) -> Markup:
 def name(standing: Standing, group: Group) -> str:
     """A system by what tells it from the others of its model."""
     row = group.rows[0]
-    told = setups.system(row)
     rows = [one.rows[0] for one in standing.groups]
+    behind = [_behind(rows, row)] if len({one.get("behind") for one in rows}) > 1 else []
+    if behind and len({(one.get("replicas"), one.get("front"), one.get("cpus")) for one in rows}) == 1:
+        return behind[0]
+    told = setups.system(row)
     more = []
     for field in ("balance", "queue", "dns", "front_cpus"):
         # Of systems with the same front only.
         same = [one for one in rows if one.get("front") == row.get("front")]
         if len({one.get(field) for one in same}) > 1:
             more.append(setups.part(field, row))
-    return ", ".join([told, *filter(None, more)])
+    return ", ".join([told, *filter(None, more), *behind])
+
+
+def _behind(rows: list[Row], row: Row) -> str:
+    """What is behind, without what is said of all of them: `postgres` beside `postgres, 2 shards`."""
+    every = [setups.part("behind", one).split(", ") for one in rows]
+    kind, *more = setups.part("behind", row).split(", ")
+    return ", ".join([kind, *(word for word in more if not all(word in words for words in every))])
 
 
 def lines(view: View, standing: Standing) -> list[str]:
@@ -79,8 +96,28 @@ def lines(view: View, standing: Standing) -> list[str]:
             ratio(group, base, "latency_p99_us"),
             "sustains" if view.results.is_search else "serves",
         )
+        + _of_what_is_behind(group, base)
         for group in others
     ]
+
+
+def _of_what_is_behind(group: Group, base: Group) -> str:
+    """What it costs there, and what came of the requests that no throughput shows; empty with nothing behind."""
+    told = []
+    if group.values("behind_cpu_us_per_request"):
+        cost = ratio(group, base, "behind_cpu_us_per_request")
+        told.append(
+            f"what is behind takes {_times(cost)} the CPU for a request{_shown(cost)}"
+            if cost
+            else "what is behind takes CPU of its own, not known of both"
+        )
+    for column, words in (("stale_share", "reads were stale"), ("cache_hit_ratio", "reads were hits")):
+        mine, other = group.median(column), base.median(column)
+        if mine is not None and other is not None and (mine or other):
+            told.append(f"{100 * mine:.3g} % of its {words}, {100 * other:.3g} % there")
+    if lost := sum(group.values("messages_lost")):
+        told.append(f"{lost:g} of its messages were lost")
+    return " " + " ".join(f"{one[:1].upper()}{one[1:]}." for one in told) if told else ""
 
 
 def ratio(group: Group, base: Group, column: str) -> Interval | None:

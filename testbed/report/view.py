@@ -4,6 +4,7 @@ A condition is one value for each axis: each field of a cell that differs in the
 its pools left out. Where the results hold only a few of the combinations, whole combinations are the only axis.
 """
 
+import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -257,7 +258,9 @@ def _listed(sweep: dict[str, Any], name: str) -> list[Any]:
     axis = BY_FIELD[name]
     part = sweep.get(axis.section) if axis.section else sweep
     value = part.get(axis.name) if isinstance(part, dict) else None
-    return value if isinstance(value, list) else []
+    listed = value if isinstance(value, list) else []
+    # What has keys is JSON in the rows, as the sweep has them.
+    return [json.dumps(one, separators=(",", ":")) if isinstance(one, dict) else one for one in listed]
 
 
 def _found_rates(rows: list[Row], capacity: list[Row]) -> list[Row]:

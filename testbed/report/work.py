@@ -1,8 +1,9 @@
 """What a request asks of the server and who asks, in words for who has not seen a sweep file. Pure."""
 
+from testbed.plan import behind, behind_values
 from testbed.plan.profile import STEADY, label
 from testbed.report.source import Row
-from testbed.report.view import duration, size
+from testbed.report.view import duration, percent, size
 
 # From this many times as long the one hides the other.
 MOSTLY = 3
@@ -16,12 +17,31 @@ def kind(row: Row) -> str:
     compute = held + free
     wait = wait or 0
     if not wait and not compute:
-        return "no work but the echo"
+        return _KINDS_BEHIND.get(_behind(row), "no work but the echo")
     if wait >= MOSTLY * compute:
         return "work that mostly waits"
     if compute >= MOSTLY * wait:
         return "work that mostly computes"
     return "work that waits and computes"
+
+
+_KINDS_BEHIND = {"store": "reads and writes of a store", "broker": "messages to a broker"}
+
+
+def _behind(row: Row) -> str:
+    """`store`, `broker`, or empty with nothing behind the servers."""
+    return behind_values.kind(row.get("behind") or behind.NONE)
+
+
+def _asked_behind(row: Row) -> str:
+    """What a request asks of what is behind the server."""
+    if _behind(row) == "broker":
+        return "sends a message to a broker"
+    reads, scans = row.get("reads"), row.get("scans")
+    if reads is None or scans is None:
+        return "reads or writes a value in a store"
+    every = f", {percent(scans)} of the reads over all keys" if scans else ""
+    return f"reads a value of a store, or writes one ({percent(reads)} of requests read{every})"
 
 
 def brief(row: Row) -> str:
@@ -34,6 +54,8 @@ def request(row: Row) -> str:
     """What the server does for one request."""
     wait, held, free = (row.get(name) for name in ("sleep_us", "spin_us", "hash_us"))
     parts = []
+    if _behind(row):
+        parts.append(_asked_behind(row))
     if wait:
         parts.append(f"waits {duration(wait)} without using a CPU, as for a database or another service")
     if held:

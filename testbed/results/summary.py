@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from testbed.plan.axes import FIELDS, OF_MODEL
+from testbed.plan.axes import BY_FIELD, FIELDS, OF_MODEL
 from testbed.plan.calibration import FAR_OFF
 from testbed.plan.cells import Cell, varying_fields
 from testbed.plan.redo import counted, is_redo, replaced
@@ -189,9 +189,14 @@ def sweep_warnings(rows: list[Row]) -> list[str]:
         values = [float(row["throughput_rps"]) for row in usable if cell_of(row) == cell and row["throughput_rps"]]
         known = named(cell)
         cpus = "cpus not known" if known["cpus"] is None else f"{known['cpus']:g} cpus"
-        others = "".join(f", {name} {known[name]}" for name in varying)
+        others = "".join(f", {name} {_in_words(name, known[name])}" for name in varying)
         found += warnings(values, f"{known['model']} at {cpus}{others}: throughput") if values else []
     return found
+
+
+def _in_words(name: str, value: Any) -> Any:
+    words = BY_FIELD[name].words
+    return words(value) if words and value is not None else value
 
 
 def _disturbed(rows: list[Row]) -> list[str]:
