@@ -9,11 +9,14 @@ FRONTS = ("haproxy", "nginx")
 # What may stand behind servers, and what takes from brokers; likewise.
 PARTS = ("postgres", "pgbouncer", "valkey", "nats", "rabbitmq", "consumer")
 _BEHIND = "-behind"
+_HTTP = "-http"
 # Servers that can talk to those.
 BEHIND = tuple(f"{name}{_BEHIND}" for name in SERVERS)
-# What `make images` builds. The others are built by who asks for what stands behind servers.
+# Servers that speak HTTP; they can talk to those, too.
+HTTP = tuple(f"{name}{_HTTP}" for name in SERVERS)
+# What `make images` builds. The others are built by who asks for HTTP, or for what stands behind servers.
 USUAL = (*SERVERS, *COMPANIONS, *FRONTS)
-EVERY = (*SERVERS, *COMPANIONS, *FRONTS, *PARTS, *BEHIND)
+EVERY = (*SERVERS, *COMPANIONS, *FRONTS, *PARTS, *BEHIND, *HTTP)
 
 
 def image_name(model: str) -> str:
@@ -26,6 +29,16 @@ def behind_name(model: str) -> str:
     return f"{model}{_BEHIND}"
 
 
+def http_name(model: str) -> str:
+    """What the image of a model is called that speaks HTTP."""
+    return f"{model}{_HTTP}"
+
+
+def speaks_http(name: str) -> bool:
+    """Whether the image of this name, or a service by hand, is one of a model that speaks HTTP."""
+    return name in HTTP
+
+
 def model_of(name: str) -> tuple[str, bool]:
     """The model that an image's name is of, and whether it can talk to what is behind it."""
-    return name.removesuffix(_BEHIND), name.endswith(_BEHIND)
+    return name.removesuffix(_BEHIND).removesuffix(_HTTP), name.endswith((_BEHIND, _HTTP))

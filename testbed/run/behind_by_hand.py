@@ -67,7 +67,7 @@ def trial_of(model: str, limits: ServerLimits, stands: str, machine: Machine) ->
 def stack_of(run: Run, trial: Trial) -> Stack:
     """Everything: what stands behind, the server under its model's name, probes that tell Locust's page, and Locust.
     Pure."""
-    (server,) = (behind.with_behind(one, run, trial) for one in system.servers(run, trial))
+    (server,) = (behind.with_behind(one, trial) for one in system.servers(run, trial))
     boxes = [*behind.services(run, trial), replace(server, published=(SERVER_PORT,))]
     services = [*system.load_services(run, [trial.cell.model]), *boxes, *(_probe(run, trial, box) for box in boxes)]
     # Nothing of a sweep's: those remove what carries the label of a run.
