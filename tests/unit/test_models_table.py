@@ -11,7 +11,7 @@ import yaml
 
 from loadtests.master.served_by import NUMBERED_PROBES
 from servers.models import MODELS, SERVERS, TABLE, VARIANTS, traits
-from testbed.names import BEHIND, PARTS, behind_name, image_name
+from testbed.names import BEHIND, PARTS, behind_name, http_name, image_name
 from testbed.report.colours import LOOKS
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -118,9 +118,10 @@ def test_a_front_has_a_port_of_its_own_and_is_behind_no_other_model_than_the_loa
 @pytest.mark.parametrize("service", ["locust", "worker"])
 def test_the_load_is_told_of_every_model_and_which_serve_one_client_at_a_time(service: str) -> None:
     told = SERVICES[service]["environment"]
-    assert told["TARGETS"].split(",") == list(SERVERS)
+    # What a shell adds are those that speak HTTP.
+    assert told["TARGETS"].split(",") == [*SERVERS, "${MORE_TARGETS-}"]
     sequential = [name for name in SERVERS if TABLE[name].slots_of(traits.Size(9, 9)) == 1]
-    assert told["ONE_AT_A_TIME"].split(",") == sequential
+    assert told["ONE_AT_A_TIME"].split(",") == [*sequential, *map(http_name, sequential)]
 
 
 def test_the_images_are_told_of_their_model_when_they_are_built_and_name_none_themselves() -> None:
