@@ -51,6 +51,13 @@ def test_what_stands_in_for_a_model_does_so_in_http_unless_the_image_has_one_of_
     assert cells.server_images(read(f"{http}{both}")) == ["spmt", "spmt-http"]
 
 
+def test_a_swarm_runs_it_as_it_is_only_another_image() -> None:
+    swarm = Machine(4, 2**33, ("overlay",))
+    asked = "name: a\nmodels: spmt\nworkload: {protocol: http}\nnetwork: overlay\n"
+    (cell,) = cells.cells(parse(asked, Path("a.yaml"), swarm))
+    assert (cell.image, cell.network) == ("spmt-http", "overlay")
+
+
 def test_the_names_of_images_tell_the_model() -> None:
     assert model_of(http_name("spmt")) == ("spmt", True)
     assert model_of(behind_name("prefork-event-loop")) == ("prefork-event-loop", True)
