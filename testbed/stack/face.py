@@ -18,9 +18,4 @@ def of_server(cell: Cell) -> dict[str, str]:
 
 def preset(master: Service, protocol: str) -> Service:
     """Locust's master, whose page offers this protocol first."""
-    return replace(master, command=(*master.command, *option(protocol)))
-
-
-def option(protocol: str) -> tuple[str, ...]:
-    """Of the load's command line."""
-    return ("--protocol", HTTP) if protocol == HTTP else ()
+    return replace(master, command=(*master.command, "--protocol", HTTP)) if protocol == HTTP else master
