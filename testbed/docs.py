@@ -20,6 +20,7 @@ from servers.models.traits import Size
 from testbed.errors import UserError
 from testbed.files import write_atomically
 from testbed.judge import rules, thresholds
+from testbed.names import http_name
 from testbed.plan import keys
 from testbed.plan.cells import Cell
 from testbed.report.readings import TRIGGERS
@@ -150,8 +151,11 @@ def make_targets() -> str:
 
 def targets() -> str:
     """What Locust's containers are told of the models where they are started by hand."""
-    one_at_a_time = [name for name in SERVERS if TABLE[name].slots_of(Size(2, 2)) == 1]
-    return f"TARGETS: {','.join(SERVERS)}\nONE_AT_A_TIME: {','.join(one_at_a_time)} # not what the page offers first\n"
+    sequential = [name for name in SERVERS if TABLE[name].slots_of(Size(2, 2)) == 1]
+    one_at_a_time = ",".join([*sequential, *map(http_name, sequential)])
+    # Those that speak HTTP are named by who starts one: the page has no use for twice as many that are not up.
+    targets = ",".join([*SERVERS, "${MORE_TARGETS-}"])
+    return f"TARGETS: {targets}\nONE_AT_A_TIME: {one_at_a_time} # not what the page offers first\n"
 
 
 PARTS: dict[str, Callable[[], str]] = {

@@ -34,11 +34,6 @@ def http_name(model: str) -> str:
     return f"{model}{_HTTP}"
 
 
-def speaks_http(name: str) -> bool:
-    """Whether the image of this name, or a service by hand, is one of a model that speaks HTTP."""
-    return name in HTTP
-
-
 def model_of(name: str) -> tuple[str, bool]:
     """The model that an image's name is of, and whether it can talk to what is behind it."""
     return name.removesuffix(_BEHIND).removesuffix(_HTTP), name.endswith((_BEHIND, _HTTP))

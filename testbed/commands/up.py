@@ -32,6 +32,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         help="what stands behind it: postgres, valkey, nats, rabbitmq, or as in a sweep file, such as "
         "'{postgres: {standbys: 1, reads: standby}}'",
     )
+    parser.add_argument("--http", action="store_true", help="servers that speak HTTP/1.1, of the images MODEL-http")
     parser.add_argument(
         "--cpus", type=float, help="CPU limit of each server (default 1, less where several share the machine)"
     )
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
     if arguments.behind is not None:
         return _with_behind(arguments, names, here, plain(console))
     limits = by_hand.check_limits(arguments.cpus, arguments.memory, here, scale)
-    by_hand.up(names, limits, arguments.workers, arguments.packet_log, plain(console), scale)
+    by_hand.up(names, limits, arguments.workers, arguments.packet_log, plain(console), scale, arguments.http)
     return exits.OK
 
 
@@ -82,7 +83,7 @@ def _with_behind(
     limits = by_hand.check_limits(
         _DEFAULT_CPUS if arguments.cpus is None else arguments.cpus, arguments.memory, machine
     )
-    behind_by_hand.up(models[0], limits, arguments.workers, stands, machine, RESULTS / "by-hand", say)
+    behind_by_hand.up(models[0], limits, arguments.workers, stands, machine, RESULTS / "by-hand", say, arguments.http)
     return exits.OK
 
 
@@ -105,5 +106,5 @@ def _on_swarm(
     here = Machine(engine.cpus, engine.memory_bytes, engine.networks)
     limits = by_hand.check_limits(arguments.cpus, arguments.memory, here)
     user = ":".join(map(str, load_user()))
-    swarm_by_hand.up(engine, models, limits, arguments.workers, user, RESULTS / "by-hand", say)
+    swarm_by_hand.up(engine, models, limits, arguments.workers, user, RESULTS / "by-hand", say, arguments.http)
     return exits.OK

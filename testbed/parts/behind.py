@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from testbed.names import behind_name
 from testbed.plan.behind import (
     COMPANION_MEMORY_BYTES,
     NONE,
@@ -62,8 +61,8 @@ def services(run: Run, trial: Trial) -> tuple[Service, ...]:
             return (_broker(run, trial, part), *_consumers(run, trial, part))
 
 
-def with_behind(server: Service, run: Run, trial: Trial) -> Service:
-    """A server as it is with what stands behind it: of the image that can talk to that, and told where it is."""
+def with_behind(server: Service, trial: Trial) -> Service:
+    """A server as it is with what stands behind it: told where that is. Its image can talk to it."""
     cell = trial.cell
     behind = cell.what_is_behind
     if behind is None:
@@ -71,7 +70,6 @@ def with_behind(server: Service, run: Run, trial: Trial) -> Service:
     told = environment(behind, cell)
     return replace(
         server,
-        image=run.images.get(cell.model) or run.image(behind_name(cell.model)),
         environment={**server.environment, **told},
         secrets=(secret.VARIABLE,),
     )

@@ -12,7 +12,7 @@ from testbed.stack.system import Run
 def boxes(run: Run, trial: Trial) -> tuple[Service, ...]:
     """Every container of the trial that is measured, in the order in which they start."""
     stands = behind.services(run, trial)
-    servers = tuple(behind.with_behind(server, run, trial) for server in system.servers(run, trial))
+    servers = tuple(behind.with_behind(server, trial) for server in system.servers(run, trial))
     before = (front.service(run, trial, servers),) if trial.cell.is_proxied else ()
     return (*stands, *servers, *before)
 

@@ -11,7 +11,7 @@ from typing import Any
 from servers.models import find
 from servers.models.traits import THREADS, WORKERS, Size
 from testbed.errors import UserError
-from testbed.names import behind_name
+from testbed.names import behind_name, http_name
 from testbed.plan import scaling_fit
 from testbed.plan.axes import AXES, BY_FIELD, FIELDS
 from testbed.plan.behind import Behind
@@ -49,6 +49,8 @@ class Cell:
     hash_us: int
     payload_bytes: int
     connection: str
+    protocol: str
+    cache_control: str
     think_us: int
     keys: int
     zipf: float
@@ -108,6 +110,13 @@ class Cell:
     def what_is_behind(self) -> Behind | None:
         """What the servers talk to; None where there is nothing."""
         return of_text(self.behind)
+
+    @property
+    def image(self) -> str:
+        """The name of its servers' image: those that speak HTTP, or can talk to what is behind them, have others."""
+        if self.protocol == "http":
+            return http_name(self.model)
+        return behind_name(self.model) if self.what_is_behind else self.model
 
     @property
     def is_proxied(self) -> bool:
@@ -170,8 +179,13 @@ def proxies(sweep: Sweep) -> list[str]:
 
 
 def server_images(sweep: Sweep) -> list[str]:
-    """The servers of the sweep by the names of their images: those that can talk to what is behind them have others."""
-    return list(dict.fromkeys(behind_name(cell.model) if cell.what_is_behind else cell.model for cell in cells(sweep)))
+    """The servers of the sweep by the names of their images; by the model's where another stands in for that."""
+    return list(dict.fromkeys(_image(cell, sweep) for cell in cells(sweep)))
+
+
+def _image(cell: Cell, sweep: Sweep) -> str:
+    stands_in = cell.model in sweep.images and cell.image not in sweep.images
+    return cell.model if stands_in else cell.image
 
 
 def parts_behind(sweep: Sweep) -> list[str]:
@@ -201,6 +215,8 @@ def _settled(cell: Cell, window_s: float) -> Cell:
     """The cell without the values that mean nothing in it, so that they do not make two cells of one."""
     if cell.profile != STEADY:
         cell = replace(cell, rate_rps=mean_rps(cell.profile, window_s))
+    if cell.protocol != "http":
+        cell = replace(cell, cache_control="none")
     return _with_pools(with_front(_with_store(cell)))
 
 

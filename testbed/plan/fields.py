@@ -200,6 +200,7 @@ _MODELS = "what `orchestrate.py models` lists"
 _CONNECTION = "persistent, per-request, or {requests: N} with N from 1 to 1000000"
 _RATE = "requests per second, 0.1 to 1000000"
 _WORK = "a duration from 0 to 10s, such as 500us or 5ms"
+_CACHE_CONTROL = "none, or printable ASCII without a space at either end, at most 200, such as max-age=2"
 _NAME = "lower-case letters, digits and hyphens, at most 41, such as cpu-limits"
 
 Cpus = Annotated[float, Reader(_cpus, allowed=_CPUS)]
@@ -208,6 +209,7 @@ WorkerCpus = Annotated[float, numeric(0.05, 1.0, "CPUs, 0.05 to 1")]
 Model = Annotated[str, Reader(_model, allowed=_MODELS)]
 Imaged = Annotated[str, Reader(_imaged, allowed=_MODELS)]
 Connection = Annotated[str, Reader(_connection, allowed=_CONNECTION)]
+CacheControl = Annotated[str, _text(r"[!-~]([ -~]{0,198}[!-~])?", _CACHE_CONTROL)]
 WorkUs = Annotated[int, quantity(parse_duration_us, 0, MAX_WORK_US, _WORK, "us")]
 ThinkUs = Annotated[int, quantity(parse_duration_us, 0, 60_000_000, "a duration from 0 to 60s, such as 10ms", "us")]
 PayloadBytes = Annotated[
@@ -235,6 +237,7 @@ ImageName = Annotated[str, _text(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*", "the name of 
 LimitKind = Literal["quota", "cpuset", "both"]
 Mode = Literal["closed", "open", "capacity", "relative"]
 Arrivals = Literal["constant", "poisson"]
+Protocol = Literal["line", "http"]
 Network = Literal["bridge", "shared", "overlay"]
 NETWORKS: tuple[str, ...] = get_args(Network)
 LoadLoop = Literal["fast", "plain"]

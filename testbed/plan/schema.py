@@ -13,6 +13,7 @@ from testbed.plan.behind_values import Stands
 from testbed.plan.fields import (
     QUEUEING,
     Balance,
+    CacheControl,
     Connection,
     Cpus,
     Imaged,
@@ -24,6 +25,7 @@ from testbed.plan.fields import (
     Network,
     PayloadBytes,
     PoolSize,
+    Protocol,
     Queue,
     ReplicaCount,
     ReplicaCpus,
@@ -76,20 +78,28 @@ class Pools(Strict):
 @section("workload")
 class Workload(Strict):
     """What one request asks of the server, in microseconds: `sleep` waits, `spin` computes holding Python's global
-    interpreter lock, `hash` computes without it. `think` is the user's own pause. `keys` and what follows are of a
-    store behind the server."""
+    interpreter lock, `hash` computes without it. `think` is the user's own pause. `cache_control` is of HTTP alone.
+    `keys` and what follows are of a store behind the server."""
 
     sleep: Values[WorkUs]
     spin: Values[WorkUs]
     hash: Values[WorkUs]
     payload: Values[PayloadBytes]
     connection: Values[Connection]
+    protocol: Values[Protocol]
+    cache_control: Values[CacheControl]
     think: Values[ThinkUs]
     keys: Values[Keys]
     zipf: Values[Zipf]
     reads: Values[Share]
     scans: Values[Share]
     value: Values[ValueBytes]
+
+    @model_validator(mode="after")
+    def _what_only_http_has(self) -> Self:
+        if "http" not in self.protocol and self.cache_control != ("none",):
+            raise not_allowed_at(("cache_control",), "none without protocol http: a line has no headers")
+        return self
 
 
 @section("replicas")

@@ -70,9 +70,21 @@ def request(row: Row) -> str:
         )
     if held is None or free is None:
         parts.append("computes for a time that was not calibrated")
-    work = ", and ".join(parts) if parts else "sends the line back at once: what is measured is the cost of the model"
+    sent = "body" if row.get("protocol") == "http" else "line"
+    work = (
+        ", and ".join(parts) if parts else f"sends the {sent} back at once: what is measured is the cost of the model"
+    )
     payload = row.get("payload_bytes")
     return f"The server {work}. {'' if payload is None else f'A request carries {size(payload)}. '}".strip()
+
+
+def protocol(row: Row) -> str:
+    """What load and server speak, where it is not lines."""
+    if row.get("protocol") != "http":
+        return ""
+    cached = row.get("cache_control") or "none"
+    told = "" if cached == "none" else f" Replies to GET and HEAD say Cache-Control: {cached}."
+    return f"Load and server speak HTTP/1.1: a request is a POST, and its reply has the same body.{told}"
 
 
 def connection(row: Row) -> str:
@@ -115,7 +127,7 @@ def load(row: Row) -> str:
 
 def asked(row: Row) -> str:
     """What a request asks and how it comes, without who asks when."""
-    return " ".join(part for part in (request(row), connection(row)) if part)
+    return " ".join(part for part in (request(row), protocol(row), connection(row)) if part)
 
 
 def describe(row: Row) -> str:

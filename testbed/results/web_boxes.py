@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from testbed.names import model_of
+
 Record = dict[str, Any]
 
 
@@ -73,6 +75,8 @@ def found(load: Record, lines: Sequence[Record]) -> WebBoxes:
     # Besides those that a probe has told of, nobody knows how many more there were: one stands for them.
     names = list(named) if named is not None and known else [*by_name, ""]
     alone = len(names) == 1
-    servers = tuple(WebBox(model if alone else name or "others", tuple(by_name.get(name, ()))) for name in names)
     before = None if front is None else WebBox(front, tuple(line for line in lines if line.get("model") == front))
+    # By hand those that speak HTTP are targets of their own, as their images are.
+    model, _ = model_of(model)
+    servers = tuple(WebBox(model if alone else name or "others", tuple(by_name.get(name, ()))) for name in names)
     return WebBoxes(model, servers, len(names) if known else None, before)

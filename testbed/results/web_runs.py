@@ -115,6 +115,7 @@ def record(trial_id: str, load: Record, lines: list[Record], machine_cpus: int) 
     unknown: Record = {name: boxes.of_servers(name) for name in ("cpus", "memory_bytes")}
     unknown |= {"limit": "quota" if unknown["cpus"] else None}
     unknown |= _front_not_known(boxes) | _behind_not_known(options)
+    unknown |= _header_not_known(options)
     unknown |= {"spin_us": _asked_us(options, "spin_us", "spin_units")}
     unknown |= {"hash_us": _asked_us(options, "hash_us", "hash_rounds")}
     unknown |= _pools_not_known(cell)
@@ -175,6 +176,11 @@ def _front_not_known(boxes: WebBoxes) -> Record:
 def _behind_not_known(options: Record) -> Record:
     """The load knows only of what kind it is."""
     return {} if options.get("behind", "none") == "none" else {"behind": None, "value_bytes": None}
+
+
+def _header_not_known(options: Record) -> Record:
+    """What the server was told by its environment."""
+    return {"cache_control": None} if options.get("protocol", "line") == "http" else {}
 
 
 def _asked_us(options: Record, time_name: str, units_name: str) -> int | None:

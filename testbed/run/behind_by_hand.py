@@ -23,7 +23,7 @@ from testbed.plan.behind_values import Stands, label, of_text
 from testbed.plan.cells import Trial
 from testbed.plan.fields import Machine
 from testbed.run.preparation import load_user
-from testbed.stack import by_hand, compose, images, system
+from testbed.stack import by_hand, compose, face, http_by_hand, images, system
 from testbed.stack.by_hand import MAX_WORKERS, ServerLimits
 from testbed.stack.secret import environment, password
 from testbed.stack.services import DEFAULT_NETWORK, Network, Service, Stack
@@ -52,13 +52,14 @@ def read(given: str, machine: Machine) -> str:
         raise UserError(f"--behind{f' {at}' if at else ''}: found {given!r}, allowed: {details['msg']}") from None
 
 
-def trial_of(model: str, limits: ServerLimits, stands: str, machine: Machine) -> Trial:
+def trial_of(model: str, limits: ServerLimits, stands: str, machine: Machine, http: bool = False) -> Trial:
     """A trial of this model with these limits and that behind it. UserError where all of it is more than there is."""
     asked = {
         "name": "up",
         "models": model,
         "limits": {"cpus": limits.cpus, "memory": f"{limits.memory_bytes}B"},
         "behind": written(stands),
+        **({"workload": {"protocol": face.HTTP}} if http else {}),
     }
     (trial,) = cells.trials(sweepfile.parse(yaml.safe_dump(asked), Path("up"), machine))
     return trial
@@ -67,9 +68,11 @@ def trial_of(model: str, limits: ServerLimits, stands: str, machine: Machine) ->
 def stack_of(run: Run, trial: Trial) -> Stack:
     """Everything: what stands behind, the server under its model's name, probes that tell Locust's page, and Locust.
     Pure."""
-    (server,) = (behind.with_behind(one, run, trial) for one in system.servers(run, trial))
+    (server,) = (behind.with_behind(one, trial) for one in system.servers(run, trial))
     boxes = [*behind.services(run, trial), replace(server, published=(SERVER_PORT,))]
-    services = [*system.load_services(run, [trial.cell.model]), *boxes, *(_probe(run, trial, box) for box in boxes)]
+    master, *load = system.load_services(run, [trial.cell.model])
+    load = [face.preset(master, trial.cell.protocol), *load]
+    services = [*load, *boxes, *(_probe(run, trial, box) for box in boxes)]
     # Nothing of a sweep's: those remove what carries the label of a run.
     return Stack(run.project, tuple(replace(one, labels={}) for one in services), (Network(DEFAULT_NETWORK),))
 
@@ -88,6 +91,7 @@ def up(
     machine: Machine,
     directory: Path,
     say: Callable[[str], None],
+    http: bool = False,
 ) -> None:
     """Start all of it, wait until it works, and say where it answers. The Compose file goes to `directory`. UserError,
     one line, where it cannot be; then nothing of it is left."""
@@ -96,8 +100,8 @@ def up(
     found = of_text(stands)
     if found is None:
         raise UserError("--behind: found none, allowed: what is to stand behind the server, or no --behind")
-    trial = trial_of(model, limits, stands, machine)
-    images.build_missing((names.behind_name(model), *found.images, *names.COMPANIONS), say)
+    trial = trial_of(model, limits, stands, machine, http)
+    images.build_missing((trial.cell.image, *found.images, *names.COMPANIONS), say)
     uid, gid = load_user()
     run = Run("by-hand", by_hand.PROJECT_NAME, f"{uid}:{gid}", workers)
     stack = stack_of(run, trial)
@@ -106,7 +110,7 @@ def up(
     say(f"starting {', '.join(service.name for service in stack.services)} ...")
     try:
         ask("up", "--detach", "--remove-orphans")
-        _until_it_works(found, ask, model)
+        _until_it_works(found, ask, trial)
     except BaseException:
         with undisturbed():
             for error in attempt(partial(ask, "down", "--timeout", "0")):
@@ -130,12 +134,17 @@ def _published(ask: Callable[..., str], service: str, port: int) -> tuple[str, i
     return host, int(number)
 
 
-def _until_it_works(found: Behind, ask: Callable[..., str], model: str) -> None:
+def _until_it_works(found: Behind, ask: Callable[..., str], trial: Trial) -> None:
     standing = Standing.of(found, partial(_published, ask), password())
     lacking = standing.wait_until_ready(lambda: None)
     standing.close()
     if lacking:
         raise UserError(f"{lacking}; `docker logs {by_hand.PROJECT_NAME}-{lacking.split()[0]}-1` says why")
+    model = trial.cell.model
+    if trial.cell.protocol == face.HTTP:
+        why = f"{model} answers no request; `docker logs {by_hand.PROJECT_NAME}-{model}-1` says why"
+        http_by_hand.until_it_answers(ask("port", model, str(SERVER_PORT)).strip(), why)
+        return
     deadline = time.monotonic() + _ECHO_TIMEOUT_S
     while not _echoes(*_published(ask, model, SERVER_PORT)):
         if time.monotonic() > deadline:
@@ -165,7 +174,10 @@ def _say_where(
     host_of_page, page = _published(ask, MASTER, WEB_PORT)
     say(f"Locust: http://{host_of_page}:{page}")
     for line in shown_at_work(found):
-        say(f"at work: printf '{line}\\n' | nc -q 1 {host} {port}")
+        if cell.protocol == face.HTTP:
+            say(f"at work: {http_by_hand.curl(f'{host}:{port}', line.removeprefix('!'))}")
+        else:
+            say(f"at work: printf '{line}\\n' | nc -q 1 {host} {port}")
     say(f"the Compose file: {file}; it wants {', '.join(environment())} in its environment")
     say("to remove it: .venv/bin/python orchestrate.py down")
 

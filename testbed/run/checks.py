@@ -51,7 +51,7 @@ class Checks:
 
     def _asked(self, called: str) -> Echo:
         """One try for an echo, with what it adds to what the servers will have counted."""
-        echo = self._load.echo(called)
+        echo = self._load.echo(called, self._cell.protocol)
         self._echoed(echo.echoes)
         self._found.perhaps_echoed += int(echo.reached and bool(echo.error))
         return echo
@@ -80,7 +80,7 @@ class Checks:
     def _verified(self, name: str) -> list[dict[str, str]]:
         model, workers, threads = self._cell.model, self._cell.workers, self._cell.threads
         at_once = shape.checked_at_once(model, workers, threads)
-        verified = self._load.verify(self._called[name], at_once, asked_behind(self._cell))
+        verified = self._load.verify(self._called[name], at_once, asked_behind(self._cell), self._cell.protocol)
         self._echoed(verified.echoes)
         self._connected(verified.connections)
         if len(self._called) == 1:
@@ -90,7 +90,8 @@ class Checks:
     def _mismatch(self, name: str) -> str:
         """How it differs from its model while it holds connections; empty when it does not."""
         slots = shape.serving_slots(self._cell.model, self._cell.workers, self._cell.threads)
-        held = self._load.hold(self._called[name], min(slots or SHAPE_CONNECTIONS, SHAPE_CONNECTIONS))
+        connections = min(slots or SHAPE_CONNECTIONS, SHAPE_CONNECTIONS)
+        held = self._load.hold(self._called[name], connections, self._cell.protocol)
         try:
             self._echoed(held.echoes)
             self._connected(held.held)

@@ -15,7 +15,7 @@ from testbed import names
 from testbed.errors import UserError, attempt, describe
 from testbed.interrupt import undisturbed
 from testbed.plan.fields import Cpus, Machine, MemoryBytes
-from testbed.stack import images, scale_by_hand
+from testbed.stack import http_by_hand, images, scale_by_hand
 from testbed.stack.scale_by_hand import Scale
 from testbed.stack.system import FRONT_PAGE_PORT, PROBE_PREFIX, SERVER_PORT, WEB_PORT
 from testbed.units import format_bytes
@@ -100,11 +100,13 @@ def up(
     packet_log: bool,
     say: Callable[[str], None],
     scale: Scale = Scale(),  # noqa: B008 - frozen
+    http: bool = False,
 ) -> None:
     """Start these models and Locust, wait until they are healthy, and say where they answer. With a `scale` of several
-    containers or with a front there is one model."""
+    containers or with a front there is one model. `http`: those that speak it, each by the name of its image."""
     if not 1 <= workers <= MAX_WORKERS:
         raise UserError(f"--workers: found {workers}, allowed: a whole number from 1 to {MAX_WORKERS}")
+    models = [names.http_name(model) for model in models] if http else models
     fronts = [scale.front] if scale.is_proxied else []
     images.build_missing((*models, *fronts, *names.COMPANIONS), say)
     environment = {
@@ -112,6 +114,7 @@ def up(
         "SERVER_MEMORY": str(limits.memory_bytes),
         "PACKET_LOG": "1" if packet_log else "",
         **scale_by_hand.variables(scale, models[0]),
+        **({"MORE_TARGETS": ",".join(models), "PROTOCOL": "http"} if http else {}),
     }
     # Each with its probe, whose figures the page shows.
     probes = models if scale.is_single else scale_by_hand.probes(scale, models[0])
@@ -123,8 +126,11 @@ def up(
     say(f"starting {', '.join(services)} ...")
     try:
         _compose("up", "--detach", "--wait", *counts, *services, environment=environment)
-        for front in fronts:
-            _until_it_hands_on(front, models[0], environment)
+        if http:
+            _until_all_answer(models, fronts, scale.replicas)
+        else:
+            for front in fronts:
+                _until_it_hands_on(front, models[0], environment)
     except BaseException:
         # Half of it would only be in the way of the next try, also after a Ctrl-C; what ran before goes on.
         with undisturbed():
@@ -139,29 +145,58 @@ def up(
     for front in fronts:
         page = f"http://{_address(front, FRONT_PAGE_PORT)}"
         say(f"{front}: {_address(front, SERVER_PORT)}, {scale.front_cpus:g} CPUs, before {models[0]}; its page: {page}")
+    if http:
+        for one in fronts or models:
+            say(f"at work: {http_by_hand.curl(_address(one, SERVER_PORT))}")
     if not scale.is_single:
         say(f"the same without this: {_as_typed(environment, counts, services)}")
     say(f"Locust: http://{_compose('port', 'locust', str(WEB_PORT)).strip()}")
     say("to remove it: .venv/bin/python orchestrate.py down")
 
 
-def containers(model: str) -> list[tuple[str, str]]:
-    """Id and name of each container of this model that runs. Of several they are numbered, as `up` says them."""
+@dataclass(frozen=True)
+class Containers:
+    """Those of a model that run. `service`: what docker-compose.yml calls them."""
+
+    service: str
+    ids: tuple[tuple[str, str], ...] = ()
+    """Id and name of each. Of several they are numbered, as `up` says them."""
+
+
+def containers(model: str) -> Containers:
+    """Those of this model that run; of one that speaks lines and HTTP side by side, those that speak lines."""
     lines = _compose("ps", "--status", "running", "--format", "{{.ID}} {{.Service}} {{.Name}}").splitlines()
-    fields = (line.split() for line in lines)
-    mine = [(int(name.rpartition("-")[2]), container) for container, service, name in fields if service == model]
-    return [(container, f"{model}-{number}" if len(mine) > 1 else model) for number, container in sorted(mine)]
+    fields = [line.split() for line in lines]
+    for wanted in (model, names.http_name(model)):
+        mine = [(int(name.rpartition("-")[2]), container) for container, service, name in fields if service == wanted]
+        if mine:
+            called = ((one, f"{wanted}-{number}" if len(mine) > 1 else wanted) for number, one in sorted(mine))
+            return Containers(wanted, tuple(called))
+    return Containers(model)
 
 
-def grow(model: str, count: int, companions: list[str], environment: dict[str, str]) -> None:
-    """Have so many containers of this model, which is more than there are, and start `companions`, which look into
+def grow(service: str, count: int, companions: list[str], environment: dict[str, str]) -> None:
+    """Have so many containers of this service, which is more than there are, and start `companions`, which look into
     them. What runs stays as it is. Returns once all are healthy; UserError, one line, where they do not come to it."""
-    scale = ("--scale", f"{model}={count}")
-    _compose("up", "--detach", "--wait", "--no-recreate", *scale, model, *companions, environment=environment)
+    scale = ("--scale", f"{service}={count}")
+    _compose("up", "--detach", "--wait", "--no-recreate", *scale, service, *companions, environment=environment)
 
 
 def _address(service: str, port: int, number: int = 1) -> str:
     return _compose("port", "--index", str(number), service, str(port)).strip()
+
+
+def _until_all_answer(services: list[str], fronts: list[str], replicas: int) -> None:
+    """Have an HTTP request answered by each container, and through the front. UserError as of `_until_it_hands_on`."""
+    for service in services:
+        for number in range(1, replicas + 1):
+            where = _address(service, SERVER_PORT, number)
+            http_by_hand.until_it_answers(where, f"{service} answers no request; docker compose logs {service}")
+    for front in fronts:
+        where = _address(front, SERVER_PORT)
+        http_by_hand.until_it_answers(
+            where, f"{front} hands no request on to {services[0]}; docker compose logs {front}"
+        )
 
 
 def _until_it_hands_on(front: str, model: str, environment: dict[str, str]) -> None:

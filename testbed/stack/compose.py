@@ -45,7 +45,7 @@ def _service(service: Service, stores: Mapping[str, str]) -> dict[str, Any]:
     said: dict[str, Any] = {
         "entrypoint": list(service.entrypoint),
         "command": list(service.command),
-        "environment": {**service.environment, **{name: _from_outside(name) for name in service.secrets}},
+        "environment": {**_literal(service.environment), **{name: _from_outside(name) for name in service.secrets}},
         "ports": [f"127.0.0.1::{port}" for port in service.published],
         "volumes": [{"type": "bind", "source": stores[one.store], "target": one.at} for one in service.mounts],
         "tmpfs": list(service.scratch),
@@ -65,6 +65,11 @@ def _service(service: Service, stores: Mapping[str, str]) -> dict[str, Any]:
         **_network(service),
         **{name: value for name, value in said.items() if value},
     }
+
+
+def _literal(environment: Mapping[str, str]) -> dict[str, str]:
+    """Compose puts variables in for `$NAME`."""
+    return {name: value.replace("$", "$$") for name, value in environment.items()}
 
 
 def _from_outside(name: str) -> str:

@@ -149,22 +149,25 @@ class Load:
         except LoadError:
             return 0
 
-    def echo(self, target: str) -> Echo:
+    def echo(self, target: str, protocol: str = "line") -> Echo:
         """One real echo from the load's network to the server."""
-        answer = self._call("GET", "/threadmill/echo", REQUEST_TIMEOUT_S, params={"target": target})
+        parameters = {"target": target, "protocol": protocol}
+        answer = self._call("GET", "/threadmill/echo", REQUEST_TIMEOUT_S, params=parameters)
         return Echo("" if answer["ok"] else str(answer["error"]), answer["replies"], bool(answer["connections"]))
 
-    def verify(self, target: str, parallel: int, behind: Mapping[str, Any] | None = None) -> Verified:
+    def verify(
+        self, target: str, parallel: int, behind: Mapping[str, Any] | None = None, protocol: str = "line"
+    ) -> Verified:
         """Check that the server speaks the protocol, on `parallel` connections at once besides one alone; `behind`:
         what stands behind it (`asked_behind`)."""
-        parameters = {"target": target, "parallel": parallel, **(behind or {})}
+        parameters = {"target": target, "protocol": protocol, "parallel": parallel, **(behind or {})}
         answer = self._call("POST", "/threadmill/verify", VERIFY_TIMEOUT_S, params=parameters)
         # A line answered with !error is no request served, neither here nor in the server's own count.
         return Verified(answer["checks"], answer["replies"] - answer["errors"], answer["connections"])
 
-    def hold(self, target: str, connections: int) -> Held:
+    def hold(self, target: str, connections: int, protocol: str = "line") -> Held:
         """Open connections, get an echo on each that is served, and keep them open until `release`."""
-        parameters = {"target": target, "connections": connections}
+        parameters = {"target": target, "protocol": protocol, "connections": connections}
         answer = self._call("POST", "/threadmill/hold", VERIFY_TIMEOUT_S, params=parameters)
         return Held(answer["held"], answer["replies"])
 

@@ -25,7 +25,7 @@ _FRONT_ROLE = "threadmill.role=front"
 # In which variables a front is told of the name of its servers.
 _BEHIND = ("SERVERS_DNS", "SERVERS")
 # What docker-compose.yml hands on to a server. A new one is as those that run.
-_HANDED_ON = ("PACKET_LOG", "WORKERS", "THREADS", "MAX_CONNECTIONS", "ALLOW_FAULTS")
+_HANDED_ON = ("PACKET_LOG", "WORKERS", "THREADS", "MAX_CONNECTIONS", "ALLOW_FAULTS", "CACHE_CONTROL")
 # Listening sockets come first in the table; a model with a pool has one for each process at most.
 _ROWS = 66
 # By the front's own Python: its runtime port is not published.
@@ -82,12 +82,21 @@ class ByHand(DockerEngine):
         self.model = model
 
     @cached_property
+    def _found(self) -> by_hand.Containers:
+        found = by_hand.containers(self.model)
+        if not found.ids:
+            none = f"{self.model}: found none that runs"
+            raise UserError(f"{none}, allowed: what `orchestrate.py up {self.model}` has started")
+        return found
+
+    @property
+    def _service(self) -> str:
+        """What docker-compose.yml calls them, be it that they speak HTTP."""
+        return self._found.service
+
+    @cached_property
     def _project(self) -> str:
-        containers = by_hand.containers(self.model)
-        if not containers:
-            found = f"{self.model}: found none that runs"
-            raise UserError(f"{found}, allowed: what `orchestrate.py up {self.model}` has started")
-        return str(self._client.containers.get(containers[0][0]).labels[_PROJECT])
+        return str(self._client.containers.get(self._found.ids[0][0]).labels[_PROJECT])
 
     def _running(self, *labels: str) -> list[Container]:
         wanted = {"label": [f"{_PROJECT}={self._project}", *labels], "status": "running"}
@@ -97,7 +106,7 @@ class ByHand(DockerEngine):
     @speaking()
     def replicas(self) -> list[Replica]:
         """Those that run, by their numbers."""
-        found = [_replica(self.model, one.attrs) for one in self._running(f"{_SERVICE}={self.model}")]
+        found = [_replica(self._service, one.attrs) for one in self._running(f"{_SERVICE}={self._service}")]
         return sorted(found, key=lambda replica: replica.number)
 
     @speaking()
@@ -105,7 +114,7 @@ class ByHand(DockerEngine):
         """What shares connections out among them; None where nothing does."""
         for one in self._running(_FRONT_ROLE):
             environment = _environment(one.attrs)
-            if self.model in " ".join(environment.get(name, "") for name in _BEHIND).split():
+            if self._service in " ".join(environment.get(name, "") for name in _BEHIND).split():
                 bindings = one.attrs["NetworkSettings"]["Ports"].get(f"{FRONT_PAGE_PORT}/tcp")
                 port = int(bindings[0]["HostPort"]) if bindings else None
                 return Front(str(one.id), one.labels[_SERVICE], one.attrs["HostConfig"]["NanoCpus"] / 1e9, port)
@@ -151,15 +160,15 @@ class ByHand(DockerEngine):
         """Have so many, which is more than there are, alike; each with a probe where those that run have one. Returns
         once they are healthy. UserError, one line, where they do not come to it."""
         with speaking():
-            servers = self._running(f"{_SERVICE}={self.model}")
-            numbers = [_replica(self.model, one.attrs).number for one in servers]
+            servers = self._running(f"{_SERVICE}={self._service}")
+            numbers = [_replica(self._service, one.attrs).number for one in servers]
             services = {one.labels[_SERVICE] for one in self._running()}
         if not servers:
             raise UserError(f"{self.model}: found none that runs any more")
         with_probes = any(service.startswith(PROBE_PREFIX) for service in services)
         new = range(max(numbers) + 1, max(numbers) + 1 + count - len(servers))
         probes = [f"{PROBE_PREFIX}{number}" for number in new] if with_probes else []
-        by_hand.grow(self.model, count, probes, alike(self.model, servers[0].attrs))
+        by_hand.grow(self._service, count, probes, alike(self._service, servers[0].attrs))
 
     @speaking()
     def stop(self, replica: Replica) -> None:

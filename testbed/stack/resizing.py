@@ -131,7 +131,7 @@ def scale(model: str, cpus: float | None, memory: str | None, machine: Machine, 
         raise UserError("scale: found neither --cpus nor --memory, allowed: at least one of them")
     wanted_cpus = None if cpus is None else by_hand.check_cpus(cpus, machine)
     wanted_memory = None if memory is None else by_hand.check_memory(memory, machine)
-    containers = by_hand.containers(model)
+    containers = by_hand.containers(model).ids
     if not containers:
         raise UserError(f"{model}: found none that runs, allowed: what `orchestrate.py up {model}` has started")
     _refuse_more_than_there_is(len(containers), wanted_cpus, wanted_memory, machine)

@@ -8,7 +8,7 @@ from typing import Any
 from testbed.names import image_name
 from testbed.plan import scaling
 from testbed.plan.cells import Cell, Trial
-from testbed.stack import needs
+from testbed.stack import face, needs
 from testbed.stack.cpus import UNPINNED, CpuSets, format_cpu_list, parse_cpu_list
 from testbed.stack.services import (
     DEFAULT_NETWORK,
@@ -74,6 +74,10 @@ class Run:
     def image(self, name: str) -> str:
         """The image of a model, of `locust` or of `probe` in this run."""
         return self.images.get(name) or image_name(name)
+
+    def server_image(self, cell: Cell) -> str:
+        """The image of a cell's servers: what stands in for the model's does so whatever they speak."""
+        return self.images.get(cell.image) or self.images.get(cell.model) or image_name(cell.image)
 
 
 def target(cell: Cell) -> str:
@@ -198,12 +202,13 @@ def servers(run: Run, trial: Trial) -> tuple[Service, ...]:
         Service(
             name=name,
             role="server",
-            image=run.image(cell.model),
+            image=run.server_image(cell),
             user=run.user,
             environment={
                 "WORKERS": str(cell.workers or 1),
                 "THREADS": str(cell.threads or 1),
                 **needs.environment(cell),
+                **face.of_server(cell),
             },
             limits=server_limits(run, cell, place),
             network=network_of(cell),

@@ -21,7 +21,7 @@ from docker.utils.socket import frames_iter
 from servers.models import SERVERS
 from testbed.errors import UserError
 from testbed.interrupt import deferred
-from testbed.names import image_name
+from testbed.names import image_name, model_of
 from testbed.stack import cpus
 from testbed.stack.docker import DockerEngine
 from testbed.stack.engine import ContainerGone
@@ -195,7 +195,8 @@ def _target(attributes: dict[str, Any]) -> Target | None:
         return None
     # In a sweep's trial whatever has a server's image is one, also one of several that are not called by their model.
     role: Role = labels.get(ROLE_LABEL, "server")
-    if service not in (None, *SERVERS) and not in_a_sweep and role == "server":
+    of_a_model = service is None or model_of(service)[0] in SERVERS
+    if not of_a_model and not in_a_sweep and role == "server":
         return None
     environment = dict(line.partition("=")[::2] for line in attributes["Config"]["Env"] or ())
     return Target(
@@ -217,7 +218,8 @@ def _target(attributes: dict[str, Any]) -> Target | None:
 
 
 def _model(service: str | None, labels: dict[str, str]) -> str:
-    return service if service in SERVERS else labels.get(MODEL_LABEL, "unknown")
+    named = "" if service is None else model_of(service)[0]
+    return named if named in SERVERS else labels.get(MODEL_LABEL, "unknown")
 
 
 def _title(labels: dict[str, str]) -> str:

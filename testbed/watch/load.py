@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
+from testbed.names import model_of
+
 INTERVAL_S = 1.0
 TIMEOUT_S = 2.0
 # A worker reports its counts once a second: over fewer seconds a report more or less would show as a change of rate.
@@ -40,7 +42,7 @@ class Load:
     def is_of(self, *names: str) -> bool:
         """Whether the run is on a target of one of these names. A trial is on whatever server runs, by whatever name it
         is reached."""
-        return not self.by_hand or self.target in names
+        return not self.by_hand or bool({self.target, model_of(self.target)[0]} & set(names))
 
 
 class Rates:

@@ -7,6 +7,7 @@ from typing import Literal
 from servers.models import SERVERS, TABLE
 from servers.models.traits import Size
 from testbed.errors import UserError
+from testbed.names import model_of
 
 Role = Literal["server", "front", "store", "broker", "consumer"]
 
@@ -130,8 +131,10 @@ def _is_before(front: Target, server: Target) -> bool:
     if front.project is None or (front.project, front.trial_id) != (server.project, server.trial_id):
         return False
     model = server.model
-    numbered = (name.removeprefix(f"{model}-").isdecimal() for name in front.behind if name.startswith(f"{model}-"))
-    return model in front.behind or any(numbered)
+    behind = [model_of(name)[0] for name in front.behind]
+    return model in behind or any(
+        name.startswith(f"{model}-") and name[len(model) + 1 :].isdecimal() for name in behind
+    )
 
 
 def _before(servers: Sequence[Target], targets: Sequence[Target]) -> list[Target]:

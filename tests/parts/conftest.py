@@ -5,12 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from testbed.names import PARTS
+from testbed.names import PARTS, http_name
 from testbed.stack import images as image_builder
 from testbed.stack import machine
 from tests.e2e.conftest import images as images
 from tests.e2e.conftest import name as name
 from tests.parts.containers import Containers, containers
+
+# One connection at a time, a thread for each, an event loop, a pool of processes.
+OVER_HTTP = ("spst", "spmt", "event-loop", "prefork")
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +21,13 @@ def images_behind() -> None:
     """Those of stores, brokers and consumers."""
     machine.require_docker()
     image_builder.build_missing(PARTS, print)
+
+
+@pytest.fixture(scope="session")
+def images_http() -> None:
+    """Those of the models that are tried over HTTP."""
+    machine.require_docker()
+    image_builder.build_missing([http_name(model) for model in OVER_HTTP], print)
 
 
 @pytest.fixture

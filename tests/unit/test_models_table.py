@@ -91,7 +91,7 @@ def test_a_models_probe_looks_at_it_and_tells_its_name(name: str) -> None:
 
 def test_compose_has_no_server_that_is_no_model() -> None:
     built = {name for name, one in SERVICES.items() if one.get("image", "").startswith("threadmill/")}
-    watched = {*SERVERS, *FRONTS, *(str(number + 1) for number in range(NUMBERED_PROBES))}
+    watched = {*SERVERS, *HTTP, *FRONTS, *(str(number + 1) for number in range(NUMBERED_PROBES))}
     assert built - set(SERVERS) - {f"probe-{name}" for name in watched} == {
         *FRONTS,
         *PARTS,
@@ -123,9 +123,10 @@ def test_a_front_has_a_port_of_its_own_and_is_behind_no_other_model_than_the_loa
 @pytest.mark.parametrize("service", ["locust", "worker"])
 def test_the_load_is_told_of_every_model_and_which_serve_one_client_at_a_time(service: str) -> None:
     told = SERVICES[service]["environment"]
-    assert told["TARGETS"].split(",") == list(SERVERS)
+    # What a shell adds are those that speak HTTP.
+    assert told["TARGETS"].split(",") == [*SERVERS, "${MORE_TARGETS-}"]
     sequential = [name for name in SERVERS if TABLE[name].slots_of(traits.Size(9, 9)) == 1]
-    assert told["ONE_AT_A_TIME"].split(",") == sequential
+    assert told["ONE_AT_A_TIME"].split(",") == [*sequential, *map(http_name, sequential)]
 
 
 def test_the_images_are_told_of_their_model_when_they_are_built_and_name_none_themselves() -> None:

@@ -91,7 +91,8 @@ def _service(
     said: dict[str, Any] = {
         "entrypoint": list(service.entrypoint),
         "command": list(service.command),
-        "environment": dict(service.environment),
+        # `$NAME` would be a variable of the caller's.
+        "environment": {name: value.replace("$", "$$") for name, value in service.environment.items()},
         "ports": [{"target": port, "protocol": "tcp", "mode": "host"} for port in service.published],
         "volumes": [
             *({"type": "volume", "source": one.store, "target": one.at} for one in service.mounts),

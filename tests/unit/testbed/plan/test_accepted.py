@@ -95,6 +95,8 @@ DOCUMENTS = st.fixed_dictionaries(
             hash=work,
             payload=axis(st.sampled_from(["1B", "64B", "64KiB"])),
             connection=axis(st.sampled_from(["persistent", "per-request", {"requests": 1}, {"requests": 1_000_000}])),
+            protocol=axis(st.sampled_from(["line", "http"])),
+            cache_control=axis(st.sampled_from(["none", "none", "max-age=2"])),
             think=axis(st.sampled_from([0, 0, 0, 0, "1us", "60s"])),
         ),
         "network": axis(st.sampled_from(["bridge", "shared"])),

@@ -123,6 +123,8 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         "hash_us": asked.hash,
         "payload_bytes": asked.payload,
         "connection": asked.connection,
+        "protocol": asked.protocol,
+        "cache_control": asked.cache_control,
         "think_us": asked.think,
         "keys": asked.keys,
         "zipf": asked.zipf,
@@ -161,6 +163,8 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
             cell["replica_cpus"] = "split"
         if cell["behind"] == "none":
             cell |= {"keys": 0, "zipf": 0.0, "reads": 1.0, "scans": 0.0, "value_bytes": 0}
+        if cell["protocol"] == "line":
+            cell["cache_control"] = "none"
         if cell["front"] != "dns":
             cell["dns"] = "once"
         if cell["front"] in ("none", "dns"):
@@ -191,6 +195,7 @@ def test_the_cells_of_a_sweep_are_the_product_of_its_values_by_name(document: di
     # A rule of all that one cell has takes out the cells that have it, and no other.
     unsaid = [] if expected[0]["front"] in PROXIES else ["front_cpus", "balance", "queue"]
     unsaid += ["keys", "zipf", "reads", "scans", "value_bytes"] if expected[0]["behind"] == "none" else []
+    unsaid += ["cache_control"] if expected[0]["cache_control"] == "none" else []
     unsaid += ["profile"] if expected[0]["profile"] == "none" else []
     first = {axis: expected[0][axis.field] for axis in AXES if axis.in_exclude and axis.field not in unsaid}
     named = {axis: value for axis, value in first.items() if value or (value == 0 and not axis.of_model)}
@@ -216,6 +221,8 @@ OTHER = {
     "hash_us": 5_000,
     "payload_bytes": 128,
     "connection": "20",
+    "protocol": "http",
+    "cache_control": "max-age=2",
     "think_us": 5_000,
     "keys": 7,
     "zipf": 1.1,
@@ -247,6 +254,7 @@ BESIDE = (
     {"replica_cpus": {"replicas": 2, "front": "dns"}}
     | {field: {"front": "haproxy", "model": "thread-pool"} for field in ("front_cpus", "balance", "queue", "scaling")}
     | {field: {"behind": '{"postgres":{}}'} for field in ("keys", "zipf", "reads", "scans", "value_bytes")}
+    | {"cache_control": {"protocol": "http"}}
 )
 
 
@@ -293,6 +301,8 @@ def test_every_axis_is_a_column_with_its_meaning_in_one_place_of_the_table() -> 
     assert {"search_id", "trial_id", "verdict", "reasons"} | {"model", "limit", "network"} <= TEXT_COLUMNS
     assert not {"cpus", "workers", "rate_rps", "precise", "share"} & TEXT_COLUMNS
     assert EARLIER == {
+        "protocol": "line",
+        "cache_control": "none",
         "keys": 0,
         "zipf": 0.0,
         "reads": 1.0,

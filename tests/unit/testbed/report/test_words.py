@@ -139,3 +139,16 @@ def test_a_rate_that_changes_is_told_with_its_mean() -> None:
         "Open loop: the rate follows 100x20s,400x60s, 325 requests/s in the mean; requests come at even intervals."
     )
     assert "325 requests/s come at even intervals" in work.load(row | {"profile": None})
+
+
+def test_what_is_spoken_is_told_where_it_is_not_lines() -> None:
+    row = {"sleep_us": 0, "spin_us": 0, "hash_us": 0, "payload_bytes": 64, "connection": "persistent"}
+    lines = work.asked(row)
+    assert work.asked(row | {"protocol": "line", "cache_control": "none"}) == lines
+    assert "HTTP" not in lines
+    told = work.asked(row | {"protocol": "http", "cache_control": "none"})
+    assert "The server sends the body back at once" in told
+    assert "Load and server speak HTTP/1.1: a request is a POST, and its reply has the same body." in told
+    assert "Cache-Control" not in told
+    cached = work.asked(row | {"protocol": "http", "cache_control": "max-age=2"})
+    assert "Replies to GET and HEAD say Cache-Control: max-age=2." in cached

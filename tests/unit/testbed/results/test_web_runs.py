@@ -79,6 +79,16 @@ def test_a_run_beside_a_probe_is_judged_like_a_trial_of_a_sweep() -> None:
     assert {"verification", "conservation", "model_shape", "server_survived"} <= unknown
 
 
+def test_a_run_over_http_is_of_the_model_whose_image_was_the_target() -> None:
+    told = lines(model="spmt-http", host="0123abcd", container="0123abcd")
+    record = web_runs.record("web-1", load(target="spmt-http", protocol="http"), told, 2)
+    assert (record["model"], record["protocol"], record["cache_control"]) == ("spmt", "http", None)
+    assert (record["cpus"], record["cpu_used_s"]) == (0.5, 2.5)
+    # A version that knew of no other spoke lines.
+    earlier = web_runs.record("web-1", load(), lines(), 2)
+    assert (earlier["protocol"], earlier["cache_control"]) == ("line", "none")
+
+
 def behind(front: str | None, servers: list[str] | None) -> dict[str, Any]:
     """A run of which the load knows who served it."""
     target = load(target=front or "spmt")

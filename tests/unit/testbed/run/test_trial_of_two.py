@@ -81,17 +81,19 @@ class Load:
         self.echoed: list[str] = []
         self.late = 0
 
-    def echo(self, target: str) -> Echo:
+    def echo(self, target: str, protocol: str = "line") -> Echo:
         self.echoed.append(target)
         if self.late:
             self.late -= 1
             return Echo("spmt-1 is up but does not echo: no reply within 1 s", 0, reached=True)
         return Echo("", 1, reached=True)
 
-    def verify(self, target: str, parallel: int, behind: Mapping[str, Any] | None = None) -> Verified:
+    def verify(
+        self, target: str, parallel: int, behind: Mapping[str, Any] | None = None, protocol: str = "line"
+    ) -> Verified:
         return Verified([{"name": "echo", "status": "pass", "reason": ""}], 1, 1)
 
-    def hold(self, target: str, connections: int) -> Held:
+    def hold(self, target: str, connections: int, protocol: str = "line") -> Held:
         return Held(3, 3)
 
     def release(self) -> int:

@@ -57,9 +57,9 @@ def test_every_container_of_a_model_is_found_and_none_of_another(monkeypatch: py
         "5 worker threadmill-worker-1",
     ]
     monkeypatch.setattr(by_hand, "_compose", lambda *_: "\n".join(lines))
-    assert by_hand.containers("event-loop") == [("2", "event-loop-2"), ("1", "event-loop-10")]
-    assert by_hand.containers("event-loop-uvloop") == [("9", "event-loop-uvloop")]
-    assert by_hand.containers("spst") == []
+    assert by_hand.containers("event-loop").ids == (("2", "event-loop-2"), ("1", "event-loop-10"))
+    assert by_hand.containers("event-loop-uvloop").ids == (("9", "event-loop-uvloop"),)
+    assert by_hand.containers("spst").ids == ()
 
 
 def test_limits_are_said_in_words() -> None:

@@ -31,6 +31,8 @@ def attributes(**labels: str) -> dict[str, Any]:
         ({SERVICE: "spmt", **IN_A_TRIAL}, "spmt"),
         # One of several servers is not called by its model alone.
         ({SERVICE: "spmt-2", MODEL_LABEL: "spmt", **IN_A_TRIAL}, "spmt"),
+        # By hand a server that speaks HTTP is a service of its own.
+        ({SERVICE: "spmt-http", MODEL_LABEL: "spmt"}, "spmt"),
         # Another image in the place of a model's still is that model.
         ({SERVICE: "mpmt", MODEL_LABEL: "spmt", **IN_A_TRIAL}, "mpmt"),
     ],

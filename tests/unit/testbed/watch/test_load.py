@@ -39,6 +39,7 @@ def test_a_run_of_the_page_belongs_to_its_target_and_a_trial_to_whoever_runs() -
 
     assert of("event-loop", by_hand=True).is_of("event-loop")
     assert not of("prefork-event-loop", by_hand=True).is_of("event-loop")
+    assert of("event-loop-http", by_hand=True).is_of("event-loop")
     assert of("event-loop-shared", by_hand=False).is_of("event-loop")
 
 

@@ -43,6 +43,11 @@ def test_the_containers_of_a_model_in_a_project_are_watched_together_with_what_s
     assert group.models == ("spmt", "haproxy")
 
 
+def test_a_front_of_servers_that_speak_http_is_told_of_them_by_the_name_of_their_image() -> None:
+    front = target(name="p-haproxy-1", model="haproxy", role="front", project="p", behind=("spmt-http",))
+    assert chosen([*REPLICAS, front], "spmt")[0] == "p-haproxy-1"
+
+
 def test_a_front_of_another_model_or_of_another_project_is_none_of_theirs() -> None:
     other_model = target(name="p-nginx-1", model="nginx", role="front", project="p", behind=("spst",))
     elsewhere = target(name="q-haproxy-1", model="haproxy", role="front", project="q", behind=("spmt",))
