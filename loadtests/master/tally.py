@@ -26,6 +26,7 @@ class Found(NamedTuple):
     """What came for a request."""
 
     sent: bytes
+    """For a person to read."""
     said: bytes
     """A line, or the body of HTTP."""
     status: int | None
@@ -134,7 +135,9 @@ class CheckedHttp(CheckedConnection):
     def take(self, request: bytes) -> Found:
         head, body = self.reply()
         sent = request[len(request) - self._tally.wire.size(request) :]
-        return Found(request, body, head.status, head.status == 200 and body == sent)
+        # The rest of its head is the same in every request.
+        told = request.partition(b" HTTP/1.1\r\n")[0] + b" " + sent
+        return Found(told, body, head.status, head.status == 200 and body == sent)
 
     def is_over(self) -> bool:
         """Whether the server ends the connection without another word."""

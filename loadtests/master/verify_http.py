@@ -45,15 +45,25 @@ def _random_payloads(tally: Tally) -> None:
 
 
 def _bad_directive(tally: Tally) -> None:
+    """In the query or in the header for them."""
     with tally.http() as connection:
         for words in ((b"nonsense=1",), (b"sleep=never",), (b"sleep=1", b"sleep=1")):
             found = connection.ask(b"x", *words)
             if found.status != 400 or not found.said.startswith(b"!error "):
                 raise Unexpected(f"{found} instead of 400 and !error")
+        for field, status in (("threadmill: nonsense=1", 400), ("threadmill: sleep=1 spin=1", 200)):
+            connection.send(_request(tally, "POST", "/", (field, "Content-Length: 1")) + b"x")
+            head, _body = connection.reply()
+            if head.status != status:
+                raise Unexpected(f"sent the header {field}, received {head.status} instead of {status}")
         connection.echoed(b"and it stays")
 
 
 def _bad_request(tally: Tally) -> None:
+    with tally.http() as connection:
+        head, _body = _ask(tally, connection, "DELETE", "/")
+        if head.status != 405 or "allow" not in head.fields:
+            raise Unexpected(f"sent DELETE /, received {head.status} instead of 405 with Allow")
     with tally.http() as connection:
         connection.send(b"this is no HTTP\r\n\r\n")
         try:
@@ -77,16 +87,6 @@ def _keep_alive(tally: Tally) -> None:
             raise Unexpected("sent Connection: close, and the connection stays")
 
 
-def _header(tally: Tally) -> None:
-    """Directives in the header of that name."""
-    with tally.http() as connection:
-        for words, status in (("sleep=1 spin=1", 200), ("nonsense=1", 400)):
-            connection.send(_request(tally, "POST", "/", (f"threadmill: {words}", "Content-Length: 1")) + b"x")
-            head, _body = connection.reply()
-            if head.status != status:
-                raise Unexpected(f"sent the header threadmill: {words}, received {head.status} instead of {status}")
-
-
 def _get(tally: Tally) -> None:
     """The body is the target of the request, over and over to the size asked for."""
     once, sized = "/a/path", f"/a/path?size={_GET_BYTES}"
@@ -107,13 +107,6 @@ def _head(tally: Tally) -> None:
             raise Unexpected(f"sent HEAD /?size={_GET_BYTES}, received {head.status} of Content-Length {head.length}")
         # A body that came all the same would stand before this one's reply.
         connection.echoed(b"and no body came")
-
-
-def _method(tally: Tally) -> None:
-    with tally.http() as connection:
-        head, _body = _ask(tally, connection, "DELETE", "/")
-        if head.status != 405 or "allow" not in head.fields:
-            raise Unexpected(f"sent DELETE /, received {head.status} instead of 405 with Allow")
 
 
 def _taken(connection: CheckedHttp, request: bytes) -> None:
@@ -139,9 +132,7 @@ CHECKS: dict[str, Callable[[Tally], None]] = {
     "bad_directive": _bad_directive,
     "bad_request": _bad_request,
     "keep_alive": _keep_alive,
-    "header": _header,
     "get": _get,
     "head": _head,
-    "method": _method,
 }
 """In their order."""

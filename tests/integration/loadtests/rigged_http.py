@@ -112,7 +112,7 @@ def without_length(connection: socket.socket, request: Request) -> None:
 
 def raw(connection: socket.socket, request: Request) -> None:
     """What a server of lines, or of bytes, would answer."""
-    host, length = request.fields["host"], request.fields["content-length"]
+    host, length = request.fields.get("host"), request.fields.get("content-length")
     head = f"{request.method} {request.target} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n"
     connection.sendall(head.encode() + request.body)
 
