@@ -3,7 +3,7 @@
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple
 from urllib.parse import parse_qsl
@@ -82,6 +82,19 @@ def _echo(request: Request, amounts: dict[str, str]) -> bytes:
     size = int(amounts.get("size", len(once)))
     body = (once * (size // len(once) + 1))[:size]
     return reply(b"" if request.method == "HEAD" else body, length=len(body))
+
+
+def with_behind(answer: Callable[[bytes], bytes]) -> rigged.Handler:
+    """Of a server with something behind it, whose answers are those of the protocol of lines."""
+    statuses = {b"!stale": "200 OK", b"!wrong": "500 Internal Server Error", b"!error": "502 Bad Gateway"}
+
+    def handler(connection: socket.socket, request: Request) -> None:
+        line = "".join(f"!{word} " for word in request.words).encode() + request.body + b"\n"
+        found = answer(line)
+        body = request.body if found == line else found
+        connection.sendall(reply(body, statuses.get(found[:6], "200 OK") if found != line else "200 OK"))
+
+    return handler
 
 
 def lie(connection: socket.socket, request: Request) -> None:

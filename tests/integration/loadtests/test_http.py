@@ -10,7 +10,8 @@ from loadtests.replies import EchoError, SilenceError
 from loadtests.wire import protocols
 from tests.integration.loadtests import rigged_http
 from tests.integration.loadtests.locust_stack import ENGINES, counts_add_up, free_port, locust_stack
-from tests.integration.loadtests.rigged_http import MISBEHAVIOURS, RiggedHttp, honest_to_probes
+from tests.integration.loadtests.rigged_http import MISBEHAVIOURS, RiggedHttp, honest_to_probes, with_behind
+from tests.integration.loadtests.stores import KEYS, Store
 
 MODES = {"closed": {}, "open": {"mode": "open", "rate": 200}}
 CHECKS = ["split", "coalesced", "random_payloads", "bad_directive", "bad_request", "keep_alive", "get", "head"]
@@ -32,6 +33,10 @@ def stack(honest, tmp_path_factory):
         "two-reads": rigged_http.head_first,
         "once-each": rigged_http.once_each,
         "mute": rigged_http.say_nothing,
+        "store": with_behind(Store().answer),
+        "forgetful": with_behind(Store(lost=0.5).answer),
+        "wrong": with_behind(lambda line: b"!wrong\n"),
+        "late": with_behind(lambda line: b"!error backend timeout: it is so\n"),
     }
     with contextlib.ExitStack() as servers:
         targets = {"honest": honest.port, "down": free_port()}
@@ -121,6 +126,36 @@ def test_a_server_that_says_it_closes_is_not_asked_again_on_that_connection(stac
 def test_who_is_never_answered_is_starved(stack, engine):
     result = run(stack, f"mute-{engine}", target="mute", users=2, engine=engine)
     assert (result["users_starved"], result["ok"], result["failed"], result["in_flight"]) == (2, 0, 0, 2)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_store_is_read_and_written_and_what_it_forgets_is_found_stale(stack, engine, mode):
+    asked = {"behind": "store", "keys": KEYS, "reads": 0.5, "scans": 0.2, "users": 8, "engine": engine, **MODES[mode]}
+    kept = run(stack, f"store-{engine}-{mode}", target="store", **asked)
+    assert (kept["stale"], kept["failed"]) == (0, 0)
+    assert sum(kept["asked"].values()) == kept["ok"] > 50
+    assert min(kept["asked"][verb] for verb in ("read", "write", "scan")) > 0
+    assert kept["bytes_sent"] == 64 * kept["ok"]
+    lost = run(stack, f"forgetful-{engine}-{mode}", target="forgetful", **asked)
+    assert lost["failed"] == 0
+    assert 0 < lost["stale"] < lost["reads_checked"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("target", "kind"), [("wrong", "wrong"), ("late", "backend timeout")])
+def test_what_fails_behind_is_counted_by_its_name_and_the_connection_stays(stack, engine, target, kind):
+    result = run(stack, f"{target}-{engine}", target=target, behind="store", keys=KEYS, users=2, engine=engine)
+    assert result["failures"][kind] == result["failed"] > 2
+    assert sum(result["connections"].values()) == 2
+
+
+def test_a_server_is_checked_for_what_it_asks_of_a_store(stack):
+    asked = {"parallel": 0, "behind": "store", "keys": KEYS, "scans": "true"}
+    found = verify(stack, "store", **asked)[1]
+    assert {name: found[name] for name in ("read", "write", "scan")} == dict.fromkeys(("read", "write", "scan"), "pass")
+    assert "instead of !error backend unknown key" in found["unknown_key"]
+    assert "received 500 b'!wrong" in verify(stack, "wrong", **asked)[1]["read"]
 
 
 def test_holders_are_held_by_http_as_well(stack, honest):
