@@ -22,15 +22,8 @@ from typing import Any
 
 from gevent import get_hub, socket
 
-from loadtests.replies import (
-    ConnectError,
-    EchoError,
-    EndOfStreamError,
-    ResetError,
-    SilenceError,
-    is_answered,
-    most_bytes,
-)
+from loadtests.replies import Answer, ConnectError, EchoError, EndOfStreamError, ResetError, SilenceError
+from loadtests.wire.protocols import Wire
 
 _READ = 1
 """Event mask of libev: readable."""
@@ -56,17 +49,25 @@ def resolve(host: str, port: int) -> Address:
 
 
 class EchoClient:
-    """Connect, exchange lines, close. Not for sharing: one request at a time.
+    """Connect, exchange requests and echoes, close. Not for sharing: one request at a time.
 
     `reply_timeout_s` bounds the silence of a server that has answered on this connection before. Until the first reply
     there is no bound: whoever waits behind others for a server that takes one client at a time is starved, not failed.
     """
 
-    __slots__ = ("_choose", "_reply_timeout_s", "_silence", "_socket", "_wait_readable")
+    __slots__ = (
+        *("_choose", "_reply_timeout_s", "_silence", "_socket", "_wait_readable"),
+        *("_wire", "_echoes_whole", "_room", "is_last"),
+    )
 
-    def __init__(self, choose: Callable[[], Address], reply_timeout_s: float) -> None:
+    def __init__(self, choose: Callable[[], Address], wire: Wire, reply_timeout_s: float) -> None:
         """`choose` says where a connection goes; it may wait, and raise ConnectError."""
         self._choose = choose
+        self._wire = wire
+        # Bound once: they are looked at for every request.
+        self._echoes_whole, self._room = wire.echoes_whole, wire.room
+        self.is_last = False
+        """The last reply said that the server closes the connection after it."""
         self._reply_timeout_s = reply_timeout_s
         self._socket: Any = None
         self._wait_readable: Any = None
@@ -93,10 +94,11 @@ class EchoClient:
         hub = get_hub()
         self._wait_readable = partial(hub.wait, hub.loop.io(connection.fileno(), _READ))
         self._socket = connection
+        self.is_last = False
         return address
 
-    def round_trip(self, line: bytes) -> bool:
-        """Send a line and read its answer: False for the echo, True for STALE.
+    def round_trip(self, request: bytes) -> bool:
+        """Send a request and read its answer: False for the echo, True for STALE.
 
         An EchoError leaves the connection in no usable state, so close it; unless it `keeps_connection`.
         """
@@ -107,14 +109,13 @@ class EchoClient:
         if silence is not None:
             silence.since = perf_counter()
         try:
-            sent = connection.send(line)
-            if sent < len(line):
-                connection.sendall(memoryview(line)[sent:])
+            sent = connection.send(request)
+            if sent < len(request):
+                connection.sendall(memoryview(request)[sent:])
             self._wait_readable()
-            # One byte more than the echo has: a reply too long shows at once.
-            reply: bytes = connection.recv(len(line) + 1)
-            if reply != line:
-                is_stale = self._read_rest(connection, line, reply)
+            reply: bytes = connection.recv(len(request) + self._room)
+            if reply != request or not self._echoes_whole:
+                is_stale = self._read_rest(connection, request, reply)
         except OSError as error:
             if silence is not None and silence.broken:
                 raise SilenceError from None
@@ -133,16 +134,18 @@ class EchoClient:
             silence.since = math.inf
         return is_stale
 
-    @staticmethod
-    def _read_rest(connection: Any, line: bytes, reply: bytes) -> bool:
-        """The slow way: the first read was not the whole echo. True for STALE; raises unless the rest completes it."""
-        limit = most_bytes(line)
-        while not is_answered(line, reply):
+    def _read_rest(self, connection: Any, request: bytes, reply: bytes) -> bool:
+        """What was read at first is not simply the request. True for STALE; raises unless the rest makes it an echo."""
+        wire = self._wire
+        limit = wire.most_bytes(request)
+        answer: Answer | None
+        while (answer := wire.answer(request, reply)) is None:
             more = connection.recv(limit - len(reply))
             if not more:
                 raise EndOfStreamError
             reply += more
-        return reply != line
+        self.is_last = answer.is_last
+        return answer.is_stale
 
     def close(self) -> None:
         connection, self._socket = self._socket, None

@@ -48,6 +48,9 @@ class HoldOrder:
     """As the option of that name."""
     before: int
     """How many holders the workers before this one have."""
+    protocol: str
+    target: str
+    """Whom a request names as its host, by HTTP."""
 
     def to_wire(self) -> dict[str, Any]:
         return asdict(self)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from loadtests import profiles, segments
+from loadtests.wire.protocols import PROTOCOLS
 
 Value = str | int | float | bool
 
@@ -120,6 +121,7 @@ def _profile(text: str) -> str:
 
 
 FIELDS: tuple[Field, ...] = (
+    _choice("protocol", PROTOCOLS, "line: a line is echoed; http: the body of a POST"),
     _choice("mode", ("closed", "open"), "closed: users wait for replies; open: a rate"),
     Field(
         "connection",
@@ -169,6 +171,7 @@ class Options:
     """Checked options of one run."""
 
     target: str
+    protocol: str
     mode: str
     connection: str
     payload_bytes: int

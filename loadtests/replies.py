@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
-_ERROR = b"!error"
+ERROR = b"!error"
 _OF_BEHIND = "backend "
 """With it begins why a server answers !error where what stands behind it failed."""
-_MOST_ERROR_BYTES = 4096
 
-READ = b"!read="
 STALE = b"!stale\n"
 """The reply to a read that found a value older than it asked for. Such a request was served."""
 WRONG = b"!wrong\n"
 """The reply to a read that found what was never written."""
+
+
+class Answer(NamedTuple):
+    """A reply that serves its request."""
+
+    is_stale: bool
+    """It is STALE; else the echo."""
+    is_last: bool
+    """The server closes the connection after it."""
 
 
 class EchoError(Exception):
@@ -26,8 +33,8 @@ class EchoError(Exception):
     text: ClassVar[str]
     answered: ClassVar[bool] = False
     """The server did say something, so its user is not starved."""
-    keeps_connection: ClassVar[bool] = False
-    """All was read, so the connection is good for the next request."""
+    keeps_connection: bool = False
+    """All was read, so the connection is good for the next request. By HTTP's rules each reply tells that of itself."""
     is_undone: ClassVar[bool] = False
     """A write that failed so has certainly not been done, and never will be."""
 
@@ -64,6 +71,18 @@ class WrongError(EchoError):
     kind, text, answered, keeps_connection = "wrong", "a value that was never written", True, True
 
 
+class StatusError(EchoError):
+    """Of HTTP, and none of a server's own words: what a proxy says, such as 502 or 429."""
+
+    kind, text, answered = "status", "another status than 200", True
+
+
+class FramingError(EchoError):
+    """Of HTTP: nobody can tell where such a reply ends."""
+
+    kind, text, answered = "framing", "no HTTP reply with a Content-Length", True
+
+
 class BackendError(EchoError):
     """What stands behind the server failed; one class for each name that servers have for it."""
 
@@ -98,41 +117,13 @@ _BACKEND: dict[str, type[BackendError]] = {
 BACKEND_FAILURES: tuple[str, ...] = tuple(error.kind for error in _BACKEND.values())
 _OTHERS: tuple[type[EchoError], ...] = (
     *(ConnectError, ResetError, SilenceError, EndOfStreamError, BadEchoError, RefusedError),
-    WrongError,
+    *(WrongError, StatusError, FramingError),
 )
 FAILURES: tuple[str, ...] = (*(error.kind for error in _OTHERS), *BACKEND_FAILURES)
 
 
-def most_bytes(line: bytes) -> int:
-    """How much of a reply to `line` is read at most: one byte more than the echo has, or an error line."""
-    return max(len(line) + 1, _MOST_ERROR_BYTES)
-
-
-def is_answered(line: bytes, reply: bytes) -> bool:
-    """Whether what was received answers `line`: its echo, or STALE to a read; False while it may still become that.
-
-    Raises EndOfStreamError, RefusedError, BackendError, WrongError, BadEchoError.
-    """
-    if reply == line:
-        return True
-    if not reply:
-        raise EndOfStreamError
-    is_read = line.startswith(READ)
-    if is_read and reply in (STALE, WRONG):
-        if reply == WRONG:
-            raise WrongError
-        return True
-    is_error = reply.startswith(_ERROR)
-    if is_error and (reply.endswith(b"\n") or len(reply) >= most_bytes(line)):
-        raise _refused(reply[len(_ERROR) :].decode(errors="replace").strip())
-    # `!err` may still grow into an error line, and a prefix of the echo into the echo.
-    may_become = (line, _ERROR, STALE, WRONG) if is_read else (line, _ERROR)
-    if not is_error and not any(whole.startswith(reply) for whole in may_become):
-        raise BadEchoError
-    return False
-
-
-def _refused(reason: str) -> EchoError:
+def refused(reason: str) -> EchoError:
+    """What a server's !error with this reason is, by what failed."""
     if reason.startswith(_OF_BEHIND):
         name, colon, _ = reason.removeprefix(_OF_BEHIND).partition(":")
         if colon and name in _BACKEND:

@@ -17,6 +17,7 @@ import gevent
 from loadtests.client import Address, EchoClient, resolve
 from loadtests.options import MOST_UNITS, OptionError, Options
 from loadtests.replies import EchoError
+from loadtests.wire import protocols
 
 TIMEOUT_S = 10.0
 SAMPLES = 15
@@ -26,8 +27,8 @@ SAMPLE_S = 0.002
 PAUSE_S = 0.02
 """Between samples, so that even a tenth of a CPU is not used up by them."""
 
-_LINE = b"threadmill-calibration\n"
-_SPIN, _HASH = b"!spin=", b"!hash="
+_PAYLOAD = b"threadmill-calibration"
+_SPIN, _HASH = b"spin=%d", b"hash=%d"
 
 
 class NotCalibratedError(Exception):
@@ -35,11 +36,11 @@ class NotCalibratedError(Exception):
 
 
 Ask = Callable[[bytes], float]
-"""Sends a line, waits for its echo, and says how many seconds that took."""
+"""Sends a request with this word, or with none where it is empty, and says how many seconds its echo took."""
 
 
 def in_units(wanted: Options, host: str, port: int) -> tuple[Options, int]:
-    """The options with the units for their times, and how many lines the target has echoed for that.
+    """The options with the units for their times, and how many requests the target has echoed for that.
 
     Raises OptionError, NotCalibratedError.
     """
@@ -47,21 +48,26 @@ def in_units(wanted: Options, host: str, port: int) -> tuple[Options, int]:
     if not (wanted.spin_us or wanted.hash_us):
         return wanted, 0
     address = _resolved(host, port)
-    client = EchoClient(lambda: address, TIMEOUT_S)
+    wire = protocols.of(wanted.protocol, wanted.target)
+    client = EchoClient(lambda: address, wire, TIMEOUT_S)
     echoes = 0
 
-    def ask(line: bytes) -> float:
+    def ask(word: bytes) -> float:
         nonlocal echoes
+        request = wire.request(_PAYLOAD, [word] if word else [])
+        if not client.connected:
+            client.connect()
         began = perf_counter()
-        client.round_trip(line)
+        client.round_trip(request)
         took_s = perf_counter() - began
         echoes += 1
+        if client.is_last:
+            client.close()
         gevent.sleep(PAUSE_S)
         return took_s
 
     try:
         with gevent.Timeout(TIMEOUT_S):
-            client.connect()
             found = convert(wanted, ask)
     except (EchoError, gevent.Timeout) as error:
         why = str(error) if isinstance(error, EchoError) else f"no answer within {TIMEOUT_S:g} s"
@@ -85,30 +91,27 @@ def convert(wanted: Options, ask: Ask) -> Options:
     return replace(wanted, spin_units=spin_units or wanted.spin_units, hash_rounds=hash_rounds or wanted.hash_rounds)
 
 
-def _units(name: str, asked_us: int, directive: bytes, ask: Ask) -> int:
+def _units(name: str, asked_us: int, form: bytes, ask: Ask) -> int:
     if not asked_us:
         return 0
-    per_us = units_per_us(directive, ask)
+    per_us = units_per_us(form, ask)
     units = round(asked_us * per_us)
     if units > MOST_UNITS:
         raise OptionError(f"{name}: at most {int(MOST_UNITS / per_us)} on this target, not {asked_us}")
     return max(1, units)
 
 
-def units_per_us(directive: bytes, ask: Ask) -> float:
-    """How many units the target does in a microsecond, in the median of SAMPLES requests."""
+def units_per_us(form: bytes, ask: Ask) -> float:
+    """How many units of this word the target does in a microsecond, in the median of SAMPLES requests."""
 
-    def typical(line: bytes, samples: int) -> float:
-        return median(ask(line) for _ in range(samples))
+    def typical(word: bytes, samples: int) -> float:
+        return median(ask(word) for _ in range(samples))
 
-    def line(units: int) -> bytes:
-        return directive + str(units).encode() + b" " + _LINE
-
-    bare_s = typical(_LINE, SAMPLES)
-    first_s = typical(line(FIRST_UNITS), 3) - bare_s
+    bare_s = typical(b"", SAMPLES)
+    first_s = typical(form % FIRST_UNITS, 3) - bare_s
     # A first time below the clock's noise: then as many as the server takes, within reason.
     units = min(max(FIRST_UNITS, round(FIRST_UNITS * SAMPLE_S / max(first_s, 1e-5))), MOST_UNITS)
-    took_s = max(typical(line(units), SAMPLES) - bare_s, 1e-9)
+    took_s = max(typical(form % units, SAMPLES) - bare_s, 1e-9)
     return units / (took_s * 1e6)
 
 

@@ -29,7 +29,7 @@ class CurrentRun:
     """Path of the result below the results directory, once it is written."""
     over: Event = field(default_factory=Event)
     replies_to_checks: int = 0
-    """Lines the server answered when it was looked at before the start."""
+    """Requests the server answered when it was looked at before the start."""
 
     serving: Serving | None = None
     """Who served the target at the start, where that was asked."""

@@ -18,7 +18,7 @@ TEMPLATES = Path(__file__).resolve().parent / "templates"
 FIELD_ORDER = (
     *("target", "mode", "userCount", "spawnRate", "rate", "loadProfile", "arrivals", "thinkMs"),
     *(
-        "connection",
+        *("protocol", "connection"),
         "dns",
         "idleHolders",
         "payloadBytes",
@@ -43,6 +43,7 @@ LABELS = {
     "loadProfile": "Profile of the rate, in place of it (100x20s,100-400x60s or 200+-150/60sx120s)",
     "arrivals": "Arrivals (evenly spaced, or at random)",
     "thinkMs": "Think time (ms between reply and next request)",
+    "protocol": "Protocol (line: a line is echoed; http: the body of a POST)",
     "connection": "Connection (persistent, per-request, or requests on each)",
     "dns": "DNS (of several addresses: one; asked for each connection; all in turn)",
     "idleHolders": "Idle connections held beside the users",

@@ -9,30 +9,33 @@ import gevent
 
 from loadtests.client import EchoClient, resolve
 from loadtests.replies import ConnectError, EchoError
+from loadtests.wire import protocols
+from loadtests.wire.lines import Lines
 
 TIMEOUT_S = 1.0
-_LINE = b"threadmill-check\n"
+_PAYLOAD = b"threadmill-check"
 
 
 class Tried(NamedTuple):
     """One try for an echo."""
 
     error: str
-    """Empty when the target echoed a line within the time; otherwise one line that says what to do."""
+    """Empty when the target echoed a request within the time; otherwise one line that says what to do."""
     connected: bool
     """Whether a connection was made, whatever came of it."""
 
 
-def try_echo(target: str, host: str, port: int, timeout_s: float = TIMEOUT_S) -> Tried:
-    """Connect, and have one line echoed."""
+def try_echo(target: str, host: str, port: int, protocol: str, timeout_s: float = TIMEOUT_S) -> Tried:
+    """Connect, and have one request echoed."""
+    wire = protocols.of(protocol, target)
     reached = False
     client = None
     try:
         with gevent.Timeout(timeout_s):
-            client = EchoClient(partial(resolve, host, port), timeout_s)
+            client = EchoClient(partial(resolve, host, port), wire, timeout_s)
             client.connect()
             reached = True
-            client.round_trip(_LINE)
+            client.round_trip(wire.request(_PAYLOAD))
         return Tried("", True)
     except (OSError, ConnectError, gevent.Timeout, EchoError) as error:
         if not reached:
@@ -51,7 +54,7 @@ def is_listening(host: str, port: int, timeout_s: float) -> bool:
     client = None
     try:
         with gevent.Timeout(timeout_s):
-            client = EchoClient(partial(resolve, host, port), timeout_s)
+            client = EchoClient(partial(resolve, host, port), Lines(), timeout_s)
             client.connect()
         return True
     except (OSError, EchoError, gevent.Timeout):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -14,9 +14,11 @@ from loadtests.master import calibrate, page, reach, verify
 from loadtests.master.calibrate import NotCalibratedError
 from loadtests.master.control import Control, StartRefusedError
 from loadtests.master.server_tab import ServerTab
+from loadtests.master.tally import Tally
 from loadtests.master.verify_behind import KINDS, SEEN, Behind, Kind, Seen
 from loadtests.options import MOST_KEYS, MOST_USERS, OptionError
 from loadtests.targets import address_of, first_choice, offered
+from loadtests.wire.protocols import PROTOCOLS
 
 _START_TIMEOUT_S = 5.0
 _CONNECTIONS = f"a whole number of connections, at most {verify.MOST_CONNECTIONS}"
@@ -48,12 +50,11 @@ class Routes:
     # Routes
 
     def echo(self) -> Response:
-        target = request.args.get("target", "")
-        address = address_of(target, self._control.targets)
-        if address is None:
-            tried = reach.Tried(f"target: one of {', '.join(self._control.targets)}, not {target[:40]!r}", False)
-        else:
-            tried = reach.try_echo(target, *address)
+        try:
+            target, address, protocol = self._asked_target()
+            tried = reach.try_echo(target, *address, protocol)
+        except OptionError as refusal:
+            tried = reach.Tried(str(refusal), False)
         return jsonify(
             ok=not tried.error, error=tried.error, replies=int(not tried.error), connections=int(tried.connected)
         )
@@ -63,17 +64,17 @@ class Routes:
             parallel = _read_number(
                 "parallel", request.values, int, 0, verify.MOST_CONNECTIONS, _CONNECTIONS, default="4"
             )
-            return jsonify(verify.verify(*self._free_target(), parallel, _read_behind(request.values)))
+            return jsonify(verify.verify(self._free_target(), parallel, _read_behind(request.values)))
         except (OptionError, StartRefusedError) as refusal:
             return jsonify(error=str(refusal)), 409
 
     def hold(self) -> Response | tuple[Response, int]:
         try:
             number = _read_number("connections", request.values, int, 1, verify.MOST_CONNECTIONS, _CONNECTIONS)
-            address = self._free_target()
+            tally = self._free_target()
             if self._hold is not None:
                 raise StartRefusedError("connections are held already: POST /threadmill/release first")
-            self._hold = verify.Hold(*address)
+            self._hold = verify.Hold(tally)
             return jsonify(self._hold.open(number))
         except (OptionError, StartRefusedError) as refusal:
             return jsonify(error=str(refusal)), 409
@@ -82,16 +83,21 @@ class Routes:
         held, self._hold = self._hold, None
         return jsonify(held.release() if held is not None else {"released": 0, "replies": 0, "unanswered": 0})
 
-    def _free_target(self) -> tuple[str, int]:
-        """Address of the target asked for, which nobody loads. Raises OptionError, StartRefusedError."""
-        control = self._control
-        target = request.values.get("target", "")
-        address = address_of(target, control.targets)
+    def _asked_target(self) -> tuple[str, tuple[str, int], str]:
+        """The target asked for, its address, and the protocol it is to be asked in. Raises OptionError."""
+        target, targets = request.values.get("target", ""), self._control.targets
+        address = address_of(target, targets)
         if address is None:
-            raise OptionError(f"target: one of {', '.join(control.targets)}, not {target[:40]!r}")
-        if control.run is not None and not control.run.over.is_set():
-            raise StartRefusedError(f"{control.run.trial_id} is running: stop it first")
-        return address
+            raise OptionError(f"target: one of {', '.join(targets)}, not {target[:40]!r}")
+        return target, address, _read_choice("protocol", request.values, PROTOCOLS)
+
+    def _free_target(self) -> Tally:
+        """To count what the target is made to do, which nobody loads. Raises OptionError, StartRefusedError."""
+        target, address, protocol = self._asked_target()
+        run = self._control.run
+        if run is not None and not run.over.is_set():
+            raise StartRefusedError(f"{run.trial_id} is running: stop it first")
+        return Tally(*address, protocol, target)
 
     def status(self) -> Response:
         return jsonify(self._control.status())
@@ -123,7 +129,7 @@ class Routes:
             try:
                 wanted = self._check_swarm(request.form)
                 wanted, echoes = calibrate.in_units(wanted, *self._control.targets[wanted.target])
-                # The check has made the server answer one line.
+                # The check has made the server answer one request.
                 self._control.claim(wanted, users=int(request.form["user_count"]), replies_to_checks=1 + echoes)
                 g.claimed = True
             except (OptionError, StartRefusedError, NotCalibratedError) as refusal:
@@ -151,7 +157,7 @@ class Routes:
         run = control.run
         if run is not None and not run.over.is_set():
             raise StartRefusedError(f"{run.trial_id} is running: stop it first")
-        if error := reach.try_echo(wanted.target, *control.targets[wanted.target]).error:
+        if error := reach.try_echo(wanted.target, *control.targets[wanted.target], wanted.protocol).error:
             raise StartRefusedError(error)
         return wanted
 
@@ -196,12 +202,17 @@ def _read_number(
         raise OptionError(f"{name}: {allowed}, not {found[:40]!r}") from None
 
 
+def _read_choice(name: str, form: Mapping[str, str], allowed: Sequence[str]) -> str:
+    """The first where none is given. Raises OptionError."""
+    found = form.get(name, allowed[0])
+    if found not in allowed:
+        raise OptionError(f"{name}: {' or '.join(allowed)}, not {found[:40]!r}")
+    return found
+
+
 def _read_behind(form: Mapping[str, str]) -> Behind:
     """What stands behind the server that is to be checked. Raises OptionError."""
-    kind, seen = form.get("behind", KINDS[0]), form.get("seen", SEEN[0])
-    for name, found, allowed in (("behind", kind, KINDS), ("seen", seen, SEEN)):
-        if found not in allowed:
-            raise OptionError(f"{name}: {' or '.join(allowed)}, not {found[:40]!r}")
+    kind, seen = _read_choice("behind", form, KINDS), _read_choice("seen", form, SEEN)
     keys = _read_number("keys", form, int, 1, MOST_KEYS, f"a whole number from 1 to {MOST_KEYS}", default="1")
     return Behind(cast(Kind, kind), keys, form.get("scans") == "true", cast(Seen, seen))
 

@@ -104,7 +104,7 @@ class Unattended:
         self._wait(self._workers_left, asked.workers_within_s)
         self._wait(self._why_no_echo, TARGET_TIMEOUT_S)
         wanted, echoes = calibrate.in_units(wanted, *self._control.targets[wanted.target])
-        # The last look has made the server answer one line.
+        # The last look has made the server answer one request.
         self._control.claim(wanted, asked.users, replies_to_checks=1 + echoes)
         gevent.spawn(self._runner.start, asked.users, asked.spawn_rate)
         if not self._control.confirm_started(START_TIMEOUT_S) or self._control.run is None:
@@ -125,7 +125,7 @@ class Unattended:
     def _why_no_echo(self) -> str:
         target = self._asked.wanted.target
         host, port = self._control.targets[target]
-        tried = reach.try_echo(target, host, port)
+        tried = reach.try_echo(target, host, port, self._asked.wanted.protocol)
         return tried.error if tried.connected else f"{target} cannot be reached at {host}:{port}"
 
     @staticmethod

@@ -10,8 +10,7 @@ from typing import Literal, get_args
 
 import gevent
 
-from loadtests.master.tally import CheckedConnection, Tally, Unexpected, shown
-from loadtests.replies import STALE
+from loadtests.master.tally import CheckedConnection, Tally, Unexpected
 
 Kind = Literal["none", "store", "broker"]
 Seen = Literal["at once", "soon", "any"]
@@ -51,52 +50,43 @@ def _read(tally: Tally, behind: Behind) -> None:
     """The first key and the last."""
     with tally.connection() as connection:
         for key in dict.fromkeys((0, behind.keys - 1)):
-            _echoed(connection, b"!read=%d a value\n" % key)
+            connection.echoed(b"a value", b"read=%d" % key)
 
 
 def _write(tally: Tally, behind: Behind) -> None:
     """It is read back, here and by another connection, one after the other: some servers take one at a time."""
     key, version = random.randrange(behind.keys), time.time_ns() // 1000
     with tally.connection() as connection:
-        _echoed(connection, b"!write=%d:%d a new one\n" % (key, version))
+        connection.echoed(b"a new one", b"write=%d:%d" % (key, version))
         _seen(connection, key, version, behind.seen)
     with tally.connection() as other:
         _seen(other, key, version, behind.seen)
 
 
 def _seen(connection: CheckedConnection, key: int, version: int, seen: Seen) -> None:
-    line = b"!read=%d:%d the new one\n" % (key, version)
     while True:
-        connection.send(line)
-        found = connection.line()
-        if found == line or (found == STALE and seen == "any"):
+        found = connection.ask(b"the new one", b"read=%d:%d" % (key, version))
+        if found.is_echo or (found.is_stale and seen == "any"):
             return
-        if found != STALE or seen == "at once":
-            raise Unexpected(f"wrote version {version} of key {key}, then sent {shown(line)}, received {shown(found)}")
+        if not found.is_stale or seen == "at once":
+            raise Unexpected(f"wrote version {version} of key {key}, then {found}")
         # Whoever called it bounds how long.
         gevent.sleep(_AGAIN_S)
 
 
 def _unknown_key(tally: Tally) -> None:
     with tally.connection() as connection:
-        line = b"!read=%d nobody wrote it\n" % _UNKNOWN_KEY
-        connection.send(line)
-        found = connection.line()
-        if not found.startswith(b"!error backend unknown key"):
-            raise Unexpected(f"sent {shown(line)}, received {shown(found)} instead of !error backend unknown key")
-        _echoed(connection, b"!read=0 and the connection stays\n")
+        found = connection.ask(b"nobody wrote it", b"read=%d" % _UNKNOWN_KEY)
+        if not found.said.startswith(b"!error backend unknown key") or found.status not in (None, 404):
+            raise Unexpected(f"{found} instead of !error backend unknown key")
+        connection.echoed(b"and the connection stays", b"read=0")
 
 
 def _scan(tally: Tally) -> None:
     with tally.connection() as connection:
-        _echoed(connection, b"!read=all of them\n")
+        connection.echoed(b"of them", b"read=all")
 
 
 def _send(tally: Tally) -> None:
     with tally.connection() as connection:
-        _echoed(connection, b"!send=0:%d a message\n" % (time.time_ns() // 1000))
-
-
-def _echoed(connection: CheckedConnection, line: bytes) -> None:
-    connection.send(line)
-    connection.expect(line)
+        connection.echoed(b"a message", b"send=0:%d" % (time.time_ns() // 1000))

@@ -71,7 +71,7 @@ def merge(
         "stale": _sum(window, "stale") if asked else None,
         "reads_checked": _sum(window, "checked") if asked else None,
         **{f"{verb}_us": _summary(asked[verb]) if asked else None for verb in VERBS},
-        # An echo is as long as its request; bytes of failed requests are not counted.
+        # An echo is as long as its request; bytes of failed requests are not counted, nor are the heads of HTTP.
         "bytes_sent": _sum(window, "bytes"),
         "bytes_received": _sum(window, "bytes"),
         "throughput_rps": ok / duration_s if duration_s else 0.0,

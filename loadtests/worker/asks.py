@@ -1,19 +1,36 @@
-"""What users ask of what stands behind the server: their request lines, and what is known when the answers come.
+"""What users ask of what stands behind the server: their requests, and what is known when the answers come.
 
-The verb stands first in a line, before what else the server is to do, so that replies can be told by it. With a store a
-request reads or writes; with a broker each is a message.
+The verb stands first in a request, before what else the server is to do, so that replies can be told by it. With a
+store a request reads or writes; with a broker each is a message.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from loadtests.options import Options
 from loadtests.record.counts import READ, SCAN, SEND, WRITE, AskedBatch
 from loadtests.replies import EchoError
+from loadtests.wire import protocols
+from loadtests.wire.protocols import Wire
 from loadtests.worker import keys
 from loadtests.worker.versions import Versions
+
+
+class Forms(NamedTuple):
+    """Requests with places for a key, a version, and the rest."""
+
+    read: bytes
+    scan: bytes
+    write: bytes
+    send: bytes
+
+    @classmethod
+    def of(cls, wire: Wire) -> Forms:
+        words = (b"read=%d:%d", b"read=all", b"write=%d:%d", b"send=%d:%d")
+        return cls(*(wire.form(word) for word in words))
 
 
 class Asks:
@@ -23,6 +40,7 @@ class Asks:
         """`options.behind` is not none."""
         seed = f"{options.seed}/{options.trial_id}/{worker}/{workers}"
         self.batch = AskedBatch()
+        self._forms = Forms.of(protocols.of(options.protocol, options.target))
         self._to_broker = options.behind == "broker"
         self._reads, self._scans = options.reads, options.scans
         self._versions = Versions(options.keys, worker, workers)
@@ -30,19 +48,20 @@ class Asks:
         self._random = random.Random(f"{seed}/verbs").random
 
     def user(self, lines: Iterator[bytes]) -> UserAsks:
-        """One more user, who puts a verb before each of these lines."""
+        """One more user, who puts a verb before each of these rests of requests."""
         if self._to_broker:
-            return Messages(lines, self._versions, self._draw)
-        return Queries(lines, self._versions, self._draw, self._random, self._reads, self._scans)
+            return Messages(lines, self._forms, self._versions, self._draw)
+        return Queries(lines, self._forms, self._versions, self._draw, self._random, self._reads, self._scans)
 
 
 class UserAsks:
-    """The lines of one user, who has one request under way at most and tells how it went before the next."""
+    """The requests of one user, who has one request under way at most and tells how it went before the next."""
 
-    __slots__ = ("_draw", "_key", "_lines", "_version", "_versions", "is_checked", "verb")
+    __slots__ = ("_draw", "_forms", "_key", "_lines", "_version", "_versions", "is_checked", "verb")
 
-    def __init__(self, lines: Iterator[bytes], versions: Versions, draw: keys.Draw) -> None:
+    def __init__(self, lines: Iterator[bytes], forms: Forms, versions: Versions, draw: keys.Draw) -> None:
         self._lines = lines
+        self._forms = forms
         self._versions = versions
         self._draw = draw
         self._key = self._version = 0
@@ -82,7 +101,7 @@ class Messages(UserAsks):
 
     def __next__(self) -> bytes:
         self.verb = SEND
-        return b"!send=%d:%d %s" % (self._draw(), self._versions.of_message(), next(self._lines))
+        return self._forms.send % (self._draw(), self._versions.of_message(), next(self._lines))
 
 
 class Queries(UserAsks):
@@ -93,6 +112,7 @@ class Queries(UserAsks):
     def __init__(
         self,
         lines: Iterator[bytes],
+        forms: Forms,
         versions: Versions,
         draw: keys.Draw,
         uniform: keys.Uniform,
@@ -100,7 +120,7 @@ class Queries(UserAsks):
         scans: float,
     ) -> None:
         """`reads`: share of requests; `scans`: share of reads."""
-        super().__init__(lines, versions, draw)
+        super().__init__(lines, forms, versions, draw)
         self._confirmed = versions.confirmed
         self._random = uniform
         self._reads, self._scans = reads, scans
@@ -111,11 +131,11 @@ class Queries(UserAsks):
         # With more users than keys of its own a worker has at times none to write.
         if self._random() >= self._reads and (key := self._versions.to_write(self._draw(), self._draw)) is not None:
             self.verb, self._key, self._version = WRITE, key, self._versions.next()
-            return b"!write=%d:%d %s" % (key, self._version, rest)
+            return self._forms.write % (key, self._version, rest)
         if self._scans and self._random() < self._scans:
             self.verb = SCAN
-            return b"!read=all " + rest
+            return self._forms.scan % rest
         self.verb, key = READ, self._draw()
         least = self._confirmed.get(key, 0)
         self.is_checked = least > 0
-        return b"!read=%d:%d %s" % (key, least, rest)
+        return self._forms.read % (key, least, rest)

@@ -1,5 +1,5 @@
-"""Idle holders: connections that get one line echoed when they are opened, which shows that the server serves them, and
-are silent from then on. They cost the server whatever a connection costs it, and are no users.
+"""Idle holders: connections that get one request echoed when they are opened, which shows that the server serves them,
+and are silent from then on. They cost the server whatever a connection costs it, and are no users.
 
 All holders of a process wait in one epoll, without a greenlet each: ten thousand that are silent cost it nothing. A
 server that cannot hold them is not asked for ever. A holder is tried `TRIES` times, nobody is tried any more once so
@@ -23,7 +23,17 @@ from gevent.socket import wait_read
 
 from loadtests.client import Address
 from loadtests.destination import Destination
-from loadtests.replies import BadEchoError, ConnectError, EchoError, RefusedError, ResetError, SilenceError, is_answered
+from loadtests.replies import (
+    BadEchoError,
+    ConnectError,
+    EchoError,
+    FramingError,
+    RefusedError,
+    ResetError,
+    SilenceError,
+)
+from loadtests.wire.lines import Lines
+from loadtests.wire.protocols import Wire
 
 OPENING_AT_ONCE = 64
 """Connections under way at a time, over all workers: more would overflow the server's backlog, which costs a second
@@ -37,7 +47,7 @@ FAILURES_IN_A_ROW = 4 * OPENING_AT_ONCE
 STALL_S = 3.0
 """A connection that came just when the backlog was full is tried again by the kernel after one second."""
 
-LINE = b"holder\n"
+_PAYLOAD = b"holder"
 
 _epoll = get_original("select", "epoll")
 _socket = get_original("socket", "socket")
@@ -61,7 +71,7 @@ class _Holder:
         self.address: Address | None = None
         self.connecting = False
         self.asked = False
-        """Its line is sent and not answered."""
+        """Its request is sent and not answered."""
         self.received = b""
         self.tries = 0
         self.reopenings = 0
@@ -70,16 +80,23 @@ class _Holder:
 class Holders:
     """`wanted` connections, opened in the background, `at_once` at a time."""
 
-    def __init__(self, destination: Destination | None, wanted: int, at_once: int = OPENING_AT_ONCE) -> None:
+    def __init__(
+        self,
+        destination: Destination | None,
+        wanted: int,
+        at_once: int = OPENING_AT_ONCE,
+        wire: Wire | None = None,
+    ) -> None:
+        """`wire`: lines if not given."""
         self.wanted = wanted
         self.opened = 0
         """How many were held when the opening was over."""
         self.dropped = 0
         """Times a held connection ended although nobody here closed it."""
         self.echoes = 0
-        """Lines the server has echoed."""
+        """Requests the server has echoed."""
         self.unanswered = 0
-        """Lines sent whose echo never came: the server may have counted each, or not."""
+        """Requests sent whose echo never came: the server may have counted each, or not."""
         self.failures: Counter[str] = Counter()
         """Tries that did not end in an echo, by the name of what was wrong."""
         self.said = ""
@@ -87,6 +104,8 @@ class Holders:
         self.settled = Event()
         """All are held, or those that are not have been given up."""
         self._destination = destination
+        self._wire = wire or Lines()
+        self._request = self._wire.request(_PAYLOAD)
         self._at_once = at_once
         self._fresh = wanted if destination is not None else 0
         self._again: deque[tuple[float, _Holder]] = deque()
@@ -224,12 +243,12 @@ class Holders:
                     self._destination.opened(holder.address)
                 self._poller.modify(descriptor, _READABLE)
                 holder.asked = True
-                holder.socket.send(LINE)
+                holder.socket.send(self._request)
                 return
             received = holder.socket.recv(4096)
             holder.received += received
             # At the end of the stream nothing more can come to what has arrived.
-            if not is_answered(LINE, holder.received if received else b""):
+            if self._wire.answer(self._request, holder.received if received else b"") is None:
                 return
         except BlockingIOError:
             return
@@ -257,7 +276,7 @@ class Holders:
         if error.detail and (not self.said or error.kind == RefusedError.kind):
             self.said = error.detail
         # Who answers with an error serves nothing; a wrong answer may count as one.
-        self.unanswered += holder.asked and (not error.answered or error.kind == BadEchoError.kind)
+        self.unanswered += holder.asked and (not error.answered or isinstance(error, BadEchoError | FramingError))
         self._forget(holder, self._under_way)
         if holder.tries < TRIES:
             self._again.append((perf_counter() + PAUSE_S, holder))

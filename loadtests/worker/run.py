@@ -15,6 +15,8 @@ from loadtests.options import Options
 from loadtests.record import schedule
 from loadtests.record.counts import VERBS
 from loadtests.record.recorder import Recorder
+from loadtests.wire import protocols
+from loadtests.wire.protocols import Wire
 from loadtests.worker.asks import Asks
 from loadtests.worker.dispatcher import Dispatcher
 from loadtests.worker.fast.closed import ClosedLoop
@@ -22,7 +24,8 @@ from loadtests.worker.fast.feed import Feed
 from loadtests.worker.fast.loop import Loop
 from loadtests.worker.fast.open import OpenLoop
 
-REQUEST_TYPE = "TCP"
+_REQUEST_TYPES = {"line": "TCP", "http": "HTTP"}
+"""What stands before each row of Locust's table."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class RunOnWorker:
     """None when the target's name did not resolve: every request then fails as `connect`."""
     recorder: Recorder
     begins_at: float
+    wire: Wire
     engine: Loop | None = None
     """None: every user drives its own connection."""
     dispatcher: Dispatcher | None = None
@@ -64,7 +68,8 @@ class RunOnWorker:
     ) -> RunOnWorker:
         """The share of worker number `worker` of so many. `stats`: Locust's own, of this process. Raises OSError."""
         recorder = Recorder(time.perf_counter(), window.opens_at, window.closes_at, open_loop=options.open_loop)
-        run = cls(options, destination, recorder, window.begins_at)
+        wire = protocols.of(options.protocol, options.target)
+        run = cls(options, destination, recorder, window.begins_at, wire)
         if options.behind != "none":
             run.asks = Asks(options, worker, workers)
         begins_at = window.begins_at
@@ -74,13 +79,14 @@ class RunOnWorker:
             run.engine = Loop(
                 opened or ClosedLoop(begins_at, options.think_ms / 1000),
                 recorder,
-                Feed(stats, REQUEST_TYPE, options.target),
+                Feed(stats, run.request_type, options.target),
                 destination,
+                wire,
                 reply_timeout_s=options.reply_timeout_s,
                 requests_per_connection=options.requests_per_connection,
                 precise=options.precise,
                 asked=run.asks.batch if run.asks is not None else None,
-                asked_feeds={verb: Feed(stats, REQUEST_TYPE, f"{options.target} {verb}") for verb in VERBS},
+                asked_feeds={verb: Feed(stats, run.request_type, f"{options.target} {verb}") for verb in VERBS},
             )
         elif options.open_loop:
             run.dispatcher = Dispatcher(arrivals)
@@ -100,6 +106,11 @@ class RunOnWorker:
         """How long the oldest slot not yet sent is overdue; None in a closed loop."""
         source = self.engine or self.dispatcher
         return None if source is None else source.behind_s(now)
+
+    @property
+    def request_type(self) -> str:
+        """How Locust's table calls such requests."""
+        return _REQUEST_TYPES[self.options.protocol]
 
     @property
     def spun_s(self) -> float:

@@ -24,11 +24,11 @@ from loadtests.worker.asks import UserAsks
 from loadtests.worker.dispatcher import Dispatcher
 from loadtests.worker.fast.connection import UserConnection
 from loadtests.worker.pauses import longer
-from loadtests.worker.run import REQUEST_TYPE, RunOnWorker
+from loadtests.worker.run import RunOnWorker
 
 
 class EchoUser(User):
-    """Sends lines and compares every echo.
+    """Sends requests and compares every echo.
 
     The loop lives inside one task: Locust's own machinery to pick the next task costs a third of a request.
     """
@@ -42,7 +42,9 @@ class EchoUser(User):
     def on_start(self) -> None:
         self.load = run = self.run_on_worker
         options = run.options
-        ring = payload.ring(run.rng, options.payload_bytes, options.sleep_us, options.spin_units, options.hash_rounds)
+        words = payload.words(options.sleep_us, options.spin_units, options.hash_rounds)
+        made = run.wire.request if run.asks is None else run.wire.rest
+        ring = [made(one, words) for one in payload.ring(run.rng, options.payload_bytes)]
         self.lines: Iterator[bytes] = cycle(ring)
         self.asks: UserAsks | None = None
         if run.asks is not None:
@@ -50,10 +52,11 @@ class EchoUser(User):
         self.client: EchoClient | None = None
         self.connection: UserConnection | None = None
         if run.engine is not None:
-            self.connection = run.engine.join(self.lines, len(ring[0]))
+            self.connection = run.engine.join(self.lines, run.wire.size(ring[0]))
             return
         self.clock: UserClock = run.recorder.join(now=perf_counter())
-        self.client = EchoClient(run.destination.choose, options.reply_timeout_s) if run.destination else None
+        if run.destination is not None:
+            self.client = EchoClient(run.destination.choose, run.wire, options.reply_timeout_s)
         self.requests_on_connection = 0
         self.fire = self.environment.events.request.fire
 
@@ -130,14 +133,14 @@ class EchoUser(User):
             if client is not None and not is_kept:
                 client.close()
             return False
-        size = len(line)
+        size = self.load.wire.size(line)
         latency_us = recorder.ok(clock, perf_counter(), size)
         if self.asks is not None:
             recorder.asked(self.asks.verb, latency_us, self.asks.is_checked, is_stale)
             self.asks.answered()
         self._report(latency_us / 1000, size, None)
         self.requests_on_connection += 1
-        if self.requests_on_connection == self.load.options.requests_per_connection:
+        if client.is_last or self.requests_on_connection == self.load.options.requests_per_connection:
             client.close()
         return True
 
@@ -148,7 +151,7 @@ class EchoUser(User):
     def _report(self, response_time_ms: float | None, size: int, error: EchoError | None) -> None:
         """Tell Locust. A failure has no response time, so that quick failures cannot improve Locust's percentiles."""
         self.fire(
-            request_type=REQUEST_TYPE,
+            request_type=self.load.request_type,
             name=self.load.options.target if self.asks is None else f"{self.load.options.target} {self.asks.verb}",
             response_time=response_time_ms,
             response_length=size,

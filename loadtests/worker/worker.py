@@ -17,6 +17,7 @@ from locust.runners import WorkerRunner
 from loadtests import options
 from loadtests.destination import Destination
 from loadtests.messages import FINAL, HELD, HOLD, LIVE, RUN, HoldOrder, RunOrder, before
+from loadtests.wire import protocols
 from loadtests.worker import generator
 from loadtests.worker.clock import Ahead, MasterClock
 from loadtests.worker.generator import CollectorClock, Reading
@@ -77,6 +78,7 @@ class Worker:
             _destination(order.host, order.port, order.dns, order.before) if order.wanted else None,
             order.wanted,
             order.at_once,
+            protocols.of(order.protocol, order.target),
         )
 
         def tell() -> None:

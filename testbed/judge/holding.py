@@ -99,6 +99,8 @@ _SEEN = {
     "reset": "connections reset by the server",
     "eof": "connections closed by the server before a reply",
     "bad_echo": "wrong replies",
+    "status": "another status than 200",
+    "framing": "no HTTP replies with a Content-Length",
 }
 
 

@@ -35,7 +35,7 @@ class ClosedLoop(Pacing):
         self.batch.latency_s.append(now - connection.sent_at)
         connection.done_at = connection.replied_at = now
         connection.pause_s = 0.0
-        if connection.replies == self.requests_per_connection:
+        if connection.replies == self.requests_per_connection or connection.is_last:
             connection.close()
             now = perf_counter()
         if not self.active:

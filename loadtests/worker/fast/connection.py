@@ -1,4 +1,4 @@
-"""One user's connection: connect, send a line, read its echo, never waiting for any of it."""
+"""One user's connection: connect, send a request, read its echo, never waiting for any of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from gevent.monkey import get_original
 from loadtests.client import Address
 from loadtests.destination import Destination
 from loadtests.record.counts import UserClock
-from loadtests.replies import ConnectError, EndOfStreamError, ResetError, is_answered, most_bytes
+from loadtests.replies import ConnectError, EndOfStreamError, ResetError
+from loadtests.wire.protocols import Wire
 from loadtests.worker.asks import UserAsks
 
 _epoll = get_original("select", "epoll")
@@ -59,16 +60,19 @@ class UserConnection(UserClock):
         "_connecting",
         "_descriptor",
         "_destination",
-        "_heard",
+        "_echoes_whole",
         "_lines",
         "_muted",
         "_poller",
         "_received",
         "_recv",
+        "_room",
         "_send",
         "_socket",
         "_unsent",
+        "_wire",
         "asks",
+        "is_last",
         "is_stale",
         "line",
         "over",
@@ -76,7 +80,7 @@ class UserConnection(UserClock):
         "replies",
     )
 
-    def __init__(self, poller: Poller, destination: Destination | None, lines: Iterator[bytes]) -> None:
+    def __init__(self, poller: Poller, destination: Destination | None, wire: Wire, lines: Iterator[bytes]) -> None:
         """`destination`: None when the target's name did not resolve."""
         super().__init__()
         self._poller = poller
@@ -84,6 +88,8 @@ class UserConnection(UserClock):
         self._address: Address | None = None
         self._asked = 0
         """Counts the look-ups, so that an answer that comes too late is not taken for a later one's."""
+        self._wire = wire
+        self._echoes_whole, self._room = wire.echoes_whole, wire.room
         self._lines = lines
         self._socket: Any = None
         # Bound once for a connection: looking them up costs as much as comparing an echo.
@@ -99,6 +105,8 @@ class UserConnection(UserClock):
         """Whose lines they are, with something behind the server."""
         self.is_stale = False
         """The last right answer was STALE; whoever counts it takes it back."""
+        self.is_last = False
+        """The last right answer said that the server closes the connection after it."""
         self.line = b""
         self.replies = 0
         """Right echoes on this connection."""
@@ -204,19 +212,18 @@ class UserConnection(UserClock):
             self._send_rest(self._unsent)
         line, received = self.line, self._received
         try:
-            # One byte more than the echo has: a reply too long shows at once.
-            reply = self._recv(most_bytes(line) - len(received) if received else len(line) + 1)
+            reply = self._recv(self._wire.most_bytes(line) - len(received) if received else len(line) + self._room)
         except BlockingIOError:
             return False
         except OSError as error:
             raise ResetError(error.strerror or str(error)) from None
-        if reply != line or received:
+        if reply != line or received or not self._echoes_whole:
             if not reply:
                 raise EndOfStreamError
             self._received = received + reply
-            if not is_answered(line, self._received):
+            if (answer := self._wire.answer(line, self._received)) is None:
                 return False
-            self.is_stale = self._received != line
+            self.is_stale, self.is_last = answer
             self._received = b""
         self.replies += 1
         return True
@@ -259,4 +266,5 @@ class UserConnection(UserClock):
         self._connecting = self._muted = False
         self._unsent = None
         self._received = b""
+        self.is_last = False
         self.replies = 0

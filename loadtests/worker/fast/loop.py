@@ -24,6 +24,7 @@ from loadtests.destination import Destination
 from loadtests.record.counts import AskedBatch
 from loadtests.record.recorder import Recorder
 from loadtests.replies import EchoError, SilenceError
+from loadtests.wire.protocols import Wire
 from loadtests.worker.asks import UserAsks
 from loadtests.worker.fast.connection import Poller, UserConnection
 from loadtests.worker.fast.feed import Feed
@@ -63,6 +64,7 @@ class Loop:
         recorder: Recorder,
         feed: Feed,
         destination: Destination | None,
+        wire: Wire,
         *,
         reply_timeout_s: float,
         requests_per_connection: int | None,
@@ -81,10 +83,11 @@ class Loop:
         self._recorder = recorder
         self._feed = feed
         self._destination = destination
+        self._wire = wire
         self._reply_timeout_s = reply_timeout_s
         self._early_s = PRECISE_S if precise else SHORT_S
         self._size = 0
-        """Bytes of a request; all of a run have the same."""
+        """Bytes of an echo; all of a run have the same."""
         self.spun_s = 0.0
         """Time spent looking again and again with nothing to do, because the next start was too near to go to sleep."""
         self._users: set[UserConnection] = set()
@@ -105,8 +108,8 @@ class Loop:
     # What users call, each in its own greenlet
 
     def join(self, lines: Iterator[bytes], size: int) -> UserConnection:
-        """One more user, who sends these lines of `size` bytes; UserAsks know the size of each."""
-        connection = UserConnection(self._poller, self._destination, lines)
+        """One more user, who sends these requests, with echoes of `size` bytes; those of UserAsks have each its own."""
+        connection = UserConnection(self._poller, self._destination, self._wire, lines)
         if isinstance(lines, UserAsks):
             connection.asks = lines
         else:
@@ -243,7 +246,8 @@ class Loop:
     def _answered_of_behind(self, connection: UserConnection, now: float) -> None:
         asks, asked = connection.asks, self._asked
         if asks is not None and asked is not None:
-            asked.add(asks.verb, now - connection.due_at, len(connection.line), asks.is_checked, connection.is_stale)
+            size = self._wire.size(connection.line)
+            asked.add(asks.verb, now - connection.due_at, size, asks.is_checked, connection.is_stale)
             connection.is_stale = False
             asks.answered()
         self._pacing.answered(connection, now)

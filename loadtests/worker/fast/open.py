@@ -38,7 +38,7 @@ class OpenLoop(Pacing):
         batch.service_time_s.append(now - sent_at)
         batch.send_lag_s.append(sent_at - due_at)
         connection.done_at = connection.replied_at = now
-        if connection.replies == self.requests_per_connection:
+        if connection.replies == self.requests_per_connection or connection.is_last:
             connection.close()
             now = perf_counter()
         if not self.active:

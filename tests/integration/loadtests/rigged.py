@@ -5,8 +5,9 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, BinaryIO
 
-Handler = Callable[[socket.socket, bytes], None]
+Handler = Callable[[socket.socket, Any], None]
 
 
 class Rigged:
@@ -16,7 +17,7 @@ class Rigged:
         self._handler = handler
         self._listener = socket.create_server((host, port), backlog=512)
         self.port: int = self._listener.getsockname()[1]
-        self.lines: list[bytes] = []
+        self.lines: list[Any] = []
         self.connections: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -29,10 +30,15 @@ class Rigged:
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with contextlib.suppress(OSError, ValueError), connection, connection.makefile("rb") as lines:
-            for line in lines:
-                self.lines.append(line)
-                self._handler(connection, line)
+        with contextlib.suppress(OSError, ValueError), connection, connection.makefile("rb") as received:
+            for request in self.requests(received):
+                self.lines.append(request)
+                self._handler(connection, request)
+
+    @staticmethod
+    def requests(received: BinaryIO) -> Iterator[Any]:
+        """Those of one connection, for the handler."""
+        return iter(received)
 
     def stop(self) -> None:
         # Closing alone would not wake the thread in accept.

@@ -9,6 +9,7 @@ import pytest
 from loadtests import replies
 from loadtests.client import EchoClient, resolve
 from loadtests.replies import EchoError
+from loadtests.wire.lines import Lines
 from tests.integration.loadtests import rigged
 from tests.waiting import wait_until
 
@@ -21,7 +22,7 @@ def connect():
     clients = []
 
     def connected(port, reply_timeout_s=5.0):
-        client = EchoClient(lambda: resolve("127.0.0.1", port), reply_timeout_s)
+        client = EchoClient(lambda: resolve("127.0.0.1", port), Lines(), reply_timeout_s)
         client.connect()
         clients.append(client)
         return client
@@ -85,7 +86,7 @@ def test_a_stale_reply_is_a_bad_echo(connect):
 def test_nobody_listening_is_a_failure_to_connect():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    client = EchoClient(lambda: resolve("127.0.0.1", port), 1.0)
+    client = EchoClient(lambda: resolve("127.0.0.1", port), Lines(), 1.0)
     with pytest.raises(replies.ConnectError) as caught:
         client.connect()
     assert caught.value.detail == "Connection refused"

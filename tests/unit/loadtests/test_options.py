@@ -15,7 +15,7 @@ def test_defaults_are_a_plain_echo_on_a_kept_connection_until_stopped():
     assert (found.connection, found.payload_bytes, found.window_s, found.trial_id) == ("persistent", 64, 0.0, "")
     assert found.requests_per_connection is None
     assert (found.mode, found.idle_holders, found.hash_rounds, found.stop_grace_s) == ("closed", 0, 0, 1.0)
-    assert not found.open_loop
+    assert (found.protocol, found.open_loop) == ("line", False)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,7 @@ def test_text_from_a_form_becomes_numbers():
         ("warmup_s", "1s", "a number from 0"),
         ("window_s", "-0.1", "a number from 0"),
         ("reply_timeout_s", "0", "a number from 0.001"),
+        ("protocol", "HTTP/2", "line or http"),
         ("mode", "half-open", "closed or open"),
         ("arrivals", "uniform", "constant or poisson"),
         ("rate", "-1", "a number from 0"),

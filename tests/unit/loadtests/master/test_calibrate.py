@@ -21,10 +21,9 @@ class Target:
         self.echo_s = echo_s
         self.asked = []
 
-    def __call__(self, line):
-        self.asked.append(line)
-        directive, _, _rest = line.partition(b" ")
-        name, _, amount = directive[1:].partition(b"=")
+    def __call__(self, word):
+        self.asked.append(word)
+        name, _, amount = word.partition(b"=")
         return self.echo_s + (int(amount) / self.units_per_us[name] / 1e6 if amount else 0.0)
 
 
@@ -40,7 +39,7 @@ def test_a_time_becomes_the_units_that_the_target_does_in_it(speed):
 def test_the_typical_request_counts_and_not_one_that_was_disturbed():
     target = Target({b"spin": 1.0})
     disturbed = iter([0.5, *[0.0] * 10] * 10)
-    found = calibrate.convert(wanted(spin_us=500), lambda line: target(line) + next(disturbed))
+    found = calibrate.convert(wanted(spin_us=500), lambda word: target(word) + next(disturbed))
     assert found.spin_units == pytest.approx(500, rel=0.01)
 
 

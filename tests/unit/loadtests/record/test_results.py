@@ -178,7 +178,7 @@ def test_holders_of_a_window_that_never_opened_are_not_known():
 def test_every_failure_has_its_place_even_when_it_did_not_happen():
     assert merge(final([]))["failures"] == dict.fromkeys(FAILURES, 0)
     assert (
-        *("connect", "reset", "timeout", "eof", "bad_echo", "refused", "wrong"),
+        *("connect", "reset", "timeout", "eof", "bad_echo", "refused", "wrong", "status", "framing"),
         *("backend unreachable", "backend timeout", "backend exhausted", "backend unknown key", "backend refused"),
     ) == FAILURES
 

@@ -131,6 +131,14 @@ def test_a_read_of_a_key_of_another_worker_asks_for_nothing():
     assert {key for key, version in least.items() if version} == set(range(1, KEYS, 2))
 
 
+def test_by_http_the_query_begins_with_what_is_asked():
+    rest = b"&sleep=5 HTTP/1.1\r\n\r\nx"
+    user = asks(protocol="http", reads=0, keys=1).user(itertools.repeat(rest))
+    assert re.fullmatch(rb"POST /\?write=0:\d+" + re.escape(rest), next(user))
+    assert next(user) == b"POST /?read=0:0" + rest
+    assert next(asks(protocol="http", scans=1).user(itertools.repeat(rest))) == b"POST /?read=all" + rest
+
+
 def test_the_mix_is_as_asked_for():
     user = asks(reads=0.75, scans=0.2).user(itertools.repeat(b"rest\n"))
     found = Counter()

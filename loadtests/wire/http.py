@@ -1,0 +1,167 @@
+"""The protocol of HTTP/1.1: a request is a POST, and its echo a reply of status 200 with the same body.
+
+What the server is to do stands in the query, in the words of the lines. A reply may have any headers in any order; it
+has a Content-Length, which tells where it ends (RFC 9112, section 6.3). What it says instead of an echo is the line
+that the protocol of lines has for it, as the body of another status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from loadtests.replies import (
+    ERROR,
+    STALE,
+    WRONG,
+    Answer,
+    BadEchoError,
+    EchoError,
+    EndOfStreamError,
+    FramingError,
+    StatusError,
+    WrongError,
+    refused,
+)
+
+_END = b"\r\n\r\n"
+_VERSION = b"HTTP/1."
+_READ = b"POST /?read="
+
+MOST_HEAD_BYTES = 16 * 1024
+_MOST_ERROR_BYTES = 32 * 1024
+"""Of a body that is no echo, so of a proxy's page. A longer one is not read."""
+
+
+class Head(NamedTuple):
+    """Of a reply."""
+
+    status: int
+    reason: str
+    length: int | None
+    """Of the body; None: only its bytes tell, or the end of the connection."""
+    is_last: bool
+    """The server closes the connection after it."""
+    fields: dict[str, str]
+    """By name in small letters; of the same name the last."""
+
+
+class Http:
+    echoes_whole = False
+    room = 1024
+    """For a head of usual length, so that one read takes the whole reply."""
+
+    def __init__(self, host: str) -> None:
+        """`host` goes into every request."""
+        self._host = host.encode()
+
+    def request(self, payload: bytes, words: Sequence[bytes] = ()) -> bytes:
+        return b"POST /" + (b"?" if words else b"") + b"&".join(words) + self._tail(payload)
+
+    def rest(self, payload: bytes, words: Sequence[bytes] = ()) -> bytes:
+        return b"".join(b"&" + word for word in words) + self._tail(payload)
+
+    def _tail(self, payload: bytes) -> bytes:
+        return b" HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n%s" % (self._host, len(payload), payload)
+
+    @staticmethod
+    def form(word: bytes) -> bytes:
+        return b"POST /?" + word + b"%s"
+
+    @staticmethod
+    def size(request: bytes) -> int:
+        return len(request) - request.find(_END) - len(_END)
+
+    @staticmethod
+    def most_bytes(request: bytes) -> int:
+        # More than `answer` ever waits for: it gives up on what is longer.
+        return len(request) + MOST_HEAD_BYTES + _MOST_ERROR_BYTES
+
+    @staticmethod
+    def answer(request: bytes, received: bytes) -> Answer | None:
+        """Raises EndOfStreamError, StatusError, FramingError, RefusedError, BackendError, WrongError, BadEchoError."""
+        if (end := received.find(_END)) < 0:
+            _check_beginning(received)
+            return None
+        # With the empty line, so that a status line alone is cut the same way.
+        head = read_head(received[: end + len(_END)])
+        body, echo = received[end + len(_END) :], request[request.find(_END) + len(_END) :]
+        is_read = request.startswith(_READ)
+        whole = len(body) == head.length
+        if head.status == 200:
+            if head.length is None:
+                raise FramingError(_why_endless(head))
+            if body == echo and whole:
+                return Answer(False, head.is_last)
+            if head.length != len(echo) and not (is_read and head.length == len(STALE)):
+                raise _kept(BadEchoError(f"Content-Length {head.length}"), whole and not head.is_last)
+        elif head.length is None or head.length > _MOST_ERROR_BYTES:
+            raise StatusError(f"{head.status} {head.reason}")
+        if len(body) < head.length:
+            return None
+        if whole and is_read and head.status == 200 and body == STALE:
+            return Answer(True, head.is_last)
+        raise _kept(_failure(head, body, is_read), whole and not head.is_last)
+
+
+def _check_beginning(received: bytes) -> None:
+    """Of a reply whose head is not whole. Raises EndOfStreamError, FramingError."""
+    if not received:
+        raise EndOfStreamError
+    if received[: len(_VERSION)] != _VERSION[: len(received)]:
+        raise FramingError(f"no HTTP: {received[:40]!r}")
+    if len(received) > MOST_HEAD_BYTES:
+        raise FramingError(f"a head of more than {MOST_HEAD_BYTES} bytes")
+
+
+def _kept(error: EchoError, keeps_connection: bool) -> EchoError:
+    error.keeps_connection = keeps_connection
+    return error
+
+
+def _failure(head: Head, body: bytes, is_read: bool) -> EchoError:
+    if head.status == 200:
+        return BadEchoError()
+    if is_read and body == WRONG:
+        return WrongError()
+    if body.startswith(ERROR + b" "):
+        return refused(body[len(ERROR) :].decode(errors="replace").strip())
+    return StatusError(f"{head.status} {head.reason}")
+
+
+def _why_endless(head: Head) -> str:
+    encoding = head.fields.get("transfer-encoding")
+    return "no Content-Length" if encoding is None else f"Transfer-Encoding {encoding}"
+
+
+# The replies of a second mostly have one head: its Date is all that changes.
+@lru_cache(maxsize=256)
+def read_head(head: bytes) -> Head:
+    """From the status line to the empty line. Raises FramingError."""
+    status_line, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+    version, _, rest = status_line.partition(" ")
+    status, _, reason = rest.partition(" ")
+    if version not in ("HTTP/1.1", "HTTP/1.0") or not (len(status) == 3 and _is_number(status)):
+        raise FramingError(f"no HTTP: {head[:40]!r}")
+    fields: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name or name != name.strip():
+            raise FramingError(f"no header: {line[:40]!r}")
+        name, value = name.lower(), value.strip()
+        if name == "content-length" and fields.get(name, value) != value:
+            raise FramingError("more than one Content-Length")
+        fields[name] = value
+    length = fields.get("content-length")
+    if length is not None and not (_is_number(length) and len(length) <= 18):
+        raise FramingError(f"Content-Length {length[:40]!r}")
+    # A transfer encoding overrides a length beside it.
+    known = None if length is None or "transfer-encoding" in fields else int(length)
+    says = [word.strip().lower() for word in fields.get("connection", "").split(",")]
+    is_last = "close" in says or (version == "HTTP/1.0" and "keep-alive" not in says)
+    return Head(int(status), reason, known, is_last, fields)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
