@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from loadtests import options
 from loadtests.options import MOST_USERS, OptionError
-from loadtests.worker.payload import directives
+from loadtests.wire.lines import Lines
+from loadtests.worker.payload import words
 from servers import protocol
 from servers.config import read_config
 from testbed.plan.calibration import work
@@ -65,8 +66,8 @@ def _targets(run: Run, trial: Trial) -> list[str]:
 
 def _line_refusal(wanted: options.Options, max_line: int) -> str:
     """Whether the server takes the longest request line."""
-    head = directives(wanted.sleep_us, wanted.spin_units, wanted.hash_rounds)
-    line = head + b"x" * wanted.payload_bytes
+    head = words(wanted.sleep_us, wanted.spin_units, wanted.hash_rounds)
+    line = Lines.request(b"x" * wanted.payload_bytes, head).removesuffix(b"\n")
     if len(line) > max_line:
         return f"a line of {len(line)} bytes, the server takes {max_line}"
     try:

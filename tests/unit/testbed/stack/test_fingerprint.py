@@ -94,7 +94,11 @@ def test_the_parts_are_all_that_the_dockerfiles_copy() -> None:
     for name, parts in PARTS.items():
         dockerfile = PROJECT / "images" / ("server" if name in OF_SERVERS else name) / "Dockerfile"
         copied = re.findall(r"^COPY (?!--from)(\S+)", dockerfile.read_text(), re.MULTILINE)
-        of_others = {f"requirements/{one}.txt" for one in ("uvloop", "behind", "http")} - set(parts) if name in OF_SERVERS else set()
+        of_others = (
+            {f"requirements/{one}.txt" for one in ("uvloop", "behind", "http")} - set(parts)
+            if name in OF_SERVERS
+            else set()
+        )
         assert of_others <= set(copied), (name, copied)
         copied = [path for path in copied if path not in of_others]
         assert all(any(Path(path).is_relative_to(part) for part in parts) for path in copied), (name, copied)
