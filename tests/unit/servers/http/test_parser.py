@@ -33,7 +33,7 @@ def test_a_request_has_what_its_answer_depends_on() -> None:
     assert found == [
         Request(b"GET", b"/a?sleep=1", b"", b"", is_1_0=False, keeps=True),
         Request(b"POST", b"/", b"", b"hello", is_1_0=False, keeps=True),
-        Request(b"PUT", b"/", b"", b"abcde", is_1_0=False, keeps=True),
+        Request(b"PUT", b"/x", b"", b"abcde", is_1_0=False, keeps=True),
         Request(b"GET", b"/", b"", b"", is_1_0=True, keeps=True),
         Request(b"GET", b"/u", b"", b"", is_1_0=False, keeps=True),
         Request(b"GET", b"/a?sleep=1", b"", b"", is_1_0=False, keeps=True),

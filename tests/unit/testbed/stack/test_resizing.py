@@ -12,10 +12,10 @@ MIB = 2**20
 
 
 @pytest.fixture
-def running(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+def running(monkeypatch: pytest.MonkeyPatch) -> by_hand.Containers:
     """Three replicas of which nothing may be changed."""
-    found = [("1a", "spmt-1"), ("2b", "spmt-2"), ("3c", "spmt-3")]
-    monkeypatch.setattr(by_hand, "containers", lambda model: found if model == "spmt" else [])
+    found = by_hand.Containers("spmt", (("1a", "spmt-1"), ("2b", "spmt-2"), ("3c", "spmt-3")))
+    monkeypatch.setattr(by_hand, "containers", lambda model: found if model == "spmt" else by_hand.Containers(model))
     monkeypatch.setattr(resizing, "set_limits", lambda *_: pytest.fail("limits were set"))
     return found
 
