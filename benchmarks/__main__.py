@@ -34,6 +34,7 @@ BENCHMARKS = (
     "overlay_path",
     "front_endurance",
     "behind_cost",
+    "http_cost",
     "trial_overhead",
     "many_workers",
     "cluster_costs",

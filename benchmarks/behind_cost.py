@@ -17,14 +17,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
-
-import psutil
+from typing import Any, BinaryIO
 
 from benchmarks.common import Spread, Table, as_json, ratios, run
 from benchmarks.generating import two_cores
-from benchmarks.servers_echo import command_of, started
+from benchmarks.in_turns import Server, in_turns
+from benchmarks.servers_echo import command_of
 from servers.models import SERVERS, TABLE
 from testbed.names import image_name
 from testbed.parts import postgres, valkey
@@ -63,54 +61,12 @@ def _docker(*words: str) -> str:
     return done.stdout.strip()
 
 
-class _Asked:
-    """A running server and one connection to it."""
-
-    def __init__(self, port: int, pid: int) -> None:
-        self._pid = pid
-        self._own = socket.create_connection(("127.0.0.1", port))
-        self._own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._replies = self._own.makefile("rb")
-        wait_until(self._is_well, "the store answers it", 60)
-        _ask(self._own, self._replies, _WARM_UP)
-
-    def _is_well(self) -> bool:
-        self._own.sendall(b"!read=0\n")
-        return bool(self._replies.readline() == b"!read=0\n")
-
-    def request_us(self, requests: int) -> float:
-        """CPU time of the server for one `!read`, in microseconds."""
-        before_ns = _used_ns(self._pid)
-        _ask(self._own, self._replies, requests)
-        return (_used_ns(self._pid) - before_ns) / requests / 1_000
-
-
-def in_turns(
-    server: tuple[list[str], dict[str, str]], beside: list[str], rounds: int, requests: int, core: int
-) -> tuple[list[float], list[float]]:
-    """What a request takes of a server and of what stands beside it on the same core, asked in turns."""
-    with started(server[0], core, more=server[1]) as one, started(beside, core) as other:
-        asked = _Asked(*one), _Asked(*other)
-        found: tuple[list[float], list[float]] = ([], [])
-        for number in range(rounds):
-            for which in (0, 1) if number % 2 else (1, 0):
-                found[which].append(asked[which].request_us(requests))
-        return found
-
-
-def _ask(own: socket.socket, replies: Any, requests: int) -> None:
+def _ask(own: socket.socket, replies: BinaryIO, requests: int) -> None:
     for number in range(requests):
         line = b"!read=%d\n" % (number * 7 % KEYS)
         own.sendall(line)
         if (reply := replies.readline()) != line:
             raise RuntimeError(f"asked {line!r}, answered {reply!r}")
-
-
-def _used_ns(pid: int) -> int:
-    """Of all threads of the process and its children, as the scheduler counted it."""
-    pids = [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
-    tasks = [task for each in pids for task in Path(f"/proc/{each}/task").iterdir()]
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
 
 
 def bare(model: str, store: str, where: tuple[str, int, str]) -> list[str]:
@@ -139,8 +95,9 @@ def measure(rounds: int = 7, requests: int = 1_000, stores: str = ",".join(STORE
             with standing(store, own_core) as where:
                 time.sleep(1)
                 for model in SERVERS:
-                    server = command_of(model), told(store, where)
-                    found = in_turns(server, bare(model, store, where), rounds, requests, server_core)
+                    server = Server(command_of(model), _ask, told(store, where))
+                    beside = Server(bare(model, store, where), _ask)
+                    found = in_turns(server, beside, rounds, requests, server_core)
                     rows.append((f"{model}, {store}", *(Spread.of(values) for values in found), ratios(*found)))
     finally:
         os.sched_setaffinity(0, mine)
