@@ -5,6 +5,7 @@
     recognition   rigged client-bound, front-bound and server-bound runs are told apart, 10 times out of 10
     repeatability ten repeats of one cell: the coefficient of variation of throughput
     calibration   a request costs the CPU time that was asked, beyond a bare echo, within 25 % in the median
+    hostile       a million broken HTTP requests cost the parser no memory, thousands cost no model a process
     switches      the probe's context switches are those of the server's own getrusage, for every server
     kill          a sweep killed at 20 random moments, a search in every other one, leaves nothing that is not
                   removed, keeps what was finished, and is completed
@@ -18,7 +19,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.proofs import calibration, conservation, kill, recognition, repeatability, stall, switches
+from benchmarks.proofs import calibration, conservation, hostile, kill, recognition, repeatability, stall, switches
 from benchmarks.proofs.running import CONSOLE
 from benchmarks.sweeping import NotMeasured
 from testbed.interrupt import interruptible
@@ -29,6 +30,7 @@ PROOFS: dict[str, Callable[[Path], bool]] = {
     "recognition": recognition.holds,
     "repeatability": repeatability.holds,
     "calibration": lambda _: calibration.holds(),
+    "hostile": lambda _: hostile.holds(),
     "switches": switches.holds,
     "kill": kill.holds,
 }
