@@ -52,7 +52,8 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "What the front spent": ("front_cpu_s", "front_cpu_us_per_request", "front_connections", "front_queue_max"),
     "What stands behind the servers": (
-        *("behind_cpu_s", "behind_cpu_us_per_request", "cache_hit_ratio", "pool_waits", "pool_wait_mean_us"),
+        *("behind_cpu_s", "behind_cpu_us_per_request", "cache_hit_ratio", "cache_fetches"),
+        *("pool_waits", "pool_wait_mean_us"),
         *("messages_sent", "messages_done", "messages_repeated", "messages_lost", "messages_late"),
         *("stale", "reads_checked", "stale_share"),
         *("read_p50_us", "read_p99_us", "write_p50_us", "write_p99_us", "backend_errors", "backend_error_names"),

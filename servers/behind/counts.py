@@ -8,9 +8,13 @@ from collections.abc import Mapping
 from servers.behind.failures import NAMES
 from servers.counters import ADDS_IN_ONE_STEP
 
-# reads, writes, sends, scans: that were answered, stale and wrong ones included; hits, misses: of the cache;
-# waited: how often a connection had to be waited for; connects: connections made.
-PLAIN = ("reads", "writes", "sends", "scans", "hits", "misses", "stale", "wrong", "waited", "waited_us", "connects")
+# reads, writes, sends, scans: that were answered, stale and wrong ones included; hits, misses: of the cache; fetches:
+# reads of the database for want of an entry, fewer than misses where some wait for another's; waited: how often a
+# connection had to be waited for; connects: connections made.
+PLAIN = (
+    *("reads", "writes", "sends", "scans", "hits", "misses", "fetches"),
+    *("stale", "wrong", "waited", "waited_us", "connects"),
+)
 _COLUMN: Mapping[str, int] = {name: column for column, name in enumerate((*PLAIN, *NAMES))}
 _CELL_BYTES = struct.calcsize("q")
 

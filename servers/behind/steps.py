@@ -79,11 +79,11 @@ def cache_aside(ask: protocol.Ask, config: BehindConfig, count: Count) -> Steps:
     value = yield Call(CACHE, "get", (_item(ask.key),))
     count("misses" if value is None else "hits")
     if value is None:
-        value = yield from _fetched(ask.key, config)
+        value = yield from _fetched(ask.key, config, count)
     return _judged(ask, version_in(value, ask.key, config.value_bytes), count)
 
 
-def _fetched(key: int, config: BehindConfig) -> Generator[Call | float, Any, str]:
+def _fetched(key: int, config: BehindConfig, count: Count) -> Generator[Call | float, Any, str]:
     """The value that the cache has not, from the database, or from who was about to fetch it. Raises BackendError."""
     cached = may_be_cached(key, config.share)
     lock = f"lock:{_item(key)}"
@@ -100,6 +100,7 @@ def _fetched(key: int, config: BehindConfig) -> Generator[Call | float, Any, str
             if value is not None:
                 return value
     try:
+        count("fetches")
         value = yield from _from_database(key, cached, config)
     except BackendError:
         if locked:

@@ -39,13 +39,5 @@ class PartCounts:
     memory_bytes: int | None = None
     """What its data takes by its own count."""
 
-    def full(self) -> str | None:
-        """Why it is full by its own count, beyond what its processor says; None: it is not, or that is not known."""
-        if self.waiting:
-            return f"{self.waiting} clients wait for a connection"
-        if self.connections is None or self.connections_most is None or self.connections < self.connections_most:
-            return None
-        return f"all {self.connections_most} connections are taken"
-
 
 UNKNOWN = PartCounts()

@@ -115,9 +115,19 @@ def _of_what_is_behind(group: Group, base: Group) -> str:
         mine, other = group.median(column), base.median(column)
         if mine is not None and other is not None and (mine or other):
             told.append(f"{100 * mine:.3g} % of its {words}, {100 * other:.3g} % there")
+    fetched = [_fetches(one) for one in (group, base)]
+    if fetched[0] is not None and fetched[1] is not None and fetched[0] != fetched[1]:
+        told.append(f"the database was asked for {fetched[0]:.3g} % of its requests, {fetched[1]:.3g} % there")
     if lost := sum(group.values("messages_lost")):
         told.append(f"{lost:g} of its messages were lost")
     return " " + " ".join(f"{one[:1].upper()}{one[1:]}." for one in told) if told else ""
+
+
+def _fetches(group: Group) -> float | None:
+    """Reads of the database for want of an entry in the cache, in per cent of what the servers have served."""
+    pairs = [(row.get("cache_fetches"), row.get("server_served")) for row in group.good]
+    known = [(fetches, served) for fetches, served in pairs if fetches is not None and served]
+    return 100 * sum(one for one, _ in known) / sum(served for _, served in known) if known else None
 
 
 def ratio(group: Group, base: Group, column: str) -> Interval | None:

@@ -35,6 +35,7 @@ def columns(reports: Reports, deliveries: Deliveries | None) -> dict[str, Any]:
     hits, misses, waits, waited_us = (counted(name) for name in ("hits", "misses", "waited", "waited_us"))
     asked = total((hits, misses))
     return {
+        "cache_fetches": counted("fetches") if asked else None,
         "cache_hit_ratio": rounded(hits / asked, 4) if hits is not None and asked else None,
         "pool_waits": waits,
         "pool_wait_mean_us": rounded(waited_us / waits, 1) if waited_us is not None and waits else None,

@@ -116,7 +116,7 @@ def test_what_is_in_the_cache_is_not_asked_of_the_database() -> None:
 def test_what_is_not_is_put_there_and_a_write_takes_it_out() -> None:
     _, asked, counted = done(READ, config("valkey+postgres"), None, row(5), None)
     assert asked == [(CACHE, "get"), (DATABASE, "read"), (CACHE, "put")]
-    assert counted == Counter(misses=1, reads=1)
+    assert counted == Counter(misses=1, fetches=1, reads=1)
     assert done(WRITE, config("valkey+postgres"), True, None)[1] == [(DATABASE, "write"), (CACHE, "delete")]
 
 

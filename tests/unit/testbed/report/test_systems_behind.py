@@ -96,3 +96,16 @@ def test_warnings_name_what_is_behind_in_words(seen: View) -> None:
     told = [one for one in summary.sweep_warnings(rows) if "throughput" in one]
     assert any("behind postgres, 0.4 CPU, 2 shards" in one for one in told)
     assert all("{" not in one for one in told)
+
+
+def test_how_often_a_cache_made_the_database_be_asked(tmp_path: Path) -> None:
+    def asked(cell: Cell, block: int) -> dict[str, Any]:
+        locked = '"lock":true' in cell.behind
+        counts = {"cache_hit_ratio": 0.95, "cache_fetches": 5 if locked else 75, "server_served": 1500}
+        return {**measured(cell, block), **counts}
+
+    stands = {"valkey": {"ttl": "1s", "lock": [False, True], "over": "postgres"}}
+    path = make_run(tmp_path / "run", {**SWEEP, "behind": [stands], "workload": {}}, measured=asked)
+    (found,) = standing.standings(view_of(path))
+    (line,) = standing.lines(view_of(path), found)
+    assert "The database was asked for 0.333 % of its requests, 5 % there." in line
