@@ -61,8 +61,8 @@ _MEASURED = {
     "behind_cpu_us_per_request": "the same per verified reply",
     "cache_hit_ratio": "reads that the cache answered by reads that asked it, by the servers' own counts over their "
     "lives",
-    "cache_fetches": "reads of the database for want of an entry in the cache, likewise: with a lock fewer than misses, "
-    "as others wait for the one who fetches",
+    "cache_fetches": "reads of the database for want of an entry in the cache, likewise; with a lock fewer than the "
+    "misses, as others wait for the one who fetches",
     "pool_waits": "requests that waited for a connection to what is behind, likewise",
     "pool_wait_mean_us": "how long they waited on average, those that got none in time included",
     "messages_sent": "messages that a broker has confirmed to the servers, over their lives",
