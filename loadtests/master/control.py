@@ -152,7 +152,7 @@ class Control:
         parsed_options = self.environment.parsed_options
         wanted = self._next or options.parse(vars(parsed_options), list(self.targets))
         now = time.time()
-        lead_s = LEAD_S if wanted.open_loop else 0.0
+        lead_s = (LEAD_S if wanted.open_loop else 0.0) + wanted.preparation_s
         begins_unix = now + lead_s
         opens_unix = begins_unix + wanted.warmup_s
         closes_unix = opens_unix + wanted.window_s if wanted.window_s else None

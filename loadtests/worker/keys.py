@@ -21,13 +21,24 @@ _BLOCK = 64
 
 
 def draws(keys: int, zipf: float, seed: str) -> Iterator[int]:
-    """Keys from 0 to `keys` - 1 without end; of the same seed the same ones. `zipf` 0: all alike."""
+    """Keys from 0 to `keys` - 1 without end; of the same seed the same ones. `zipf` 0: all alike.
+
+    All that takes time is done when this returns, not with the first key.
+    """
     uniform = random.Random(seed).random
     if not zipf or keys == 1:
-        while True:
-            yield from [int(uniform() * keys) for _ in repeat(None, _BLOCK)]
+        return _alike(keys, uniform)
+    return _drawn(*_table(keys, zipf), uniform)
+
+
+def _alike(keys: int, uniform: Uniform) -> Iterator[int]:
+    while True:
+        yield from [int(uniform() * keys) for _ in repeat(None, _BLOCK)]
+
+
+def _drawn(below: array[float], other: array[int], uniform: Uniform) -> Iterator[int]:
     # A number is a column by its whole part, and by its rest the column's own key or the other one.
-    below, other = _table(keys, zipf)
+    keys = len(below)
     while True:
         columns = [uniform() * keys for _ in repeat(None, _BLOCK)]
         yield from [column if at < below[column := int(at)] else other[column] for at in columns]

@@ -171,3 +171,16 @@ def test_messages_of_several_workers_all_differ_even_when_the_clock_stands():
 def test_what_would_have_no_effect_is_refused(form, refusal):
     with pytest.raises(options.OptionError, match=re.escape(refusal)):
         options.parse({"target": "spmt", **form}, ["spmt"])
+
+
+def test_the_table_of_keys_is_made_before_the_first_is_drawn_and_nobody_begins_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[int] = []
+    table = keys._table
+    monkeypatch.setattr(keys, "_table", lambda count, zipf: made.append(count) or table(count, zipf))
+    keys.draws(500, 1.1, "a seed")
+    assert made == [500]
+    asked = {"target": "spmt", "behind": "store", "keys": "1000000"}
+    assert options.parse({**asked, "zipf": "1.1"}, ["spmt"]).preparation_s == pytest.approx(4)
+    assert options.parse(asked, ["spmt"]).preparation_s == 0
