@@ -262,7 +262,7 @@ def _words(part: Part) -> list[str]:
     match part:
         case Postgres():
             words = ["postgres", *limit]
-            words += [f"{part.standbys} standby{'s' if part.standbys > 1 else ''}"] if part.standbys else []
+            words += [_so_many(part.standbys, "standby")] if part.standbys else []
             words += ["reads standby"] if part.reads != "primary" else []
             words += [f"commit {part.commit}"] if part.commit != "on" else []
             words += [part.pooler] if part.pooler != NONE else []
@@ -279,13 +279,17 @@ def _words(part: Part) -> list[str]:
             words += [f"hits {part.hits:g}"] if part.over and part.hits != 1 else []
             return [*words, *([f"over {' '.join(_words(part.over))}"] if part.over else [])]
         case Nats():
-            words = ["nats stream" if part.stream else "nats", *limit, f"{part.consumers} subscribers"]
+            words = ["nats stream" if part.stream else "nats", *limit, _so_many(part.consumers, "subscriber")]
             words += [f"{part.slow} slow"] if part.slow else []
             return words + _words_of_consumers(part)
         case RabbitMQ():
-            words = ["rabbitmq", *limit, f"{part.consumers} consumers"]
+            words = ["rabbitmq", *limit, _so_many(part.consumers, "consumer")]
             words += [f"prefetch {part.prefetch or 'unbounded'}"] if part.prefetch != 1 else []
             return words + _words_of_consumers(part)
+
+
+def _so_many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _words_of_consumers(part: Nats | RabbitMQ) -> list[str]:

@@ -52,7 +52,7 @@ EACH: list[tuple[str, Behind | None, str]] = [
         Behind(Nats(consumers=4, slow=1, task_us=5_000)),
         "nats, 0.3 CPU, 4 subscribers, 1 slow, task 5ms",
     ),
-    ("{nats: {stream: yes}}", Behind(Nats(stream=True)), "nats stream, 0.3 CPU, 1 subscribers"),
+    ("{nats: {stream: yes}}", Behind(Nats(stream=True)), "nats stream, 0.3 CPU, 1 subscriber"),
     (
         "{rabbitmq: {consumers: 2, prefetch: 0, kill: 3s}}",
         Behind(RabbitMQ(consumers=2, prefetch=0, kill_us=3_000_000)),
