@@ -40,7 +40,7 @@ def advice(found: dict[str, Ranking], each: str = "model") -> Markup:
     behind = list(dict.fromkeys(place.group.series for one in (rate, latency) for place in one.behind))
     if behind:
         verb = "is" if len(behind) == 1 else "are"
-        what += Markup("; {} {} shown to be behind in one or both").format(joined(behind, "and"), verb)
+        what += Markup("; {} {} shown to fall short in one or both").format(joined(behind, "and"), verb)
     return Markup("choose {}: {} ({})").format(names, what, _confidence(rate, latency, each=each))
 
 

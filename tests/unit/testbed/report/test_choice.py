@@ -26,7 +26,7 @@ def two(path: Path, repeat: int = 5, **by_model: dict) -> View:
 def test_a_clear_difference_names_one_model_with_its_confidence_and_its_trials(tmp_path):
     told = advice(two(tmp_path, spst={"latency_p99_us": 90_000}))
     assert told == (
-        "choose spmt: the most requests and the shortest p99 latency; spst is shown to be behind in one or both "
+        "choose spmt: the most requests and the shortest p99 latency; spst is shown to fall short in one or both "
         "(95 % confidence in each comparison, 5 trials of each model)"
     )
 
