@@ -12,6 +12,7 @@ from tests.integration.loadtests import rigged_http
 from tests.integration.loadtests.locust_stack import ENGINES, counts_add_up, free_port, locust_stack
 from tests.integration.loadtests.rigged_http import MISBEHAVIOURS, RiggedHttp, honest_to_probes, with_behind
 from tests.integration.loadtests.stores import KEYS, Store
+from tests.integration.servers.running import server
 
 MODES = {"closed": {}, "open": {"mode": "open", "rate": 200}}
 CHECKS = ["split", "coalesced", "random_payloads", "bad_directive", "bad_request", "keep_alive", "get", "head"]
@@ -39,13 +40,44 @@ def stack(honest, tmp_path_factory):
         "late": with_behind(lambda line: b"!error backend timeout: it is so\n"),
     }
     with contextlib.ExitStack() as servers:
-        targets = {"honest": honest.port, "down": free_port()}
+        real = {
+            "spmt": servers.enter_context(server("spmt", FACE="http")),
+            "spst": servers.enter_context(server("spst", FACE="http")),
+            "small": servers.enter_context(server("spmt", FACE="http", MAX_CONNECTIONS="20")),
+        }
+        targets = {"honest": honest.port, "down": free_port(), **{name: one.port for name, one in real.items()}}
         for name, handler in handlers.items():
-            server = RiggedHttp(honest_to_probes(handler))
-            servers.callback(server.stop)
-            targets[name] = server.port
+            rigged = RiggedHttp(honest_to_probes(handler))
+            servers.callback(rigged.stop)
+            targets[name] = rigged.port
         with locust_stack(targets, tmp_path_factory.mktemp("results")) as running:
             yield running
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_projects_own_servers_answer_the_load(stack, engine, mode):
+    result = run(stack, f"own-{engine}-{mode}", target="spmt", users=4, spin_us=200, engine=engine, **MODES[mode])
+    assert (result["failed"], result["users_starved"]) == (0, 0)
+    assert result["ok"] > 20
+    assert result["options"]["spin_units"] > 10
+
+
+def test_the_projects_own_servers_pass_every_check(stack):
+    answer, found = verify(stack, "spmt")
+    assert set(found.values()) == {"pass"}
+    assert answer["errors"] == 6
+    assert set(verify(stack, "spst", parallel=0)[1].values()) == {"pass"}
+    held = stack.post("/threadmill/hold", target="spst", connections=3, protocol="http").json()
+    assert held == {"held": 3, "served": 1, "replies": 1}
+    assert stack.post("/threadmill/release").json() == {"released": 3, "replies": 2, "unanswered": 0}
+
+
+def test_holders_that_a_server_refuses_are_told_why(stack):
+    holders = run(stack, "refused", target="small", users=2, idle_holders=40, warmup_s=0)["idle_holders"]
+    assert holders["opened"] == holders["held_throughout"] == holders["echoes"] in (19, 20)
+    assert holders["failures"].keys() == {"refused"}
+    assert (holders["said"], holders["unanswered"]) == ("server is full: 20 connections", 0)
 
 
 def run(stack, name, **form):
