@@ -5,6 +5,7 @@ import pytest
 from tests.integration.loadtests import rigged
 from tests.integration.loadtests.locust_stack import ENGINES, locust_stack
 from tests.integration.loadtests.stores import KEYS, Store
+from tests.waiting import wait_until
 
 FAILING = ("unreachable", "timeout", "exhausted", "unknown key", "refused")
 
@@ -109,8 +110,9 @@ def test_no_two_messages_to_a_broker_are_the_same(stack, stores, engine):
 
 def test_locust_shows_reads_and_writes_in_rows_of_their_own(stack):
     stack.run("rows", target="honest", behind="store", keys=KEYS, reads=0.5, users=4)
-    names = {row["name"] for row in stack.get("/stats/requests")["stats"]}
-    assert {"honest read", "honest write"} <= names
+    wanted = {"honest read", "honest write"}
+    # Workers tell the master of them at their next report.
+    wait_until(lambda: wanted <= {row["name"] for row in stack.get("/stats/requests")["stats"]}, "both rows")
 
 
 def test_requests_that_write_need_a_key_for_each_user(stack):

@@ -13,6 +13,7 @@ from tests.integration.loadtests.locust_stack import ENGINES, counts_add_up, fre
 from tests.integration.loadtests.rigged_http import MISBEHAVIOURS, RiggedHttp, honest_to_probes, with_behind
 from tests.integration.loadtests.stores import KEYS, Store
 from tests.integration.servers.running import server
+from tests.waiting import wait_until
 
 MODES = {"closed": {}, "open": {"mode": "open", "rate": 200}}
 CHECKS = ["split", "coalesced", "random_payloads", "bad_directive", "bad_request", "keep_alive", "get", "head"]
@@ -207,7 +208,12 @@ def test_a_sleep_is_slept_and_work_in_time_is_calibrated(stack):
 
 def test_locust_shows_the_requests_as_http(stack):
     run(stack, "rows", target="honest", users=2)
-    assert {row["method"] for row in stack.get("/stats/requests")["stats"] if row["name"] == "honest"} == {"HTTP"}
+
+    def methods():
+        return {row["method"] for row in stack.get("/stats/requests")["stats"] if row["name"] == "honest"}
+
+    # Workers tell the master of it at their next report.
+    assert wait_until(methods, "its row") == {"HTTP"}
 
 
 def test_the_other_protocol_is_refused_before_the_run(stack):
