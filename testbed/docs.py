@@ -54,7 +54,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "What stands behind the servers": (
         *("behind_cpu_s", "behind_cpu_us_per_request", "cache_hit_ratio", "cache_fetches"),
         *("pool_waits", "pool_wait_mean_us"),
-        *("messages_sent", "messages_done", "messages_repeated", "messages_lost", "messages_late"),
+        *("messages_sent", "messages_waiting", "messages_done", "messages_repeated", "messages_lost", "messages_late"),
         *("stale", "reads_checked", "stale_share"),
         *("read_p50_us", "read_p99_us", "write_p50_us", "write_p99_us", "backend_errors", "backend_error_names"),
     ),

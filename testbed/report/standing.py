@@ -118,6 +118,9 @@ def _of_what_is_behind(group: Group, base: Group) -> str:
     fetched = [_fetches(one) for one in (group, base)]
     if fetched[0] is not None and fetched[1] is not None and fetched[0] != fetched[1]:
         told.append(f"the database was asked for {fetched[0]:.3g} % of its requests, {fetched[1]:.3g} % there")
+    waiting = [one.median("messages_waiting") for one in (group, base)]
+    if waiting[0] is not None and waiting[1] is not None:
+        told.append(f"at the window's end {waiting[0]:g} messages waited, {waiting[1]:g} there")
     if lost := sum(group.values("messages_lost")):
         told.append(f"{lost:g} of its messages were lost")
     return " " + " ".join(f"{one[:1].upper()}{one[1:]}." for one in told) if told else ""

@@ -1,10 +1,11 @@
 """The columns of what servers and consumers count of what stands behind them. Pure; None is "not known"."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from testbed.judge.boxes import total
 from testbed.parts.deliveries import Deliveries
+from testbed.parts.part_counts import PartCounts
 from testbed.results.nested import at
 from testbed.results.rounding import rounded
 
@@ -26,8 +27,8 @@ def unsure(reports: Reports) -> int | None:
     return total(None if one is None else sum(one.get(name, 0) for name in _UNSURE) for one in errors)
 
 
-def columns(reports: Reports, deliveries: Deliveries | None) -> dict[str, Any]:
-    """Without anything behind the servers all of it is empty."""
+def columns(reports: Reports, deliveries: Deliveries | None, closed: Iterable[PartCounts] = ()) -> dict[str, Any]:
+    """`closed`: what the parts had counted when the window closed. Without anything behind the servers all is empty."""
 
     def counted(name: str) -> int | None:
         return total(at(report, "behind", name) for report in reports)
@@ -40,8 +41,15 @@ def columns(reports: Reports, deliveries: Deliveries | None) -> dict[str, Any]:
         "pool_waits": waits,
         "pool_wait_mean_us": rounded(waited_us / waits, 1) if waited_us is not None and waits else None,
         "messages_sent": deliveries.sent if deliveries else None,
+        "messages_waiting": _waiting(closed) if deliveries else None,
         "messages_done": deliveries.done if deliveries else None,
         "messages_repeated": deliveries.repeated if deliveries else None,
         "messages_lost": deliveries.lost if deliveries else None,
         "messages_late": deliveries.late if deliveries else None,
     }
+
+
+def _waiting(closed: Iterable[PartCounts]) -> int | None:
+    """Messages in brokers, those that consumers have included. None: no part counts them."""
+    queues = [(one.backlog, one.unacknowledged) for one in closed if one.backlog is not None]
+    return total(count for queue in queues for count in queue) if queues else None

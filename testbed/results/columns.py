@@ -66,6 +66,8 @@ _MEASURED = {
     "pool_waits": "requests that waited for a connection to what is behind, likewise",
     "pool_wait_mean_us": "how long they waited on average, those that got none in time included",
     "messages_sent": "messages that a broker has confirmed to the servers, over their lives",
+    "messages_waiting": "messages in the broker when the window closed, those that consumers had and had not "
+    "acknowledged included; of a work queue",
     "messages_done": "messages that consumers have done, by their own notes; twice where one was done twice",
     "messages_repeated": "of those, the ones that had been done before",
     "messages_lost": "sent and neither done nor left when the trial was over; of subscribers, deliveries that did not "

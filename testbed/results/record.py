@@ -280,7 +280,11 @@ def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         "disturbed": verdict.disturbed,
         "reasons": list(verdict.reasons),
         **metrics(trial.cell, found.load, known.boxes),
-        **behind_counts.columns([seen.report for seen in found.boxes if seen.role == "server"], found.deliveries),
+        **behind_counts.columns(
+            [seen.report for seen in found.boxes if seen.role == "server"],
+            found.deliveries,
+            [closed for _, closed in found.stood.values()],
+        ),
         "speed_drift": rounded(found.speed_drift, 3),
         "server_steal_share": rounded(known.server_steal_share, 4),
         "generator_steal_share": rounded(known.generator_steal_share, 4),

@@ -109,3 +109,14 @@ def test_how_often_a_cache_made_the_database_be_asked(tmp_path: Path) -> None:
     (found,) = standing.standings(view_of(path))
     (line,) = standing.lines(view_of(path), found)
     assert "The database was asked for 0.333 % of its requests, 5 % there." in line
+
+
+def test_how_many_messages_a_queue_had_left(tmp_path: Path) -> None:
+    def asked(cell: Cell, block: int) -> dict[str, Any]:
+        return {**measured(cell, block), "messages_waiting": 2 if '"consumers":4' in cell.behind else 300 + block}
+
+    stands = [{"rabbitmq": {"consumers": [1, 4]}}]
+    path = make_run(tmp_path / "run", {**SWEEP, "behind": stands, "workload": {}}, measured=asked)
+    (found,) = standing.standings(view_of(path))
+    (line,) = standing.lines(view_of(path), found)
+    assert "At the window's end 2 messages waited, 302 there." in line

@@ -2,6 +2,11 @@
 
 from typing import Any
 
+import pytest
+
+from testbed.parts.deliveries import Deliveries
+from testbed.parts.part_counts import PartCounts
+from testbed.results import behind_counts
 from testbed.results.asked_behind import columns
 
 LOAD: dict[str, Any] = {
@@ -40,3 +45,20 @@ def test_without_anything_behind_and_of_an_older_load_it_is_all_empty() -> None:
         found = columns(load)
         assert found.pop("backend_error_names") == ""
         assert set(found.values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("closed", "waiting"),
+    [
+        ([PartCounts(backlog=3, unacknowledged=2)], 5),
+        ([PartCounts(operations=9)], None),
+        ([PartCounts(backlog=3)], None),
+        ([], None),
+    ],
+)
+def test_messages_that_wait_are_those_of_queues_with_those_that_consumers_have(
+    closed: list[PartCounts], waiting: int | None
+) -> None:
+    deliveries = Deliveries(sent=9, done=4, distinct=4, repeated=0, lost=0, late=5)
+    assert behind_counts.columns([], deliveries, closed)["messages_waiting"] == waiting
+    assert behind_counts.columns([], None, closed)["messages_waiting"] is None
