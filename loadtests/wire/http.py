@@ -29,7 +29,10 @@ _END = b"\r\n\r\n"
 _VERSION = b"HTTP/1."
 _READ = b"POST /?read="
 
+_ECHOED, _LAST = Answer(is_stale=False, is_last=False), Answer(is_stale=False, is_last=True)
+
 MOST_HEAD_BYTES = 16 * 1024
+_LONG_HEAD = f"a head of more than {MOST_HEAD_BYTES} bytes"
 _MOST_ERROR_BYTES = 32 * 1024
 """Of a body that is no echo, so of a proxy's page. A longer one is not read."""
 
@@ -38,11 +41,11 @@ class Head(NamedTuple):
     """Of a reply."""
 
     status: int
-    reason: str
     length: int | None
     """Of the body; None: only its bytes tell, or the end of the connection."""
     is_last: bool
     """The server closes the connection after it."""
+    reason: str
     fields: dict[str, str]
     """By name in small letters; of the same name the last."""
 
@@ -84,25 +87,30 @@ class Http:
         if (end := received.find(_END)) < 0:
             _check_beginning(received)
             return None
-        # With the empty line, so that a status line alone is cut the same way.
-        head = read_head(received[: end + len(_END)])
-        body, echo = received[end + len(_END) :], request[request.find(_END) + len(_END) :]
-        is_read = request.startswith(_READ)
-        whole = len(body) == head.length
-        if head.status == 200:
-            if head.length is None:
-                raise FramingError(_why_endless(head))
-            if body == echo and whole:
-                return Answer(False, head.is_last)
-            if head.length != len(echo) and not (is_read and head.length == len(STALE)):
-                raise _kept(BadEchoError(f"Content-Length {head.length}"), whole and not head.is_last)
-        elif head.length is None or head.length > _MOST_ERROR_BYTES:
-            raise StatusError(f"{head.status} {head.reason}")
-        if len(body) < head.length:
-            return None
-        if whole and is_read and head.status == 200 and body == STALE:
-            return Answer(True, head.is_last)
-        raise _kept(_failure(head, body, is_read), whole and not head.is_last)
+        body_at = end + len(_END)
+        status, length, is_last, _, _ = head = read_head(received[:body_at])
+        body, echo = received[body_at:], request[request.find(_END) + len(_END) :]
+        if body == echo and status == 200 and length == len(echo):
+            return _LAST if is_last else _ECHOED
+        return _other_than_echo(head, body, echo, is_read=request.startswith(_READ))
+
+
+def _other_than_echo(head: Head, body: bytes, echo: bytes, is_read: bool) -> Answer | None:
+    """As `Http.answer`, of a reply whose body is not the whole echo, or not yet."""
+    length = head.length
+    whole = len(body) == length
+    if head.status == 200:
+        if length is None:
+            raise FramingError(_why_endless(head))
+        if length != len(echo) and not (is_read and length == len(STALE)):
+            raise _kept(BadEchoError(f"Content-Length {length}"), whole and not head.is_last)
+    elif length is None or length > _MOST_ERROR_BYTES:
+        raise StatusError(f"{head.status} {head.reason}")
+    if len(body) < length:
+        return None
+    if whole and is_read and head.status == 200 and body == STALE:
+        return Answer(True, head.is_last)
+    raise _kept(_failure(head, body, is_read), whole and not head.is_last)
 
 
 def _check_beginning(received: bytes) -> None:
@@ -112,7 +120,7 @@ def _check_beginning(received: bytes) -> None:
     if received[: len(_VERSION)] != _VERSION[: len(received)]:
         raise FramingError(f"no HTTP: {received[:40]!r}")
     if len(received) > MOST_HEAD_BYTES:
-        raise FramingError(f"a head of more than {MOST_HEAD_BYTES} bytes")
+        raise FramingError(_LONG_HEAD)
 
 
 def _kept(error: EchoError, keeps_connection: bool) -> EchoError:
@@ -139,6 +147,8 @@ def _why_endless(head: Head) -> str:
 @lru_cache(maxsize=256)
 def read_head(head: bytes) -> Head:
     """From the status line to the empty line. Raises FramingError."""
+    if len(head) > MOST_HEAD_BYTES:
+        raise FramingError(_LONG_HEAD)
     status_line, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
     version, _, rest = status_line.partition(" ")
     status, _, reason = rest.partition(" ")
@@ -160,7 +170,7 @@ def read_head(head: bytes) -> Head:
     known = None if length is None or "transfer-encoding" in fields else int(length)
     says = [word.strip().lower() for word in fields.get("connection", "").split(",")]
     is_last = "close" in says or (version == "HTTP/1.0" and "keep-alive" not in says)
-    return Head(int(status), reason, known, is_last, fields)
+    return Head(int(status), known, is_last, reason, fields)
 
 
 def _is_number(text: str) -> bool:

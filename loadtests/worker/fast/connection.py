@@ -120,6 +120,11 @@ class UserConnection(UserClock):
         """A request is under way."""
         return self.done_at < self.sent_at
 
+    @property
+    def is_sending(self) -> bool:
+        """Some of the request under way, or of the last one, is not sent yet."""
+        return self._unsent is not None
+
     def silent_since(self) -> float:
         """When the request under way began, of a server that has answered on this connection before; else infinite.
 

@@ -270,7 +270,9 @@ class Loop:
             connection.asks.failed(error)
             feed = self._asked_feeds[connection.asks.verb]
         feed.failed(error)
-        if error.keeps_connection and self._pacing.requests_per_connection is None:
+        # Some answer before they have read all of it, and what is left of it would stand before the next request.
+        is_good = error.keeps_connection and not connection.is_sending
+        if is_good and self._pacing.requests_per_connection is None:
             connection.keep()
         else:
             connection.close()

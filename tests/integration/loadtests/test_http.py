@@ -1,13 +1,16 @@
 """The load by HTTP: the counts of an honest server are right, and what is not honest is counted by its name."""
 
 import contextlib
+import socket
 
 import gevent
 import pytest
 
 from loadtests.client import EchoClient, resolve
+from loadtests.destination import Destination
 from loadtests.replies import EchoError, SilenceError
 from loadtests.wire import protocols
+from loadtests.worker.fast.connection import Poller, UserConnection
 from tests.integration.loadtests import rigged_http
 from tests.integration.loadtests.locust_stack import ENGINES, counts_add_up, free_port, locust_stack
 from tests.integration.loadtests.rigged_http import MISBEHAVIOURS, RiggedHttp, honest_to_probes, with_behind
@@ -326,3 +329,24 @@ def test_silence_after_an_earlier_reply_times_out(connect):
         client.round_trip(WIRE.request(b"one"))
         with pytest.raises(SilenceError), gevent.Timeout(5):
             client.round_trip(REQUEST)
+
+
+def test_a_request_that_is_answered_before_it_is_sent_leaves_no_connection_for_the_next():
+    poller = Poller()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        destination = Destination("127.0.0.1", listener.getsockname()[1])
+        user = UserConnection(poller, destination, WIRE, iter([WIRE.request(b"x" * 50_000_000)]))
+        user.sent_at, user.done_at = 1.0, 0.0
+        user.request()
+        connection, _peer = listener.accept()
+        with connection:
+            connection.sendall(rigged_http.reply(b"!error what\n", "400 Bad Request"))
+            with pytest.raises(EchoError) as caught:
+                while True:
+                    for _descriptor, event in poller.poll(1, 1):
+                        user.on_event(event)
+            assert (caught.value.kind, caught.value.keeps_connection) == ("refused", True)
+            assert user.is_sending
+            user.close()
+            assert not user.is_sending
+    poller.close()

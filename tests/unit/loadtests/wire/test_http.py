@@ -98,6 +98,7 @@ def test_a_read_may_be_stale_or_wrong_and_nothing_else():
         (reply(version="2.0"), "framing", False),
         (b"HTTP/1.1 20 OK\r\n\r\n", "framing", False),
         (b"HTTP/1.1 200 OK\r\n" + b"x" * http.MOST_HEAD_BYTES, "framing", False),
+        (reply(fields=("X: " + "y" * http.MOST_HEAD_BYTES,)), "framing", False),
         (reply(b"<html>", "502 Bad Gateway"), "status", True),
         (reply(b"<html>", "502 Bad Gateway", fields=("Connection: close",)), "status", False),
         (reply(b"<html>", "503 Service Unavailable", length="none"), "status", False),
