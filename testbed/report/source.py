@@ -70,5 +70,6 @@ def read(directory: Path) -> Results:
         if lacking and not run.manifest.get("by_hand"):
             problems.append(f"{name} is missing for {some(lacking)}: no {what} of these")
     seed = run.manifest.get("seed")
-    found = summary(run.rows, seed if isinstance(seed, int) else 0, run.capacity)
+    models = [str(model) for model in run.sweep.get("models") or ()]
+    found = summary(run.rows, seed if isinstance(seed, int) else 0, run.capacity, models)
     return Results(run.path, run.manifest, run.sweep, run.rows, run.capacity, tuple(problems), found)

@@ -51,8 +51,8 @@ def good(rows: list[Row]) -> list[Row]:
     return [row for row in counted(rows) if row["verdict"] != "invalid" and not row["canary"]]
 
 
-def summary(rows: list[Row], seed: int, searched: Sequence[Row] = ()) -> Row:
-    """The content of summary.json; `searched` are the rows of capacity.csv. Of a trial that was measured again only
+def summary(rows: list[Row], seed: int, searched: Sequence[Row] = (), models: Sequence[str] = ()) -> Row:
+    """The content of summary.json; `searched` are the rows of capacity.csv, `models` those of the sweep in its order. Of a trial that was measured again only
     the one counts that `redo` says; the other is one of those set aside."""
     measured = [row for row in no_steps(rows) if not row["canary"]]
     set_aside = len(rows) - len(counted(rows))
@@ -64,7 +64,7 @@ def summary(rows: list[Row], seed: int, searched: Sequence[Row] = ()) -> Row:
         "set_aside": set_aside,
         "cells": [_cell(cell, [row for row in measured if cell_of(row) == cell], seed) for cell in cells],
         "searches": [_search(found, seed) for found in searches.pooled(list(searched))],
-        "comparisons": comparisons(no_steps(good(rows)), seed),
+        "comparisons": comparisons(no_steps(good(rows)), seed, models),
         "canary": canary(rows),
         "warnings": [*search_warnings(list(searched)), *sweep_warnings(rows)],
     }
@@ -108,9 +108,10 @@ def _cell(cell: tuple[Any, ...], rows: list[Row], seed: int) -> Row:
     }
 
 
-def comparisons(rows: list[Row], seed: int) -> list[Row]:
+def comparisons(rows: list[Row], seed: int, order: Sequence[str] = ()) -> list[Row]:
     """Every model against the first, where all else is equal: throughput as a ratio within blocks, and in words."""
-    models = list(dict.fromkeys(row["model"] for row in rows))
+    measured = dict.fromkeys(row["model"] for row in rows)  # in the order of the trials, which may be shuffled
+    models = [*(model for model in order if model in measured), *(model for model in measured if model not in order)]
     conditions = dict.fromkeys(map(_condition, rows))
     found = []
     for condition in conditions:

@@ -56,7 +56,7 @@ class Outcome:
     def _summarise(self) -> None:
         """summary.json, and of it what belongs on a terminal."""
         sweep, rows, answers = self.sweep, self.course.rows, self.course.answers
-        found = summary(rows, sweep.order.seed, [answer.row() for answer in answers])
+        found = summary(rows, sweep.order.seed, [answer.row() for answer in answers], sweep.models)
         self.ending.attempt(partial(write_json, self.directory.path / "summary.json", found))
         shown = [] if sweep.load.slo and not sweep.load.at else cells.measured_cells(sweep, rows)
         if shown:

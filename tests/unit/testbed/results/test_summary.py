@@ -29,6 +29,9 @@ def test_models_are_compared_within_blocks() -> None:
     assert (comparison["model"], comparison["against"]) == ("spmt", "spst")
     assert abs(comparison["throughput"]["low"] - 1.5) < 0.01
     assert "spmt / spst = 1.5" in comparison["words"]
+    # Against the sweep's first, whatever was measured first.
+    (other,) = summary(rows, seed=1, models=["spmt", "spst"])["comparisons"]
+    assert (other["model"], other["against"]) == ("spst", "spmt")
 
 
 def test_no_difference_is_a_legal_answer() -> None:
