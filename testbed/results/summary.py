@@ -52,8 +52,10 @@ def good(rows: list[Row]) -> list[Row]:
 
 
 def summary(rows: list[Row], seed: int, searched: Sequence[Row] = (), models: Sequence[str] = ()) -> Row:
-    """The content of summary.json; `searched` are the rows of capacity.csv, `models` those of the sweep in its order. Of a trial that was measured again only
-    the one counts that `redo` says; the other is one of those set aside."""
+    """The content of summary.json; `searched` are the rows of capacity.csv, `models` those of the sweep in its order.
+
+    Of a trial that was measured again only the one counts that `redo` says; the other is one of those set aside.
+    """
     measured = [row for row in no_steps(rows) if not row["canary"]]
     set_aside = len(rows) - len(counted(rows))
     cells = dict.fromkeys(cell_of(row) for row in measured)
