@@ -9,7 +9,6 @@ from typing import NamedTuple
 import httptools
 
 ALLOWED = (b"GET", b"HEAD", b"POST", b"PUT")
-_KNOWN_VERSIONS = ("1.1", "1.0")
 # Of a chunked body: six bytes for each are what one-byte chunks take.
 _WIRE_BYTES_PER_BODY_BYTE = 8
 
@@ -106,8 +105,8 @@ class RequestParser:
             self.fault = Fault(BODY_TOO_LARGE, f"more than {self._max_body} bytes in many pieces")
 
     def _clear(self) -> None:
-        self._target = self._directives = self._length = b""
-        self._hosts = self._head_bytes = 0
+        self._target = self._directives = b""
+        self._hosts = self._head_bytes = self._length = 0
         self._expects = False
         self._body: list[bytes] = []
         self._body_bytes = 0
@@ -123,22 +122,25 @@ class RequestParser:
 
     def on_url(self, part: bytes) -> None:
         self._target += part
-        self._count_head(len(part))
+        self._head_bytes += len(part)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count_head(len(name) + len(value) + 4)
-        if not self._in_head:  # a trailer
-            return
         # The commonest ones by length first: most headers are none of ours.
         size = len(name)
+        self._head_bytes += size + len(value) + 4
+        if not self._in_head:  # a trailer
+            return
         if size == 4:
             self._hosts += name.lower() == b"host"
-        elif size == 6 and name.lower() == b"expect":
-            self._expects = value.lower() == b"100-continue"
-        elif size == 10 and name.lower() == b"threadmill":
-            self._directives += b" " + value
-        elif size == 14 and name.lower() == b"content-length":
-            self._length = value
+        elif size == 14:
+            if name.lower() == b"content-length":
+                self._length = int(value)
+        elif size == 6:
+            if name.lower() == b"expect":
+                self._expects = value.lower() == b"100-continue"
+        elif size == 10:
+            if name.lower() == b"threadmill":
+                self._directives += b" " + value
         elif size == 17 and name.lower() == b"transfer-encoding" and value.lower().strip() != b"chunked":
             raise _Refused(NOT_IMPLEMENTED, "of transfer codings only chunked is known")
 
@@ -147,13 +149,15 @@ class RequestParser:
         self._in_head = False
         self._keeps = parser.should_keep_alive()
         version = parser.get_http_version()
-        if version != "1.1" and version not in _KNOWN_VERSIONS:
-            raise _Refused(BAD_REQUEST, "only HTTP/1.1 and HTTP/1.0 are spoken")
         self._is_1_0 = version == "1.0"
+        if version != "1.1" and not self._is_1_0:
+            raise _Refused(BAD_REQUEST, "only HTTP/1.1 and HTTP/1.0 are spoken")
         if self._hosts != 1 and (self._hosts or not self._is_1_0):
             raise _Refused(BAD_REQUEST, f"{self._hosts} headers Host, 1 is needed")
         self._method = parser.get_method()
-        if self._length and int(self._length) > self._max_body:
+        if self._head_bytes > self._max_head:
+            raise _Refused(HEAD_TOO_LARGE, f"the head is longer than {self._max_head} bytes")
+        if self._length > self._max_body:
             raise _Refused(BODY_TOO_LARGE, f"the body is longer than {self._max_body} bytes")
 
     def on_body(self, part: bytes) -> None:
@@ -167,8 +171,3 @@ class RequestParser:
         self.ended = not self._keeps
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._requests.append(Request(self._method, self._target, self._directives, body, self._is_1_0, self._keeps))
-
-    def _count_head(self, more: int) -> None:
-        self._head_bytes += more
-        if self._head_bytes > self._max_head:
-            raise _Refused(HEAD_TOO_LARGE, f"the head is longer than {self._max_head} bytes")

@@ -37,6 +37,15 @@ class Replies:
         self._second = -1
         self._date = self._plain = self._cached = b""
 
+    def alone(self, requests: list[Request]) -> bytes | None:
+        """The reply to what almost every read is, a single request without work; None where it is anything else."""
+        if len(requests) != 1:
+            return None
+        request = requests[0]
+        if request.directives or b"?" in request.target or request.method not in ALLOWED:
+            return None
+        return self._echo(request, None)
+
     def answers(
         self, requests: Iterable[Request], allow_faults: bool, behind: "Behind | None" = None
     ) -> Iterator[Step]:
