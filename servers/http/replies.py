@@ -34,7 +34,7 @@ class Replies:
 
     def __init__(self, config: HttpConfig) -> None:
         self._config = config
-        self._second = -1
+        self._since = self._until = 0.0  # what is written of the time holds in between
         self._date = self._plain = self._cached = b""
 
     def alone(self, requests: list[Request]) -> bytes | None:
@@ -112,8 +112,8 @@ class Replies:
 
     def _echo(self, request: Request, size: int | None) -> bytes:
         """The reply to a request that is served."""
-        if (now := int(time.time())) != self._second:
-            self._tick(now)
+        if not self._since <= (now := time.time()) < self._until:
+            self._tick(int(now))
         method = request.method
         if method in (b"POST", b"PUT"):
             head, body = self._plain, request.body
@@ -135,8 +135,8 @@ class Replies:
         return self.error(fault.status, fault.reason)
 
     def _reply(self, status: int, body: bytes, request: Request | None) -> bytes:
-        if (now := int(time.time())) != self._second:
-            self._tick(now)
+        if not self._since <= (now := time.time()) < self._until:
+            self._tick(int(now))
         more = b"Allow: GET, HEAD, POST, PUT\r\n" if status == 405 else b""
         if request is None or not request.keeps:
             more += _CLOSE
@@ -159,8 +159,8 @@ class Replies:
         text = self._config.cache_control
         self._cached = ok + (b"Cache-Control: %s\r\n" % text if text else b"") + b"Content-Length: "
         self._plain = ok + b"Content-Length: "
-        # Last, for the other threads: whoever sees the second sees all of it.
-        self._second = now
+        # Last, for the other threads: whoever sees it sees all of the rest.
+        self._since, self._until = float(now), now + 1.0
 
 
 def _status_of(line: bytes) -> int:
