@@ -17,7 +17,7 @@ from servers.server import LISTENER_GONE, Server
 
 # Received into by every connection in turn: the loop hands over what it read before it reads again. With a plain
 # asyncio.Protocol the transport allocates 256 KiB for each read: three more system calls (mmap, mremap, munmap).
-_received = memoryview(bytearray(RECEIVE_BYTES))
+received = memoryview(bytearray(RECEIVE_BYTES))
 
 
 def loop_factory(package: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -79,10 +79,10 @@ class LoopProtocol(asyncio.BufferedProtocol):
             self._close_on_sender()
 
     def get_buffer(self, _: int) -> memoryview:
-        return _received
+        return received
 
     def buffer_updated(self, received_bytes: int) -> None:
-        self._received(bytes(_received[:received_bytes]))
+        self._received(bytes(received[:received_bytes]))
 
     def eof_received(self) -> bool:
         self._ended = True
@@ -252,7 +252,7 @@ class LineProtocol(LoopProtocol):
         self._lines = LineSplitter(server.config.max_line)
 
     def buffer_updated(self, received_bytes: int) -> None:
-        data = bytes(_received[:received_bytes])
+        data = bytes(received[:received_bytes])
         server = self._server
         # Almost every read of a request-reply protocol is exactly one whole line.
         if (

@@ -40,7 +40,8 @@ RECEIVE_BYTES = 65_536
 SHORT_RECEIVE_BYTES = 479
 # What is thrown away at most before closing on a client that is still sending.
 DISCARD_BYTES = 1_048_576
-_ONE = (b"",)
+ONE = (b"",)
+"""Stands for the requests of which a reply is the only one."""
 
 
 class Connection:
@@ -117,7 +118,7 @@ def _serve_requests(server: "Serving", connection: Connection, lines: LineSplitt
         try:
             data = receive(receive_bytes)
             # Almost every read of a request-reply protocol is exactly one whole line. Here is all that there is to do
-            # for it, without a call that can be spared: what _echo and count_served do, and is_line in half its time.
+            # for it, without a call that can be spared: what echo and count_served do, and is_line in half its time.
             while alone:
                 _, newline, more = data.partition(b"\n")
                 size = len(data)
@@ -133,7 +134,7 @@ def _serve_requests(server: "Serving", connection: Connection, lines: LineSplitt
                 finally:
                     connection.sending = False
                 if sent < size:
-                    _echo(server, connection, data, _ONE, sent)
+                    echo(server, connection, data, ONE, sent)
                 idle_s = 0.0
                 data = receive(receive_bytes)
         except BlockingIOError:
@@ -151,7 +152,7 @@ def _serve_requests(server: "Serving", connection: Connection, lines: LineSplitt
         if packet_log:
             logs.packet("RECV", data)
         if data[0] != DIRECTIVE and lines.is_line(data):
-            _echo(server, connection, data, _ONE)
+            echo(server, connection, data, ONE)
         else:
             answer(server, connection, answers(lines.feed(data), server.config.allow_faults, server.behind))
         if server.draining:
@@ -171,14 +172,14 @@ def answer(server: "Serving", connection: Connection, steps: Iterable[Step]) -> 
             assert server.behind is not None
             server.behind.do(step)
         elif step[1]:
-            _echo(server, connection, *step)
+            echo(server, connection, *step)
         else:
             server.count_error(connection)
             send(server, connection.sock, step[0])
 
 
-def _echo(server: "Serving", connection: Connection, data: bytes, requests: Sequence[bytes], sent: int = 0) -> None:
-    """Send ``data``, the replies to ``requests`` in one piece; _ONE stands for it being the reply to a single one.
+def echo(server: "Serving", connection: Connection, data: bytes, requests: Sequence[bytes], sent: int = 0) -> None:
+    """Send ``data``, the replies to ``requests`` in one piece; ONE stands for it being the reply to a single one.
 
     From byte ``sent`` on.
     """
@@ -193,7 +194,7 @@ def _echo(server: "Serving", connection: Connection, data: bytes, requests: Sequ
     finally:
         if sent == size:
             server.count_served(connection, len(requests))
-        elif requests is not _ONE:
+        elif requests is not ONE:
             server.count_served(connection, whole_lines(requests, sent))
         connection.sending = False
     if server.config.packet_log:

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 
 from servers import logs
 from servers.connection import (
+    ONE,
     RECEIVE_BYTES,
     SHORT_RECEIVE_BYTES,
     Connection,
     StalledError,
     answer,
     discard_unread,
+    echo,
     send,
 )
 from servers.http.parser import TIMED_OUT, Fault, RequestParser
@@ -81,7 +83,9 @@ def _serve_requests(
             if packet_log:
                 logs.packet("RECV", data)
             requests = parser.feed(data)
-            if requests:
+            if (reply := replies.alone(requests)) is not None:
+                echo(server, connection, reply, ONE)
+            elif requests:
                 answer(server, connection, replies.answers(requests, allow_faults, behind))
             if parser.fault is not None or parser.ended:
                 return parser.fault

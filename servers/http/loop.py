@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Iterator
 
-from servers.aio import LoopProtocol
+from servers.aio import LoopProtocol, received
 from servers.conversation import Step
 from servers.http.config import HttpConfig
-from servers.http.parser import TIMED_OUT, Fault, RequestParser
+from servers.http.parser import TIMED_OUT, Fault, Request, RequestParser
 from servers.http.replies import CONTINUE, Replies
 from servers.server import Server
 
@@ -25,9 +25,30 @@ class HttpProtocol(LoopProtocol):
             self._late.cancel()
         super().connection_lost(failure)
 
+    def buffer_updated(self, received_bytes: int) -> None:
+        data = bytes(received[:received_bytes])
+        server = self._server
+        if self._waits is not None or server.draining or server.config.packet_log or self._late is not None:
+            self._received(data)
+            return
+        # Almost every read of a request-reply protocol is exactly one whole request.
+        requests = self._parser.feed(data)
+        reply = self._replies.alone(requests)
+        if reply is None or self._parser.begun or self._parser.ended or self._parser.fault is not None:
+            self._active_at = self._loop.time()
+            self._answers = self._steps(requests)
+            self._advance()
+            return
+        self._active_at = self._loop.time()
+        self._send(reply, (reply,))
+        if not self._writable:
+            self._read(False)
+
     def _answer(self, data: bytes) -> Iterator[Step]:
+        return self._steps(self._parser.feed(data))
+
+    def _steps(self, requests: list[Request]) -> Iterator[Step]:
         parser = self._parser
-        requests = parser.feed(data)
         if self._late is not None and (requests or not parser.begun):
             self._late.cancel()
             self._late = None

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import httptools
 
 ALLOWED = (b"GET", b"HEAD", b"POST", b"PUT")
-_KNOWN_VERSIONS = ("1.1", "1.0")
 # Of a chunked body: six bytes for each are what one-byte chunks take.
 _WIRE_BYTES_PER_BODY_BYTE = 8
 
@@ -49,25 +48,44 @@ class RequestParser:
     Once ``fault`` is set, or a request came that does not keep the connection, everything further is dropped.
     """
 
+    __slots__ = (
+        *("_body", "_body_bytes", "_directives", "_expects", "_head_bytes", "_held", "_hosts", "_in_head", "_is_1_0"),
+        *("_keeps", "_length", "_max_body", "_max_head", "_method", "_parser", "_requests", "_says_connection"),
+        *("_target", "begun", "ended", "fault"),
+    )
+
+    _expects: bool
+
     def __init__(self, max_head: int, max_body: int) -> None:
         self._max_head, self._max_body = max_head, max_body
         self._parser = httptools.HttpRequestParser(self)
         self._requests: list[Request] = []
-        self._in_head = False
         self._held = 0  # bytes of pieces that were received in the middle of one and the same request
-        self._expects = False
-        self.begun = False
-        """A request has begun to arrive and is not whole."""
         self.ended = False
         """The last of the requests was one that does not keep the connection."""
         self.fault: Fault | None = None
-        self._clear()
+        self.on_message_begin()
+        self._in_head = self.begun = False
+        """``begun``: a request has begun to arrive and is not whole."""
 
     def feed(self, data: bytes) -> list[Request]:
         """The requests that ``data`` completes."""
         found = self._requests = []
-        while data and self.fault is None and not self.ended:
-            data = self._feed(data)
+        if self.fault is not None or self.ended:
+            return found
+        was_begun = self.begun
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgraded(data[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError as error:
+            refused = error.__context__
+            self.fault = refused.fault if isinstance(refused, _Refused) else Fault(BAD_REQUEST, str(error))
+        except httptools.HttpParserError as error:
+            if not self.ended:
+                self.fault = Fault(BAD_REQUEST, str(error))
+        if self.begun and self.fault is None:
+            self._bound(len(data) if was_begun and not found else 0)
         return found
 
     def wants_to_continue(self) -> bool:
@@ -77,24 +95,13 @@ class RequestParser:
         self._expects = False
         return True
 
-    def _feed(self, data: bytes) -> bytes:
-        """What is to be fed to the next parser: nothing, but for a request to upgrade, which is not followed."""
-        before, was_begun = len(self._requests), self.begun
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            if self.fault is None and not self.ended:
-                self._parser = httptools.HttpRequestParser(self)
-                return data[upgrade.args[0] :]
-        except httptools.HttpParserCallbackError as error:
-            refused = error.__context__
-            self.fault = refused.fault if isinstance(refused, _Refused) else Fault(BAD_REQUEST, str(error))
-        except httptools.HttpParserError as error:
-            if not self.ended:
-                self.fault = Fault(BAD_REQUEST, str(error))
-        if self.begun and self.fault is None:
-            self._bound(len(data) if was_begun and before == len(self._requests) else 0)
-        return b""
+    def _upgraded(self, rest: bytes) -> None:
+        """After a request to upgrade, which is not followed, the parser reads no further: another one does."""
+        found = self._requests
+        self._parser = httptools.HttpRequestParser(self)
+        if rest:
+            found += self.feed(rest)
+            self._requests = found
 
     def _bound(self, more: int) -> None:
         """Count what has come of a request that is still not whole. Its first piece is as long as one read at most."""
@@ -105,56 +112,62 @@ class RequestParser:
         elif self._held > self._max_head + _WIRE_BYTES_PER_BODY_BYTE * self._max_body:
             self.fault = Fault(BODY_TOO_LARGE, f"more than {self._max_body} bytes in many pieces")
 
-    def _clear(self) -> None:
-        self._target = self._directives = self._length = b""
-        self._hosts = self._head_bytes = 0
-        self._expects = False
-        self._body: list[bytes] = []
-        self._body_bytes = 0
-
     # --- callbacks of the parser, in their order ---
 
     def on_message_begin(self) -> None:
         if self.ended:
             raise _Refused(BAD_REQUEST, "more after the last request")
-        self._clear()
+        self._target = self._directives = b""
+        self._hosts = self._head_bytes = self._length = self._body_bytes = self._held = 0
+        self._body: list[bytes] = []
+        self._expects = self._says_connection = False
         self.begun = self._in_head = True
-        self._held = 0
 
     def on_url(self, part: bytes) -> None:
         self._target += part
-        self._count_head(len(part))
+        self._head_bytes += len(part)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count_head(len(name) + len(value) + 4)
-        if not self._in_head:  # a trailer
-            return
         # The commonest ones by length first: most headers are none of ours.
         size = len(name)
+        self._head_bytes += size + len(value) + 4
+        if not self._in_head:  # a trailer
+            return
         if size == 4:
             self._hosts += name.lower() == b"host"
-        elif size == 6 and name.lower() == b"expect":
-            self._expects = value.lower() == b"100-continue"
-        elif size == 10 and name.lower() == b"threadmill":
-            self._directives += b" " + value
-        elif size == 14 and name.lower() == b"content-length":
-            self._length = value
+        elif size == 14:
+            if name.lower() == b"content-length":
+                self._length = int(value)
+        elif size == 10:
+            lower = name.lower()
+            if lower == b"connection":
+                self._says_connection = True
+            elif lower == b"threadmill":
+                self._directives += b" " + value
+        elif size == 6:
+            if name.lower() == b"expect":
+                self._expects = value.lower() == b"100-continue"
         elif size == 17 and name.lower() == b"transfer-encoding" and value.lower().strip() != b"chunked":
             raise _Refused(NOT_IMPLEMENTED, "of transfer codings only chunked is known")
 
     def on_headers_complete(self) -> None:
         parser = self._parser
         self._in_head = False
-        self._keeps = parser.should_keep_alive()
-        version = parser.get_http_version()
-        if version != "1.1" and version not in _KNOWN_VERSIONS:
-            raise _Refused(BAD_REQUEST, "only HTTP/1.1 and HTTP/1.0 are spoken")
-        self._is_1_0 = version == "1.0"
+        keeps = self._keeps = parser.should_keep_alive()
+        # Only HTTP/1.1 keeps a connection of which nothing is said; the version is dear to ask for.
+        self._is_1_0 = False
+        if not keeps or self._says_connection:
+            version = parser.get_http_version()
+            self._is_1_0 = version == "1.0"
+            if version != "1.1" and not self._is_1_0:
+                raise _Refused(BAD_REQUEST, "only HTTP/1.1 and HTTP/1.0 are spoken")
         if self._hosts != 1 and (self._hosts or not self._is_1_0):
             raise _Refused(BAD_REQUEST, f"{self._hosts} headers Host, 1 is needed")
-        self._method = parser.get_method()
-        if self._length and int(self._length) > self._max_body:
+        if self._head_bytes > self._max_head:
+            raise _Refused(HEAD_TOO_LARGE, f"the head is longer than {self._max_head} bytes")
+        if self._length > self._max_body:
             raise _Refused(BODY_TOO_LARGE, f"the body is longer than {self._max_body} bytes")
+        self._method = parser.get_method()
 
     def on_body(self, part: bytes) -> None:
         self._body.append(part)
@@ -164,11 +177,7 @@ class RequestParser:
 
     def on_message_complete(self) -> None:
         self.begun = False
-        self.ended = not self._keeps
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        self._requests.append(Request(self._method, self._target, self._directives, body, self._is_1_0, self._keeps))
-
-    def _count_head(self, more: int) -> None:
-        self._head_bytes += more
-        if self._head_bytes > self._max_head:
-            raise _Refused(HEAD_TOO_LARGE, f"the head is longer than {self._max_head} bytes")
+        keeps, body = self._keeps, self._body
+        self.ended = not keeps
+        whole = body[0] if len(body) == 1 else b"".join(body)
+        self._requests.append(Request(self._method, self._target, self._directives, whole, self._is_1_0, keeps))

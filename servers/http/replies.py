@@ -34,8 +34,17 @@ class Replies:
 
     def __init__(self, config: HttpConfig) -> None:
         self._config = config
-        self._second = -1
+        self._since = self._until = 0.0  # what is written of the time holds in between
         self._date = self._plain = self._cached = b""
+
+    def alone(self, requests: list[Request]) -> bytes | None:
+        """The reply to what almost every read is, a single request without work; None where it is anything else."""
+        if len(requests) != 1:
+            return None
+        request = requests[0]
+        if request.directives or b"?" in request.target or request.method not in ALLOWED:
+            return None
+        return self._echo(request, None)
 
     def answers(
         self, requests: Iterable[Request], allow_faults: bool, behind: "Behind | None" = None
@@ -103,8 +112,8 @@ class Replies:
 
     def _echo(self, request: Request, size: int | None) -> bytes:
         """The reply to a request that is served."""
-        if (now := int(time.time())) != self._second:
-            self._tick(now)
+        if not self._since <= (now := time.time()) < self._until:
+            self._tick(int(now))
         method = request.method
         if method in (b"POST", b"PUT"):
             head, body = self._plain, request.body
@@ -126,8 +135,8 @@ class Replies:
         return self.error(fault.status, fault.reason)
 
     def _reply(self, status: int, body: bytes, request: Request | None) -> bytes:
-        if (now := int(time.time())) != self._second:
-            self._tick(now)
+        if not self._since <= (now := time.time()) < self._until:
+            self._tick(int(now))
         more = b"Allow: GET, HEAD, POST, PUT\r\n" if status == 405 else b""
         if request is None or not request.keeps:
             more += _CLOSE
@@ -150,8 +159,8 @@ class Replies:
         text = self._config.cache_control
         self._cached = ok + (b"Cache-Control: %s\r\n" % text if text else b"") + b"Content-Length: "
         self._plain = ok + b"Content-Length: "
-        # Last, for the other threads: whoever sees the second sees all of it.
-        self._second = now
+        # Last, for the other threads: whoever sees it sees all of the rest.
+        self._since, self._until = float(now), now + 1.0
 
 
 def _status_of(line: bytes) -> int:
