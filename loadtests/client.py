@@ -57,7 +57,7 @@ class EchoClient:
 
     __slots__ = (
         *("_choose", "_reply_timeout_s", "_silence", "_socket", "_wait_readable"),
-        *("_wire", "_echoes_whole", "_room", "is_last"),
+        *("_wire", "_echoes_whole", "_room", "age_s", "is_cached", "is_last"),
     )
 
     def __init__(self, choose: Callable[[], Address], wire: Wire, reply_timeout_s: float) -> None:
@@ -68,6 +68,8 @@ class EchoClient:
         self._echoes_whole, self._room = wire.echoes_whole, wire.room
         self.is_last = False
         """The last reply said that the server closes the connection after it."""
+        self.is_cached, self.age_s = False, 0
+        """The last reply that was not simply its request came from a cache, and how old it was."""
         self._reply_timeout_s = reply_timeout_s
         self._socket: Any = None
         self._wait_readable: Any = None
@@ -144,7 +146,7 @@ class EchoClient:
             if not more:
                 raise EndOfStreamError
             reply += more
-        self.is_last = answer.is_last
+        self.is_last, self.is_cached, self.age_s = answer.is_last, answer.is_cached, answer.age_s
         return answer.is_stale
 
     def close(self) -> None:

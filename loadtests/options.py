@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from loadtests import profiles, segments
-from loadtests.wire.protocols import PROTOCOLS
+from loadtests.wire.protocols import METHODS, PROTOCOLS
 
 Value = str | int | float | bool
 
@@ -124,6 +124,7 @@ def _profile(text: str) -> str:
 
 FIELDS: tuple[Field, ...] = (
     _choice("protocol", PROTOCOLS, "line: a line is echoed; http: the body of a POST"),
+    _choice("method", METHODS, "http: post, an echo of its body; get, items by their keys"),
     _choice("mode", ("closed", "open"), "closed: users wait for replies; open: a rate"),
     Field(
         "connection",
@@ -148,8 +149,8 @@ FIELDS: tuple[Field, ...] = (
     _whole("spin_units", 0, 0, MOST_UNITS, "the same in the server's units, in place of spin_us", on_form=False),
     _whole("hash_rounds", 0, 0, MOST_UNITS, "the same in the server's rounds, in place of hash_us", on_form=False),
     _choice("behind", ("none", "store", "broker"), "requests read and write a store, or send to a broker"),
-    _whole("keys", 10_000, 0, MOST_KEYS, "behind: keys that requests draw theirs from"),
-    _number("zipf", 0.0, 0, 3, "behind: skew of the keys, exponent of Zipf's law"),
+    _whole("keys", 10_000, 0, MOST_KEYS, "behind, get: keys that requests draw theirs from"),
+    _number("zipf", 0.0, 0, 3, "behind, get: skew of the keys, exponent of Zipf's law"),
     _number("reads", 1.0, 0, 1, "store: share of requests that read; others write"),
     _number("scans", 0.0, 0, 1, "store: share of reads that ask for all keys"),
     _number("warmup_s", 0.0, 0, 86_400, "seconds at the start, not measured"),
@@ -174,6 +175,7 @@ class Options:
 
     target: str
     protocol: str
+    method: str
     mode: str
     connection: str
     payload_bytes: int
@@ -212,6 +214,11 @@ class Options:
     def preparation_s(self) -> float:
         """What a worker may take to get ready, so that nobody begins before: a table of all keys for Zipf's law."""
         return self.keys * _TABLE_S_PER_KEY if self.zipf else 0.0
+
+    @property
+    def gets(self) -> bool:
+        """Whether requests are GETs of items, which a cache may answer."""
+        return self.method == "get"
 
     @property
     def writes(self) -> bool:
@@ -285,14 +292,29 @@ def _check_combination(wanted: Options) -> None:
             raise OptionError(f"load_profile: {_shown(wanted.load_profile)} needs mode open")
         if wanted.arrivals != "constant":
             raise OptionError(f"arrivals: {wanted.arrivals} needs mode open")
+    _check_method(wanted)
     _check_behind(wanted)
     if wanted.precise and not (wanted.open_loop and wanted.engine == "fast"):
         raise OptionError("precise: true needs mode open and engine fast")
 
 
+def _check_method(wanted: Options) -> None:
+    if not wanted.gets:
+        return
+    if wanted.protocol != "http":
+        raise OptionError(f"method: get needs protocol http, not {wanted.protocol}")
+    if not wanted.keys:
+        raise OptionError("keys: at least 1 with method get, not 0")
+    if wanted.behind == "broker":
+        raise OptionError("method: post with a broker behind, not get: a message is sent once, and no item")
+    if wanted.writes or wanted.scans:
+        found = f"reads {wanted.reads:g} and scans {wanted.scans:g}"
+        raise OptionError(f"method: get asks for items by their keys, so reads 1 and scans 0, not {found}")
+
+
 def _check_behind(wanted: Options) -> None:
     if wanted.behind == "none":
-        if wanted.zipf:
+        if wanted.zipf and not wanted.gets:
             raise OptionError(f"zipf: nothing is behind, so 0, not {wanted.zipf:g}")
     elif not wanted.keys:
         raise OptionError(f"keys: at least 1 with a {wanted.behind} behind, not 0")

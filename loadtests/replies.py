@@ -21,6 +21,10 @@ class Answer(NamedTuple):
     """It is STALE; else the echo."""
     is_last: bool
     """The server closes the connection after it."""
+    is_cached: bool = False
+    """A cache before the server gave it, without asking the server for it."""
+    age_s: int = 0
+    """Of one from a cache: how long ago the server made it."""
 
 
 class EchoError(Exception):

@@ -18,7 +18,7 @@ TEMPLATES = Path(__file__).resolve().parent / "templates"
 FIELD_ORDER = (
     *("target", "mode", "userCount", "spawnRate", "rate", "loadProfile", "arrivals", "thinkMs"),
     *(
-        *("protocol", "connection"),
+        *("protocol", "method", "connection"),
         "dns",
         "idleHolders",
         "payloadBytes",
@@ -44,6 +44,7 @@ LABELS = {
     "arrivals": "Arrivals (evenly spaced, or at random)",
     "thinkMs": "Think time (ms between reply and next request)",
     "protocol": "Protocol (line: a line is echoed; http: the body of a POST)",
+    "method": "Method (http: post, an echo of its body; get, items by their keys)",
     "connection": "Connection (persistent, per-request, or requests on each)",
     "dns": "DNS (of several addresses: one; asked for each connection; all in turn)",
     "idleHolders": "Idle connections held beside the users",

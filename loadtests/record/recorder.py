@@ -97,6 +97,12 @@ class Recorder:
         if current.in_window:
             self._asked[verb].record(latency_us)
 
+    def from_cache(self, age_s: int) -> None:
+        """The reply that was just counted came from a cache, and was this old."""
+        current = self._current
+        current.cached += 1
+        current.age_max_s = max(current.age_max_s, age_s)
+
     def failed(self, clock: UserClock, now: float, kind: str, answered: bool) -> None:
         """A request failed at `now`; `answered` when the server did reply, though not with the echo."""
         current = self._current
@@ -128,6 +134,8 @@ class Recorder:
         current = self._current
         self._sent += batch.sent
         current.connections += batch.connections
+        current.cached += batch.cached
+        current.age_max_s = max(current.age_max_s, batch.age_max_s)
         ok = len(batch.latency_s)
         self._completed += ok
         current.ok += ok

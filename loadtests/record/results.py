@@ -17,7 +17,7 @@ from loadtests.record.counts import VERBS
 from loadtests.record.histogram import RELATIVE_ERROR, Histogram
 from loadtests.replies import FAILURES
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999}
 
 
@@ -71,6 +71,9 @@ def merge(
         "stale": _sum(window, "stale") if asked else None,
         "reads_checked": _sum(window, "checked") if asked else None,
         **{f"{verb}_us": _summary(asked[verb]) if asked else None for verb in VERBS},
+        # Of those answered rightly, the replies that a cache gave without asking the server; null where none may.
+        "cached": _sum(window, "cached") if options.gets else None,
+        "age_max_s": _age_max(window) if options.gets else None,
         # An echo is as long as its request; bytes of failed requests are not counted, nor are the heads of HTTP.
         "bytes_sent": _sum(window, "bytes"),
         "bytes_received": _sum(window, "bytes"),
@@ -85,7 +88,7 @@ def merge(
             **{name: [list(bucket) for bucket in histogram.buckets()] for name, histogram in every.items()},
         },
         "hdr": {name: hdr.encode(histogram) if histogram.count else None for name, histogram in every.items()},
-        "slices": _merged_slices(slices, slots if options.open_loop else None, bool(asked)),
+        "slices": _merged_slices(slices, slots if options.open_loop else None, bool(asked), options.gets),
         "generator": [final["generator"] for final in finals if final["generator"] is not None],
         # Of each worker, in the order in which they share the load; null where it did not know.
         "master_clocks": [final.get("master_clock") for final in finals],
@@ -99,6 +102,8 @@ def merge(
             "failed": sum(_failures(slices).values()),
             "failures": _failures(slices),
             "stale": _sum(slices, "stale") if asked else None,
+            "cached": _sum(slices, "cached") if options.gets else None,
+            "age_max_s": _age_max(slices) if options.gets else None,
             "in_flight": _sum(finals, "in_flight_at_end"),
         },
     }
@@ -149,7 +154,9 @@ def _slots(finals: Iterable[Mapping[str, Any]]) -> Slots:
     return added
 
 
-def _merged_slices(slices: Iterable[Mapping[str, Any]], slots: Slots | None, asked: bool) -> list[dict[str, Any]]:
+def _merged_slices(
+    slices: Iterable[Mapping[str, Any]], slots: Slots | None, asked: bool, gets: bool
+) -> list[dict[str, Any]]:
     """Slices of the same second and the same side of the window's closing, added over the workers."""
     groups: dict[tuple[int, bool], list[Mapping[str, Any]]] = {}
     for piece in slices:
@@ -175,6 +182,8 @@ def _merged_slices(slices: Iterable[Mapping[str, Any]], slots: Slots | None, ask
                 "missed": None if slots is None else offered[key][1],
                 "in_flight": _sum(group, "in_flight"),
                 "stale": _sum(group, "stale") if asked else None,
+                "cached": _sum(group, "cached") if gets else None,
+                "age_max_s": _age_max(group) if gets else None,
                 "p50_us": supported_percentile(latency, 0.5),
                 "p99_us": supported_percentile(latency, 0.99),
                 "max_us": latency.maximum,
@@ -210,6 +219,10 @@ def _holders(finals: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _sum(items: Iterable[Mapping[str, Any]], key: str) -> int:
     return sum(int(item[key]) for item in items)
+
+
+def _age_max(slices: Iterable[Mapping[str, Any]]) -> int:
+    return max((int(piece["age_max_s"]) for piece in slices), default=0)
 
 
 def _failures(slices: Iterable[Mapping[str, Any]]) -> dict[str, int]:

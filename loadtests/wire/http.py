@@ -51,6 +51,8 @@ class Head(NamedTuple):
 
 
 class Http:
+    """Requests are POSTs."""
+
     echoes_whole = False
     room = 1024
     """For a head of usual length, so that one read takes the whole reply."""
@@ -72,30 +74,33 @@ class Http:
     def form(word: bytes) -> bytes:
         return b"POST /?" + word + b"%s"
 
-    @staticmethod
-    def size(request: bytes) -> int:
+    def size(self, request: bytes) -> int:
         return len(request) - request.find(_END) - len(_END)
 
-    @staticmethod
-    def most_bytes(request: bytes) -> int:
+    def most_bytes(self, request: bytes) -> int:
         # More than `answer` ever waits for: it gives up on what is longer.
         return len(request) + MOST_HEAD_BYTES + _MOST_ERROR_BYTES
 
-    @staticmethod
-    def answer(request: bytes, received: bytes) -> Answer | None:
+    def answer(self, request: bytes, received: bytes) -> Answer | None:
         """Raises EndOfStreamError, StatusError, FramingError, RefusedError, BackendError, WrongError, BadEchoError."""
-        if (end := received.find(_END)) < 0:
-            _check_beginning(received)
+        if (body_at := body_of(received)) is None:
             return None
-        body_at = end + len(_END)
         status, length, is_last, _, _ = head = read_head(received[:body_at])
         body, echo = received[body_at:], request[request.find(_END) + len(_END) :]
         if body == echo and status == 200 and length == len(echo):
             return _LAST if is_last else _ECHOED
-        return _other_than_echo(head, body, echo, is_read=request.startswith(_READ))
+        return other_than_echo(head, body, echo, is_read=request.startswith(_READ))
 
 
-def _other_than_echo(head: Head, body: bytes, echo: bytes, is_read: bool) -> Answer | None:
+def body_of(received: bytes) -> int | None:
+    """Where the body begins; None while the head is not whole. Raises EndOfStreamError, FramingError."""
+    if (end := received.find(_END)) >= 0:
+        return end + len(_END)
+    _check_beginning(received)
+    return None
+
+
+def other_than_echo(head: Head, body: bytes, echo: bytes, is_read: bool) -> Answer | None:
     """As `Http.answer`, of a reply whose body is not the whole echo, or not yet."""
     length = head.length
     whole = len(body) == length

@@ -7,10 +7,13 @@ from typing import Protocol
 
 from loadtests.replies import Answer
 from loadtests.wire.http import Http
+from loadtests.wire.http_get import HttpGet
 from loadtests.wire.lines import Lines
 
 PROTOCOLS = ("line", "http")
 """The first is the default."""
+METHODS = ("post", "get")
+"""Likewise, of HTTP's requests."""
 
 
 class Wire(Protocol):
@@ -48,3 +51,8 @@ class Wire(Protocol):
 def of(protocol: str, target: str) -> Wire:
     """Of one of PROTOCOLS. `target`: whom an HTTP request names as its host."""
     return Http(target) if protocol == "http" else Lines()
+
+
+def of_gets(target: str, payload_bytes: int) -> HttpGet:
+    """Of HTTP with GETs of items, each with a body of so many bytes."""
+    return HttpGet(target, payload_bytes)

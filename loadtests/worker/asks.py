@@ -15,7 +15,7 @@ from loadtests.record.counts import READ, SCAN, SEND, WRITE, AskedBatch
 from loadtests.replies import EchoError
 from loadtests.wire import protocols
 from loadtests.wire.protocols import Wire
-from loadtests.worker import keys
+from loadtests.worker import keys, payload
 from loadtests.worker.versions import Versions
 
 
@@ -33,14 +33,32 @@ class Forms(NamedTuple):
         return cls(*(wire.form(word) for word in words))
 
 
+def items(options: Options, worker: int = 0, workers: int = 1) -> Iterator[bytes]:
+    """Requests of one worker that get items, with nothing behind the server."""
+    form = protocols.of_gets(options.target, options.payload_bytes).item(_words(options))
+    return map(form.__mod__, keys.draws(options.keys, options.zipf, f"{_seed(options, worker, workers)}/keys"))
+
+
+def _words(options: Options) -> list[bytes]:
+    return payload.words(options.sleep_us, options.spin_units, options.hash_rounds)
+
+
+def _seed(options: Options, worker: int, workers: int) -> str:
+    return f"{options.seed}/{options.trial_id}/{worker}/{workers}"
+
+
 class Asks:
     """Of one worker's users in one run."""
 
     def __init__(self, options: Options, worker: int = 0, workers: int = 1) -> None:
         """`options.behind` is not none."""
-        seed = f"{options.seed}/{options.trial_id}/{worker}/{workers}"
+        seed = _seed(options, worker, workers)
         self.batch = AskedBatch()
         self._forms = Forms.of(protocols.of(options.protocol, options.target))
+        self._item = b""
+        """Of requests that get items, with places for a key and the key again; empty: there are none."""
+        if options.gets:
+            self._item = protocols.of_gets(options.target, options.payload_bytes).reading_item(_words(options))
         self._to_broker = options.behind == "broker"
         self._reads, self._scans = options.reads, options.scans
         self._versions = Versions(options.keys, worker, workers)
@@ -49,6 +67,8 @@ class Asks:
 
     def user(self, lines: Iterator[bytes]) -> UserAsks:
         """One more user, who puts a verb before each of these rests of requests."""
+        if self._item:
+            return Items(lines, self._item, self._forms, self._versions, self._draw)
         if self._to_broker:
             return Messages(lines, self._forms, self._versions, self._draw)
         return Queries(lines, self._forms, self._versions, self._draw, self._random, self._reads, self._scans)
@@ -92,6 +112,20 @@ class UserAsks:
         """The user is gone with a request under way."""
         if self.verb == WRITE:
             self._versions.maybe_written(self._key)
+
+
+class Items(UserAsks):
+    """Each request gets an item, whose value is read in a store. Nobody writes, so no version is asked for."""
+
+    __slots__ = ("_item",)
+
+    def __init__(self, lines: Iterator[bytes], item: bytes, forms: Forms, versions: Versions, draw: keys.Draw) -> None:
+        super().__init__(lines, forms, versions, draw)
+        self._item = item
+
+    def __next__(self) -> bytes:
+        self.verb, key = READ, self._draw()
+        return self._item % (key, key)
 
 
 class Messages(UserAsks):

@@ -17,7 +17,7 @@ from loadtests.record.counts import VERBS
 from loadtests.record.recorder import Recorder
 from loadtests.wire import protocols
 from loadtests.wire.protocols import Wire
-from loadtests.worker.asks import Asks
+from loadtests.worker.asks import Asks, items
 from loadtests.worker.dispatcher import Dispatcher
 from loadtests.worker.fast.closed import ClosedLoop
 from loadtests.worker.fast.feed import Feed
@@ -53,6 +53,8 @@ class RunOnWorker:
     """None in a closed loop, and beside an engine."""
     asks: Asks | None = None
     """None: nothing is behind the server."""
+    items: Iterator[bytes] | None = None
+    """Requests that get items, of all users; None: they get none, or from what is behind the server."""
     active: bool = True
     rng: random.Random = field(default_factory=lambda: random.Random(os.urandom(16)))
 
@@ -69,9 +71,13 @@ class RunOnWorker:
         """The share of worker number `worker` of so many. `stats`: Locust's own, of this process. Raises OSError."""
         recorder = Recorder(time.perf_counter(), window.opens_at, window.closes_at, open_loop=options.open_loop)
         wire = protocols.of(options.protocol, options.target)
+        if options.gets:
+            wire = protocols.of_gets(options.target, options.payload_bytes)
         run = cls(options, destination, recorder, window.begins_at, wire)
         if options.behind != "none":
             run.asks = Asks(options, worker, workers)
+        elif options.gets:
+            run.items = items(options, worker, workers)
         begins_at = window.begins_at
         arrivals = _arrivals(options, window, worker, workers)
         if options.engine == "fast":
@@ -85,6 +91,7 @@ class RunOnWorker:
                 reply_timeout_s=options.reply_timeout_s,
                 requests_per_connection=options.requests_per_connection,
                 precise=options.precise,
+                gets=options.gets,
                 asked=run.asks.batch if run.asks is not None else None,
                 asked_feeds={verb: Feed(stats, run.request_type, f"{options.target} {verb}") for verb in VERBS},
             )

@@ -42,23 +42,29 @@ class EchoUser(User):
     def on_start(self) -> None:
         self.load = run = self.run_on_worker
         options = run.options
-        words = payload.words(options.sleep_us, options.spin_units, options.hash_rounds)
-        made = run.wire.request if run.asks is None else run.wire.rest
-        ring = [made(one, words) for one in payload.ring(run.rng, options.payload_bytes)]
-        self.lines: Iterator[bytes] = cycle(ring)
+        self.lines: Iterator[bytes] = run.items or self._ring(run)
         self.asks: UserAsks | None = None
         if run.asks is not None:
             self.lines = self.asks = run.asks.user(self.lines)
         self.client: EchoClient | None = None
         self.connection: UserConnection | None = None
         if run.engine is not None:
-            self.connection = run.engine.join(self.lines, run.wire.size(ring[0]))
+            # Those of UserAsks have each its own, and to take one would be to ask it.
+            size = 0 if self.asks is not None else run.wire.size(next(self.lines))
+            self.connection = run.engine.join(self.lines, size)
             return
         self.clock: UserClock = run.recorder.join(now=perf_counter())
         if run.destination is not None:
             self.client = EchoClient(run.destination.choose, run.wire, options.reply_timeout_s)
         self.requests_on_connection = 0
         self.fire = self.environment.events.request.fire
+
+    @staticmethod
+    def _ring(run: RunOnWorker) -> Iterator[bytes]:
+        options = run.options
+        words = payload.words(options.sleep_us, options.spin_units, options.hash_rounds)
+        made = run.wire.request if run.asks is None else run.wire.rest
+        return cycle([made(one, words) for one in payload.ring(run.rng, options.payload_bytes)])
 
     def on_stop(self) -> None:
         if self.client is not None:
@@ -138,6 +144,8 @@ class EchoUser(User):
         if self.asks is not None:
             recorder.asked(self.asks.verb, latency_us, self.asks.is_checked, is_stale)
             self.asks.answered()
+        if client.is_cached:
+            recorder.from_cache(client.age_s)
         self._report(latency_us / 1000, size, None)
         self.requests_on_connection += 1
         if client.is_last or self.requests_on_connection == self.load.options.requests_per_connection:

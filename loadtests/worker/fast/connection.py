@@ -71,7 +71,9 @@ class UserConnection(UserClock):
         "_socket",
         "_unsent",
         "_wire",
+        "age_s",
         "asks",
+        "is_cached",
         "is_last",
         "is_stale",
         "line",
@@ -107,6 +109,8 @@ class UserConnection(UserClock):
         """The last right answer was STALE; whoever counts it takes it back."""
         self.is_last = False
         """The last right answer said that the server closes the connection after it."""
+        self.is_cached, self.age_s = False, 0
+        """The last right answer came from a cache, and how old it was."""
         self.line = b""
         self.replies = 0
         """Right echoes on this connection."""
@@ -228,7 +232,7 @@ class UserConnection(UserClock):
             self._received = received + reply
             if (answer := self._wire.answer(line, self._received)) is None:
                 return False
-            self.is_stale, self.is_last = answer
+            self.is_stale, self.is_last, self.is_cached, self.age_s = answer
             self._received = b""
         self.replies += 1
         return True

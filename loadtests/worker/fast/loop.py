@@ -69,16 +69,19 @@ class Loop:
         reply_timeout_s: float,
         requests_per_connection: int | None,
         precise: bool,
+        gets: bool = False,
         asked: AskedBatch | None = None,
         asked_feeds: Mapping[str, Feed] | None = None,
     ) -> None:
-        """With something behind the server, `asked` is what its users count in, and Locust is fed by verb.
+        """`gets`: a cache may answer. With something behind the server, `asked` is what its users count in, and Locust
+        is fed by verb.
 
         Raises OSError when there is no epoll or timer to be had.
         """
         self._asked = asked
         self._asked_feeds = asked_feeds or {}
-        self._answered = pacing.answered if asked is None else self._answered_of_behind
+        answered = pacing.answered if asked is None else self._answered_of_behind
+        self._answered, self._answered_by_server = self._answered_by_cache if gets else answered, answered
         self._pacing = pacing
         self._recorder = recorder
         self._feed = feed
@@ -242,6 +245,14 @@ class Loop:
                 self._asked_feeds[verb].add(of_verb)
         elif added.ok:
             self._feed.add(added)
+
+    def _answered_by_cache(self, connection: UserConnection, now: float) -> None:
+        """Or by the server: that is told of each."""
+        if connection.is_cached:
+            batch = self._pacing.batch
+            batch.cached += 1
+            batch.age_max_s = max(batch.age_max_s, connection.age_s)
+        self._answered_by_server(connection, now)
 
     def _answered_of_behind(self, connection: UserConnection, now: float) -> None:
         asks, asked = connection.asks, self._asked

@@ -84,6 +84,16 @@ def _echo(request: Request, amounts: dict[str, str]) -> bytes:
     return reply(b"" if request.method == "HEAD" else body, length=len(body))
 
 
+def cache(connection: socket.socket, request: Request) -> None:
+    """A cache that has the items of odd keys, each as old as its key says; that of 9 has another's body."""
+    key = int(request.target.partition("?")[0].rpartition("/")[2])
+    said = ("X-Cache: HIT", f"Age: {key}") if key % 2 else ("X-Cache: MISS",)
+    target = request.target.replace("/9?", "/8?")
+    once = target.encode() + b"\n"
+    size = int(dict(parse_qsl(target.partition("?")[2]))["size"])
+    connection.sendall(reply((once * (size // len(once) + 1))[:size], "200 OK", *said))
+
+
 def with_behind(answer: Callable[[bytes], bytes]) -> rigged.Handler:
     """Of a server with something behind it, whose answers are those of the protocol of lines."""
     statuses = {b"!stale": "200 OK", b"!wrong": "500 Internal Server Error", b"!error": "502 Bad Gateway"}

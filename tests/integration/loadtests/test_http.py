@@ -37,6 +37,7 @@ def stack(honest, tmp_path_factory):
         "pieces": rigged_http.in_single_bytes,
         "two-reads": rigged_http.head_first,
         "once-each": rigged_http.once_each,
+        "cache": rigged_http.cache,
         "mute": rigged_http.say_nothing,
         "store": with_behind(Store().answer),
         "forgetful": with_behind(Store(lost=0.5).answer),
@@ -128,6 +129,34 @@ def test_the_words_stand_in_the_query_and_the_body_is_the_payload(stack, honest,
     assert {tuple(sorted(one.fields.items())) for one in honest.lines if len(one.body) == 9} == {
         (("content-length", "9"), ("host", "honest"))
     }
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_items_of_a_cache_are_told_from_those_of_the_server(stack, engine, mode):
+    form = {"method": "get", "keys": 8, "payload_bytes": 90, "sleep_us": 7, "users": 4, "engine": engine}
+    result = run(stack, f"cache-{engine}-{mode}", target="cache", **form, **MODES[mode])
+    assert (result["failed"], result["age_max_s"]) == (0, 7)
+    assert 0.3 * result["ok"] < result["cached"] < 0.7 * result["ok"]
+    assert result["bytes_received"] == 90 * result["ok"]
+    assert sum(piece["cached"] for piece in result["slices"]) == result["totals"]["cached"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_item_of_another_key_is_a_bad_echo(stack, engine):
+    result = run(stack, f"cache-wrong-{engine}", target="cache", method="get", keys=10, users=2, engine=engine)
+    assert result["failed"] == result["failures"]["bad_echo"] > 1
+    assert result["ok"] > result["failed"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_items_are_got_with_their_values_of_a_store_and_the_server_alone_answers_without_a_cache(stack, honest, engine):
+    honest.lines.clear()
+    form = {"method": "get", "behind": "store", "keys": 5, "spin_units": 3, "payload_bytes": 40}
+    result = run(stack, f"items-{engine}", target="honest", engine=engine, **form)
+    assert (result["failed"], result["cached"], result["asked"]["read"]) == (0, 0, result["ok"])
+    targets = {one.target for one in honest.lines if one.method == "GET" and one.target.startswith("/items")}
+    assert targets == {f"/items/{key}?size=40&read={key}:0&spin=3" for key in range(5)}
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -131,3 +131,30 @@ def test_what_belongs_to_the_other_mode_is_refused_rather_than_ignored(form, mes
     with pytest.raises(OptionError) as caught:
         parse(**form)
     assert str(caught.value) == message
+
+
+def test_items_have_keys_and_a_skew_with_nothing_behind():
+    found = parse(protocol="http", method="get", keys=100, zipf=1.1)
+    assert (found.gets, found.keys, found.zipf) == (True, 100, 1.1)
+    assert parse(protocol="http", method="get", behind="store").gets
+    assert not parse(protocol="http").gets
+
+
+@pytest.mark.parametrize(
+    ("form", "reason"),
+    [
+        ({"method": "put"}, "method: post or get, not 'put'"),
+        ({"method": "get"}, "method: get needs protocol http, not line"),
+        ({"method": "get", "protocol": "http", "keys": 0}, "keys: at least 1 with method get, not 0"),
+        ({"method": "get", "protocol": "http", "behind": "broker"}, "method: post with a broker behind"),
+        (
+            {"method": "get", "protocol": "http", "behind": "store", "reads": 0.5},
+            "so reads 1 and scans 0, not reads 0.5",
+        ),
+        ({"method": "get", "protocol": "http", "behind": "store", "scans": 0.5}, "and scans 0.5"),
+        ({"method": "post", "protocol": "http", "zipf": 1}, "zipf: nothing is behind"),
+    ],
+)
+def test_items_are_got_by_http_alone_and_never_written(form, reason):
+    with pytest.raises(OptionError, match=reason):
+        parse(**form)

@@ -8,6 +8,7 @@ from hdrh.histogram import HdrHistogram
 from loadtests import options
 from loadtests.record import recorder as recorder_module
 from loadtests.record import results
+from loadtests.record.counts import Batch
 from loadtests.record.histogram import Histogram
 from loadtests.record.recorder import Recorder
 from loadtests.replies import FAILURES
@@ -79,7 +80,7 @@ def test_slices_of_workers_that_started_a_little_apart_are_the_same_slices():
     assert [piece["start_s"] for piece in merged["slices"]] == [-0.99, 0, 1, 2]
     assert merged["slices"][-1] == {
         "start_s": 2, "duration_s": 0.7, "in_window": False, "ok": 1, "failed": 0, "offered": None, "missed": None,
-        "in_flight": 0, "stale": None, "p50_us": 100, "p99_us": None, "max_us": 100,
+        "in_flight": 0, "stale": None, "cached": None, "age_max_s": None, "p50_us": 100, "p99_us": None, "max_us": 100,
     }  # fmt: skip
 
 
@@ -139,7 +140,7 @@ def test_what_was_due_in_the_window_is_offered_and_what_was_not_sent_by_its_end_
     assert [piece["in_flight"] for piece in merged["slices"]] == [1, 0, 1, 0]
     assert merged["totals"] == {
         "sent": 5, "ok": 5, "failed": 0, "in_flight": 0, "failures": dict.fromkeys(FAILURES, 0),
-        "stale": None,
+        "stale": None, "cached": None, "age_max_s": None,
     }  # fmt: skip
 
 
@@ -175,6 +176,35 @@ def test_holders_of_a_window_that_never_opened_are_not_known():
     assert len(merged["generator"]) == 1
 
 
+def cached_final(completions, closes_at=2.0):
+    """A worker's report: completions as (time, age of a reply from a cache, or None), half of them in batches."""
+    recorder = Recorder(-1.0, 0.0, closes_at)
+    clock, batch = recorder.join(), Batch()
+    for place, (now, age_s) in enumerate(completions):
+        if place % 2:
+            batch.sent += 1
+            batch.latency_s.append(0.0001)
+            batch.cached, batch.age_max_s = (0, 0) if age_s is None else (1, age_s)
+            recorder.cut(now)
+            recorder.add(batch, 30)
+            continue
+        recorder.begin(clock, now - 0.0001)
+        recorder.ok(clock, now, 30)
+        if age_s is not None:
+            recorder.from_cache(age_s)
+    recorder.finish(3.0)
+    return reported(recorder)
+
+
+def test_replies_from_a_cache_are_added_over_workers_and_the_oldest_is_kept():
+    one = cached_final([(-0.5, 9), (0.1, None), (0.2, 0), (0.3, 4), (1.5, 2), (2.5, 7)])
+    merged = merge(one, cached_final([(0.4, 1), (1.6, None)]), protocol="http", method="get")
+    assert (merged["ok"], merged["cached"], merged["age_max_s"]) == (6, 4, 4)
+    assert (merged["totals"]["cached"], merged["totals"]["age_max_s"]) == (6, 9)
+    found = [(piece["start_s"], piece["ok"], piece["cached"], piece["age_max_s"]) for piece in merged["slices"]]
+    assert found == [(-1, 1, 1, 9), (0, 4, 3, 4), (1, 2, 1, 2), (2, 1, 1, 7)]
+
+
 def test_every_failure_has_its_place_even_when_it_did_not_happen():
     assert merge(final([]))["failures"] == dict.fromkeys(FAILURES, 0)
     assert (
@@ -196,7 +226,7 @@ def test_a_percentile_is_null_where_the_sample_is_too_small_for_it(count, fracti
 def test_the_file_is_complete_json_and_nothing_else_is_left(tmp_path):
     path = tmp_path / "load" / "t1.json"
     results.write_whole(path, merge(final([(0.5, 100)])))
-    assert json.loads(path.read_text())["schema_version"] == 3
+    assert json.loads(path.read_text())["schema_version"] == 4
     assert [file.name for file in path.parent.iterdir()] == ["t1.json"]
 
 

@@ -1,5 +1,8 @@
 """Requests of HTTP/1.1, and what may come for them, from servers and from what stands before them."""
 
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
 import pytest
 
 from loadtests import replies
@@ -136,3 +139,61 @@ def test_more_is_never_waited_for_than_is_read():
     long_page = reply(b"", "500 X", length=32 * 1024, fields=("X: " + "y" * (http.MOST_HEAD_BYTES - 100),))
     assert WIRE.answer(REQUEST, long_page) is None
     assert len(long_page) + 32 * 1024 < WIRE.most_bytes(REQUEST)
+
+
+GETS = protocols.of_gets("spmt", 30)
+ITEM = GETS.item([b"sleep=5"]) % 7
+ITEMS_BODY = (b"/items/7?size=30&sleep=5\n" * 2)[:30]
+
+
+def test_an_item_is_asked_for_by_its_key_and_its_body_follows_from_the_target():
+    assert ITEM == b"GET /items/7?size=30&sleep=5 HTTP/1.1\r\nHost: spmt\r\n\r\n"
+    assert GETS.answer(ITEM, reply(ITEMS_BODY)) == ECHO
+    assert GETS.size(ITEM) == len(ITEMS_BODY) == 30
+
+
+@pytest.mark.parametrize("size", [1, 24, 25, 26, 65536])
+def test_the_body_of_an_item_is_cut_to_its_size(size):
+    gets = protocols.of_gets("spmt", size)
+    request = gets.item() % 123
+    line = request.split()[1] + b"\n"
+    assert gets.answer(request, reply((line * size)[:size])) == ECHO
+    assert gets.room > size and gets.most_bytes(request) > size + http.MOST_HEAD_BYTES
+
+
+def test_a_reply_for_another_key_is_a_bad_echo():
+    other = (b"/items/8?size=30&sleep=5\n" * 2)[:30]
+    with pytest.raises(replies.BadEchoError):
+        GETS.answer(ITEM, reply(other))
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_cached", "age_s"),
+    [
+        (("X-Cache: HIT", "Age: 3"), True, 3),
+        (("x-cache: STALE", "Age: 12"), True, 12),
+        (("X-Cache: HIT from edge", "Age: 0"), True, 0),
+        (("X-Cache: MISS", "Age: 0"), False, 0),
+        (("X-Cache: EXPIRED",), False, 0),
+        (("Age: 3",), False, 0),
+        (("X-Cache: HIT", "Age: -3"), True, 0),
+        (("X-Cache: HIT", "Age: 3", "Date: Thu, 01 Jan 1970 00:00:00 GMT"), True, 3),
+        (("X-Cache: HIT", "Date: never"), True, 0),
+        (("X-Cache: HIT", "Date: Thu, 01 Jan 2970 00:00:00 GMT"), True, 0),
+    ],
+)
+def test_a_reply_says_whether_a_cache_gave_it_and_how_old_it_was(fields, is_cached, age_s):
+    assert GETS.answer(ITEM, reply(ITEMS_BODY, fields=fields)) == Answer(False, False, is_cached, age_s)
+
+
+def test_without_an_age_it_is_as_old_as_its_date_says():
+    made = format_datetime(datetime.now(UTC) - timedelta(seconds=5), usegmt=True)
+    assert GETS.answer(ITEM, reply(ITEMS_BODY, fields=("X-Cache: HIT", f"Date: {made}"))).age_s in (5, 6)
+
+
+def test_an_item_whose_value_is_read_may_be_stale_or_wrong():
+    request = GETS.reading_item() % (7, 7)
+    assert request.startswith(b"GET /items/7?size=30&read=7:0 HTTP/1.1")
+    assert GETS.answer(request, reply(replies.STALE)) == Answer(is_stale=True, is_last=False)
+    with pytest.raises(replies.WrongError):
+        GETS.answer(request, reply(replies.WRONG, "500 Internal Server Error"))
