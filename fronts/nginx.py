@@ -1,5 +1,5 @@
-"""`python3 -m fronts.nginx` prints the configuration of nginx, as a proxy of TCP connections, that follows from the
-environment.
+"""`python3 -m fronts.nginx` prints the configuration of nginx, as a proxy of TCP connections or, with CACHE=on, as a
+cache of HTTP, that follows from the environment.
 
 Source: nginx.org, modules ngx_stream_upstream, ngx_stream_proxy and ngx_http_stub_status.
 """
@@ -7,6 +7,7 @@ Source: nginx.org, modules ngx_stream_upstream, ngx_stream_proxy and ngx_http_st
 import os
 import sys
 
+from fronts import nginx_cache
 from fronts.settings import PAGE_PORT, PORT, Settings, refuse, write
 
 # Of one worker, beside clients: what it listens on, those who look at the page, the other workers.
@@ -87,4 +88,5 @@ def configuration(settings: Settings) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(write("nginx", configuration, os.environ))
+    is_cache = os.environ.get("CACHE") == "on"
+    sys.exit(write("nginx", nginx_cache.configuration if is_cache else configuration, os.environ))

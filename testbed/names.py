@@ -6,6 +6,10 @@ from servers.models import SERVERS
 COMPANIONS = ("locust", "probe")
 # What may stand before servers: only a sweep that asks for it needs it.
 FRONTS = ("haproxy", "nginx")
+# Likewise, only before servers that speak HTTP.
+CACHES = ("varnish",)
+# Fronts whose image is that of another.
+_FRONT_IMAGES = {"nginx-cache": "nginx"}
 # What may stand behind servers, and what takes from brokers; likewise.
 PARTS = ("postgres", "pgbouncer", "valkey", "nats", "rabbitmq", "consumer")
 _BEHIND = "-behind"
@@ -16,12 +20,17 @@ BEHIND = tuple(f"{name}{_BEHIND}" for name in SERVERS)
 HTTP = tuple(f"{name}{_HTTP}" for name in SERVERS)
 # What `make images` builds. The others are built by who asks for HTTP, or for what stands behind servers.
 USUAL = (*SERVERS, *COMPANIONS, *FRONTS)
-EVERY = (*SERVERS, *COMPANIONS, *FRONTS, *PARTS, *BEHIND, *HTTP)
+EVERY = (*SERVERS, *COMPANIONS, *FRONTS, *CACHES, *PARTS, *BEHIND, *HTTP)
 
 
 def image_name(model: str) -> str:
     """The image of a model, of `locust`, of `probe` or of a front."""
     return f"threadmill/{model}"
+
+
+def front_image(front: str) -> str:
+    """What the image of a front is called."""
+    return _FRONT_IMAGES.get(front, front)
 
 
 def behind_name(model: str) -> str:

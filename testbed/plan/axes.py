@@ -25,6 +25,7 @@ from testbed.plan.fields import (
     LimitKind,
     LoadLoop,
     MemoryBytes,
+    Method,
     Mode,
     Model,
     Network,
@@ -195,6 +196,21 @@ AXES: tuple[Axis, ...] = (
         form=Form("protocol"),
     ),
     Axis(
+        "workload.method",
+        "method",
+        Method,
+        ("post",),
+        "HTTP: post, an echo of its body; get, items by their keys, which a cache may answer",
+        asks="with `protocol: http`, what a request is. `post`: its body is echoed. `get`: an item, whose key is drawn "
+        "from `keys` by `zipf`, and which a cache may answer",
+        earlier="post",
+        left=True,
+        title="method",
+        words=lambda value: {"post": "POST", "get": "GET of items"}.get(value, str(value)),
+        told_in="work",
+        form=Form("method"),
+    ),
+    Axis(
         "workload.cache_control",
         "cache_control",
         CacheControl,
@@ -224,8 +240,9 @@ AXES: tuple[Axis, ...] = (
         "keys",
         Keys,
         (10_000,),
-        "keys of the store that requests draw theirs from; 0 with nothing behind the servers",
-        asks="with a store behind the servers, how many keys there are, all of them with a value; requests draw theirs",
+        "keys that requests draw theirs from, of the store or of items; 0 where they have none",
+        asks="with a store behind the servers, how many keys there are, all of them with a value; with `method: get`, "
+        "how many items; requests draw theirs",
         earlier=0,
         title="keys",
         told_in="work",
@@ -441,10 +458,11 @@ AXES: tuple[Axis, ...] = (
         "front",
         Front,
         ("none",),
-        "what spreads the load over replicas: none, dns (the name has several addresses), haproxy, nginx",
+        "what stands before the replicas: none, dns (the name has several addresses), haproxy, nginx, nginx-cache, "
+        "varnish",
         asks="what spreads the load over the replicas. `dns`: their one name has all their addresses, and the load "
-        "chooses. `haproxy`, `nginx`: a proxy of TCP connections in a container of its own. `front: dns` is short for "
-        "it",
+        "chooses. `haproxy`, `nginx`: a proxy of TCP connections in a container of its own. `nginx-cache`, `varnish`: "
+        "a cache of HTTP there, which chooses for each request. `front: dns` is short for it",
         earlier="none",
         excluded_as="front",
         left=True,
@@ -469,9 +487,9 @@ AXES: tuple[Axis, ...] = (
         "balance",
         Balance,
         ("roundrobin",),
-        "how the front chooses a replica for a connection; none without a container of its own",
-        asks="how the proxy chooses a replica for a connection: in turn; the one with the fewest; by the client's "
-        "address",
+        "how the front chooses a replica for a connection, a cache for a request; none without a container of its own",
+        asks="how the proxy chooses a replica for a connection, a cache for a request: in turn; the one with the "
+        "fewest; by the client's address; varnish in turn alone",
         earlier="none",
         left=True,
         title="balancing",

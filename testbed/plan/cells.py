@@ -11,12 +11,12 @@ from typing import Any
 from servers.models import find
 from servers.models.traits import THREADS, WORKERS, Size
 from testbed.errors import UserError
-from testbed.names import behind_name, http_name
+from testbed.names import behind_name, front_image, http_name
 from testbed.plan import scaling_fit
 from testbed.plan.axes import AXES, BY_FIELD, FIELDS
 from testbed.plan.behind import Behind
 from testbed.plan.behind_values import of_text
-from testbed.plan.fields import PROXIES, QUEUEING
+from testbed.plan.fields import CACHES, PROXIES, QUEUEING
 from testbed.plan.profile import STEADY, mean_rps
 from testbed.plan.schema import Exclude, Sweep
 
@@ -50,6 +50,7 @@ class Cell:
     payload_bytes: int
     connection: str
     protocol: str
+    method: str
     cache_control: str
     think_us: int
     keys: int
@@ -124,6 +125,11 @@ class Cell:
         return self.front in PROXIES
 
     @property
+    def is_cached(self) -> bool:
+        """Whether that container speaks HTTP, and answers out of a cache what it may."""
+        return self.front in CACHES
+
+    @property
     def is_single(self) -> bool:
         """Whether the load goes straight to one server, by its own name."""
         return self.replicas == 1 and self.front == "none"
@@ -174,8 +180,8 @@ def cells(sweep: Sweep) -> list[Cell]:
 
 
 def proxies(sweep: Sweep) -> list[str]:
-    """The fronts of the sweep that are containers of their own, by name."""
-    return sorted({cell.front for cell in cells(sweep) if cell.is_proxied})
+    """The fronts of the sweep that are containers of their own, by the names of their images."""
+    return sorted({front_image(cell.front) for cell in cells(sweep) if cell.is_proxied})
 
 
 def server_images(sweep: Sweep) -> list[str]:
@@ -216,7 +222,7 @@ def _settled(cell: Cell, window_s: float) -> Cell:
     if cell.profile != STEADY:
         cell = replace(cell, rate_rps=mean_rps(cell.profile, window_s))
     if cell.protocol != "http":
-        cell = replace(cell, cache_control="none")
+        cell = replace(cell, cache_control="none", method="post")
     return _with_pools(with_front(_with_store(cell)))
 
 
@@ -224,8 +230,9 @@ def _with_store(cell: Cell) -> Cell:
     """Without what only a store has, where there is none; a broker is sent keys, and stores no values."""
     stands = cell.what_is_behind
     if stands is None or stands.kind != "store":
-        kept = cell.keys if stands else 0
-        return replace(cell, keys=kept, zipf=cell.zipf if stands else 0.0, reads=1.0, scans=0.0, value_bytes=0)
+        drawn = stands is not None or cell.method == "get"
+        keys, zipf = (cell.keys, cell.zipf) if drawn else (0, 0.0)
+        return replace(cell, keys=keys, zipf=zipf, reads=1.0, scans=0.0, value_bytes=0)
     return cell if stands.needs_all else replace(cell, scans=0.0)
 
 

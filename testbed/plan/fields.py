@@ -238,17 +238,20 @@ LimitKind = Literal["quota", "cpuset", "both"]
 Mode = Literal["closed", "open", "capacity", "relative"]
 Arrivals = Literal["constant", "poisson"]
 Protocol = Literal["line", "http"]
+Method = Literal["post", "get"]
 Network = Literal["bridge", "shared", "overlay"]
 NETWORKS: tuple[str, ...] = get_args(Network)
 LoadLoop = Literal["fast", "plain"]
 ReplicaCount = Annotated[int, whole(1, MAX_REPLICAS)]
 ReplicaCpus = Literal["split", "each"]
-Front = Literal["none", "dns", "haproxy", "nginx"]
+Front = Literal["none", "dns", "haproxy", "nginx", "nginx-cache", "varnish"]
 Balance = Literal["roundrobin", "leastconn", "source"]
 Queue = Literal["server", "front"]
 Dns = Literal["once", "each", "all"]
 
 # The fronts that are containers of their own: they take connections, and make others to the replicas.
-PROXIES = ("haproxy", "nginx")
+PROXIES = ("haproxy", "nginx", "nginx-cache", "varnish")
+# Of those, the ones that speak HTTP to clients and to servers, and answer out of a cache what they may.
+CACHES = ("nginx-cache", "varnish")
 # Of those, the ones that can let requests wait in a queue of their own.
 QUEUEING = ("haproxy",)

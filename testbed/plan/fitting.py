@@ -35,8 +35,8 @@ def _spread(cell: Cell, _: Machine) -> str:
     if cell.replicas == 1 or cell.front != "none":
         return ""
     return (
-        f"found {_combination(cell)}, allowed: front dns, haproxy or nginx beside several (without one nothing "
-        "spreads the load), or leave the combination out by exclude"
+        f"found {_combination(cell)}, allowed: front dns, haproxy, nginx, nginx-cache or varnish beside several "
+        "(without one nothing spreads the load), or leave the combination out by exclude"
     )
 
 
@@ -66,6 +66,36 @@ def _behind(cell: Cell, machine: Machine) -> str:
         f"found {label(cell.behind)}, allowed: none on a Swarm (what stands behind servers is asked at ports that "
         "answer on the machine of one engine), or leave the combination out by exclude"
     )
+
+
+def _items(cell: Cell, _: Machine) -> str:
+    """What is got is read, by its key."""
+    stands = cell.what_is_behind
+    if cell.method != "get" or stands is None:
+        return ""
+    leave = "or leave the combination out by exclude"
+    if stands.kind != "store":
+        return f"found get and {label(cell.behind)}, allowed: post (a message is sent once, and no item), {leave}"
+    if cell.reads == 1 and not cell.scans:
+        return ""
+    return (
+        f"found get with reads {cell.reads:g} and scans {cell.scans:g}, allowed: reads 1 and scans 0 (an item is read "
+        f"by its key, and never written), {leave}"
+    )
+
+
+def _cache(cell: Cell, _: Machine) -> str:
+    if not cell.is_cached:
+        return ""
+    leave = "or leave the combination out by exclude"
+    if cell.protocol != "http":
+        return (
+            f"found {cell.front} and protocol {cell.protocol}, allowed: protocol http (a line has nothing that a cache "
+            f"could read), {leave}"
+        )
+    if cell.front == "varnish" and cell.balance != "roundrobin":
+        return f"found varnish and balance {cell.balance}, allowed: roundrobin (it has no other here), {leave}"
+    return ""
 
 
 def _least(cell: Cell, _: Machine) -> str:
@@ -123,6 +153,8 @@ _CHECKS: tuple[tuple[str, Callable[[Cell, Machine], str]], ...] = (
     ("replicas.count", _spread),
     ("network", _network),
     ("behind", _behind),
+    ("workload.method", _items),
+    ("front", _cache),
     ("replicas.count", _least),
     ("limits.limit", _whole_processors),
     ("scaling", _scaling),

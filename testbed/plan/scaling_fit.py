@@ -47,7 +47,7 @@ def misfit_at_start(canonical: str, start: Mapping[Change, float], limit: str, f
         return ""
     change = scaling.change
     if change == "replicas" and front not in ("haproxy", "dns"):
-        reason = "nginx reads its list of servers once" if front == "nginx" else "nothing would find them"
+        reason = "nothing would find them" if front == "none" else f"{front} is told of its servers once"
         return f"found change replicas with front {front}, allowed: front haproxy or dns ({reason})"
     if change == "cpus" and limit != "quota":
         return f"found change cpus with limit {limit}, allowed: limit quota (processors are not divided or moved)"

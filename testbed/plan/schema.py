@@ -11,6 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from testbed.plan import scaling_fit
 from testbed.plan.behind_values import Stands
 from testbed.plan.fields import (
+    CACHES,
     QUEUEING,
     Balance,
     CacheControl,
@@ -21,6 +22,7 @@ from testbed.plan.fields import (
     Keys,
     LimitKind,
     MemoryBytes,
+    Method,
     Model,
     Network,
     PayloadBytes,
@@ -78,8 +80,8 @@ class Pools(Strict):
 @section("workload")
 class Workload(Strict):
     """What one request asks of the server, in microseconds: `sleep` waits, `spin` computes holding Python's global
-    interpreter lock, `hash` computes without it. `think` is the user's own pause. `cache_control` is of HTTP alone.
-    `keys` and what follows are of a store behind the server."""
+    interpreter lock, `hash` computes without it. `think` is the user's own pause. `method` and `cache_control` are of
+    HTTP alone. `keys` and what follows are of a store behind the server; `keys` and `zipf` of items as well."""
 
     sleep: Values[WorkUs]
     spin: Values[WorkUs]
@@ -87,6 +89,7 @@ class Workload(Strict):
     payload: Values[PayloadBytes]
     connection: Values[Connection]
     protocol: Values[Protocol]
+    method: Values[Method]
     cache_control: Values[CacheControl]
     think: Values[ThinkUs]
     keys: Values[Keys]
@@ -99,6 +102,8 @@ class Workload(Strict):
     def _what_only_http_has(self) -> Self:
         if "http" not in self.protocol and self.cache_control != ("none",):
             raise not_allowed_at(("cache_control",), "none without protocol http: a line has no headers")
+        if "http" not in self.protocol and self.method != ("post",):
+            raise not_allowed_at(("method",), "post without protocol http: a line has no method")
         return self
 
 
@@ -112,7 +117,8 @@ class Replicas(Strict):
 
 @section("front")
 class Front(Strict):
-    """What spreads the load over the replicas. One name, or a list of them, stands for `kind` alone."""
+    """What spreads the load over the replicas, or answers for them. One name, or a list of them, stands for `kind`
+    alone."""
 
     kind: Values[FrontKind]
     cpus: Values[Cpus]
@@ -128,6 +134,8 @@ class Front(Strict):
     def _who_can_queue(self) -> Self:
         if self.queue == ("front",) and not set(self.kind) & set(QUEUEING):
             raise not_allowed(f"queue front only with kind {' or '.join(QUEUEING)}: no other has a queue of its own")
+        if self.kind == ("varnish",) and self.balance != ("roundrobin",):
+            raise not_allowed("balance roundrobin with kind varnish: it has no other here")
         return self
 
 
@@ -206,6 +214,15 @@ class Sweep(Strict):
         for place, profile in enumerate(profiles):
             if said := misfit(profile, self.duration):
                 raise not_allowed_at(("load", "profile", *([place] if len(profiles) > 1 else [])), said)
+        return self
+
+    @model_validator(mode="after")
+    def _what_only_http_has_before_it(self) -> Self:
+        caches = [kind for kind in self.front.kind if kind in CACHES]
+        if caches and "http" not in self.workload.protocol:
+            raise not_allowed_at(
+                ("front",), f"{caches[0]} only with workload.protocol http: a line has nothing that a cache could read"
+            )
         return self
 
     @model_validator(mode="after")

@@ -53,9 +53,10 @@ def brief(row: Row) -> str:
 def request(row: Row) -> str:
     """What the server does for one request."""
     wait, held, free = (row.get(name) for name in ("sleep_us", "spin_us", "hash_us"))
+    gets = row.get("method") == "get"
     parts = []
     if _behind(row):
-        parts.append(_asked_behind(row))
+        parts.append("reads its value in a store" if gets else _asked_behind(row))
     if wait:
         parts.append(f"waits {duration(wait)} without using a CPU, as for a database or another service")
     if held:
@@ -70,6 +71,8 @@ def request(row: Row) -> str:
         )
     if held is None or free is None:
         parts.append("computes for a time that was not calibrated")
+    if gets:
+        return _item(row, parts)
     sent = "body" if row.get("protocol") == "http" else "line"
     work = (
         ", and ".join(parts) if parts else f"sends the {sent} back at once: what is measured is the cost of the model"
@@ -78,13 +81,24 @@ def request(row: Row) -> str:
     return f"The server {work}. {'' if payload is None else f'A request carries {size(payload)}. '}".strip()
 
 
+def _item(row: Row, parts: list[str]) -> str:
+    """What a request for an item asks for, and what the server does for it."""
+    keys, zipf, payload = (row.get(name) for name in ("keys", "zipf", "payload_bytes"))
+    which = "an item" if keys is None else "the one item" if keys == 1 else f"one of {keys:,} items"
+    drawn = f", drawn by Zipf's law of exponent {zipf:g}" if zipf and keys != 1 else ""
+    long = "" if payload is None else f" of {size(payload)}"
+    work = ", and ".join(parts) if parts else "makes it of its address: what is measured is the cost of the model"
+    return f"A request gets {which}{long}{drawn}. The server {work}."
+
+
 def protocol(row: Row) -> str:
     """What load and server speak, where it is not lines."""
     if row.get("protocol") != "http":
         return ""
     cached = row.get("cache_control") or "none"
     told = "" if cached == "none" else f" Replies to GET and HEAD say Cache-Control: {cached}."
-    return f"Load and server speak HTTP/1.1: a request is a POST, and its reply has the same body.{told}"
+    is_what = "a GET" if row.get("method") == "get" else "a POST, and its reply has the same body"
+    return f"Load and server speak HTTP/1.1: a request is {is_what}.{told}"
 
 
 def connection(row: Row) -> str:

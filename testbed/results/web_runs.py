@@ -211,7 +211,7 @@ def _cell(load: Record, boxes: WebBoxes, machine_cpus: int) -> Cell:
     }
     chosen = {axis.field: _chosen(axis, axis.form, options) for axis in AXES if axis.form}
     usual: Record = {axis.field: axis.usual for axis in AXES} | {"value_bytes": 0}
-    if options.get("behind", "none") == "none":
+    if options.get("behind", "none") == "none" and options.get("method", "post") == "post":
         chosen["keys"] = 0
     if chosen["profile"] != STEADY and (window_s := load["window"]["duration_s"]):
         chosen["rate_rps"] = mean_rps(chosen["profile"], window_s)

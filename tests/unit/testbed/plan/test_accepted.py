@@ -97,14 +97,16 @@ DOCUMENTS = st.fixed_dictionaries(
             connection=axis(st.sampled_from(["persistent", "per-request", {"requests": 1}, {"requests": 1_000_000}])),
             protocol=axis(st.sampled_from(["line", "http"])),
             cache_control=axis(st.sampled_from(["none", "none", "max-age=2"])),
+            method=axis(st.sampled_from(["post", "post", "get"])),
+            zipf=axis(st.sampled_from([0, 1.1])),
             think=axis(st.sampled_from([0, 0, 0, 0, "1us", "60s"])),
         ),
         "network": axis(st.sampled_from(["bridge", "shared"])),
         "replicas": section(count=axis(st.sampled_from([1, 1, 2, 16])), cpus=axis(st.sampled_from(["split", "each"]))),
         "front": st.one_of(
-            axis(st.sampled_from(["none", "dns", "haproxy", "nginx"])),
+            axis(st.sampled_from(["none", "dns", "haproxy", "nginx", "nginx-cache", "varnish"])),
             section(
-                kind=axis(st.sampled_from(["none", "dns", "haproxy", "nginx"])),
+                kind=axis(st.sampled_from(["none", "dns", "haproxy", "nginx", "nginx-cache", "varnish"])),
                 cpus=axis(st.sampled_from([0.05, 0.25])),
                 balance=axis(st.sampled_from(["roundrobin", "leastconn", "source"])),
                 queue=axis(st.sampled_from(["server", "front"])),

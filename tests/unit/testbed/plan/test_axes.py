@@ -124,6 +124,7 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         "payload_bytes": asked.payload,
         "connection": asked.connection,
         "protocol": asked.protocol,
+        "method": asked.method,
         "cache_control": asked.cache_control,
         "think_us": asked.think,
         "keys": asked.keys,
@@ -162,9 +163,11 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         if cell["replicas"] == 1:
             cell["replica_cpus"] = "split"
         if cell["behind"] == "none":
-            cell |= {"keys": 0, "zipf": 0.0, "reads": 1.0, "scans": 0.0, "value_bytes": 0}
+            cell |= {"reads": 1.0, "scans": 0.0, "value_bytes": 0}
         if cell["protocol"] == "line":
-            cell["cache_control"] = "none"
+            cell |= {"cache_control": "none", "method": "post"}
+        if cell["behind"] == "none" and cell["method"] == "post":
+            cell |= {"keys": 0, "zipf": 0.0}
         if cell["front"] != "dns":
             cell["dns"] = "once"
         if cell["front"] in ("none", "dns"):
@@ -195,6 +198,7 @@ def test_the_cells_of_a_sweep_are_the_product_of_its_values_by_name(document: di
     # A rule of all that one cell has takes out the cells that have it, and no other.
     unsaid = [] if expected[0]["front"] in PROXIES else ["front_cpus", "balance", "queue"]
     unsaid += ["keys", "zipf", "reads", "scans", "value_bytes"] if expected[0]["behind"] == "none" else []
+    unsaid = [name for name in unsaid if name not in ("keys", "zipf") or expected[0]["method"] == "post"]
     unsaid += ["cache_control"] if expected[0]["cache_control"] == "none" else []
     unsaid += ["profile"] if expected[0]["profile"] == "none" else []
     first = {axis: expected[0][axis.field] for axis in AXES if axis.in_exclude and axis.field not in unsaid}
@@ -222,6 +226,7 @@ OTHER = {
     "payload_bytes": 128,
     "connection": "20",
     "protocol": "http",
+    "method": "get",
     "cache_control": "max-age=2",
     "think_us": 5_000,
     "keys": 7,
@@ -254,7 +259,7 @@ BESIDE = (
     {"replica_cpus": {"replicas": 2, "front": "dns"}}
     | {field: {"front": "haproxy", "model": "thread-pool"} for field in ("front_cpus", "balance", "queue", "scaling")}
     | {field: {"behind": '{"postgres":{}}'} for field in ("keys", "zipf", "reads", "scans", "value_bytes")}
-    | {"cache_control": {"protocol": "http"}}
+    | {"cache_control": {"protocol": "http"}, "method": {"protocol": "http"}}
 )
 
 
@@ -302,6 +307,7 @@ def test_every_axis_is_a_column_with_its_meaning_in_one_place_of_the_table() -> 
     assert not {"cpus", "workers", "rate_rps", "precise", "share"} & TEXT_COLUMNS
     assert EARLIER == {
         "protocol": "line",
+        "method": "post",
         "cache_control": "none",
         "keys": 0,
         "zipf": 0.0,

@@ -22,7 +22,7 @@ def refused(text: str) -> str:
     [
         (
             "replicas: {count: 3}",
-            "t.yaml:3: replicas.count: found 3 replicas with front none, allowed: front dns, haproxy or nginx",
+            "t.yaml:3: replicas.count: found 3 replicas with front none, allowed: front dns, haproxy, nginx, nginx-cache or",
         ),
         ("replicas: {count: [1, 2]}\nfront: [none, dns]", "t.yaml:3: replicas.count: found 2 replicas with front none"),
         ("network: shared\nfront: haproxy", "t.yaml:3: network: found shared and 1 replicas with front haproxy"),
@@ -47,7 +47,33 @@ def refused(text: str) -> str:
             "t.yaml:3: replicas.count: found 512MiB for each of 3, 1.5GiB in all, allowed: at most the 1GiB",
         ),
         ("front: {kind: nginx, queue: front}", "t.yaml:3: front: found"),
-        ("front: apache", "t.yaml:3: front: found 'apache', allowed: 'none', 'dns', 'haproxy' or 'nginx'"),
+        ("front: apache", "t.yaml:3: front: found 'apache', allowed: 'none', 'dns', 'haproxy', 'nginx',"),
+        ("front: varnish", "t.yaml:3: front: found 'varnish', allowed: varnish only with workload.protocol http"),
+        (
+            "front: [none, nginx-cache]\nworkload: {protocol: [line, http]}\nlimits: {cpus: 0.5}",
+            "t.yaml:3: front: found nginx-cache and protocol line, allowed: protocol http (a line has nothing that a",
+        ),
+        (
+            "front: {kind: varnish, balance: leastconn}\nworkload: {protocol: http}\nlimits: {cpus: 0.5}",
+            "t.yaml:3: front: found",
+        ),
+        (
+            "front: {kind: [haproxy, varnish], balance: leastconn}\nworkload: {protocol: http}\nlimits: {cpus: 0.5}",
+            "t.yaml:3: front: found varnish and balance leastconn, allowed: roundrobin",
+        ),
+        ("workload: {method: get}", "t.yaml:3: workload.method: found 'get', allowed: post without protocol http"),
+        (
+            "workload: {method: get, protocol: http, reads: 0.5}\nbehind: postgres\nlimits: {cpus: 0.5}",
+            "t.yaml:3: workload.method: found get with reads 0.5 and scans 0, allowed: reads 1 and scans 0",
+        ),
+        (
+            "workload: {method: get, protocol: http}\nbehind: nats\nlimits: {cpus: 0.5}",
+            "t.yaml:3: workload.method: found get and nats, 0.3 CPU, 1 subscribers, allowed: post",
+        ),
+        (
+            "front: {kind: nginx-cache, queue: front}\nworkload: {protocol: http}",
+            "t.yaml:3: front: found",
+        ),
         ("front: {haproxy: {cpus: 0.1}}", "t.yaml:3: front.haproxy: unknown key, allowed: kind, cpus, balance, queue"),
     ],
 )

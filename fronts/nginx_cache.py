@@ -1,0 +1,125 @@
+"""The configuration of nginx as a cache of HTTP before the servers; `python3 -m fronts.nginx` prints it with CACHE=on.
+
+How long an item lives is the servers' word: max-age and stale-while-revalidate of their Cache-Control, and nothing is
+kept without one. Source: nginx.org, module ngx_http_proxy.
+"""
+
+from fronts.settings import PAGE_PORT, PORT, Settings, refuse
+
+# Of one worker, beside clients: what it listens on, those who look at the page, the other workers, its logs.
+_OTHER_CONNECTIONS = 32
+
+_BALANCES = {"roundrobin": "", "leastconn": "least_conn;", "source": "hash $remote_addr;"}
+
+_TEMPLATE = """\
+daemon off;
+pid /tmp/nginx.pid;
+error_log stderr warn;
+# It sees the machine's processors and not the quota it runs under.
+worker_processes {threads};
+worker_rlimit_nofile {files};
+events {{
+    # A client's and a server's for each, and one worker may get them all.
+    worker_connections {worker_connections};
+}}
+
+http {{
+    access_log off;
+    client_body_temp_path /tmp/body;
+    proxy_temp_path /tmp/proxy;
+    fastcgi_temp_path /tmp/fastcgi;
+    uwsgi_temp_path /tmp/uwsgi;
+    scgi_temp_path /tmp/scgi;
+    # In memory: /tmp is.
+    proxy_cache_path /tmp/cache levels=1:2 keys_zone=edge:8m max_size=40m inactive=60m use_temp_path=off;
+
+    # It counts neither requests to the servers nor those of its page. Two bytes for each in a file of its own do, and
+    # the files' lengths are the counts. A refresh in the background is a subrequest.
+    log_format mark '.';
+    log_subrequest on;
+    map $upstream_status $is_fetched {{
+        default 0;
+        ~200$ 1;
+    }}
+    # What is being updated and is served all the same is stale.
+    map $upstream_cache_status $told {{
+        default $upstream_cache_status;
+        "" PASS;
+        UPDATING STALE;
+    }}
+
+    upstream servers {{
+        zone servers 256k;{balance}
+{servers}
+        keepalive 64;
+        keepalive_requests 1000000000;
+    }}
+    server {{
+        listen {port} backlog={backlog};
+        access_log /tmp/fetched mark if=$is_fetched;
+        # Silence is not an error here: the load itself says for how long.
+        keepalive_timeout 1d;
+        keepalive_requests 1000000000;
+        client_body_buffer_size 128k;
+        add_header X-Cache $told always;
+        location / {{
+            proxy_pass http://servers;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host $host;
+            # It sends no Age: by the time at which the server made a reply its age is known all the same.
+            proxy_pass_header Date;
+            # The kernel asks a full accept queue again after 1 and 3 s.
+            proxy_connect_timeout 4s;
+            proxy_read_timeout 1d;
+            proxy_send_timeout 1d;
+            proxy_buffer_size 16k;
+            proxy_buffers 8 16k;
+            proxy_cache edge;
+            proxy_cache_key $request_uri;
+            # One request fetches an item that is not there; the others look every 500 ms whether it has come.
+            proxy_cache_lock on;
+            # Where the servers' stale-while-revalidate allows a stale reply.
+            proxy_cache_background_update on;
+        }}
+    }}
+    server {{
+        listen {page_port};
+        # One request for each connection: so what is left of all connections are the clients'.
+        keepalive_timeout 0;
+        access_log /tmp/asked mark;
+        location / {{
+            stub_status;
+        }}
+        location = /asked {{
+            root /tmp;
+        }}
+        location = /fetched {{
+            root /tmp;
+        }}
+    }}
+}}
+"""
+
+
+def configuration(settings: Settings) -> str:
+    """The text of nginx.conf. Pure. SettingsError for what only HAProxy can."""
+    if settings.dns:
+        refuse("SERVERS_DNS", settings.dns, "nginx looks names up once, at its start; put the name into SERVERS")
+    if settings.spare:
+        refuse("SPARE_SERVERS", " ".join(settings.spare), "nginx cannot be told of servers later")
+    if settings.server_connections:
+        refuse("SERVER_MAXCONN", settings.server_connections, "must be 0: nginx has no queue for those above it")
+    connections = 2 * settings.connections + _OTHER_CONNECTIONS
+    servers = [f"server {name}:{settings.server_port} max_fails=3 fail_timeout=10s;" for name in settings.servers]
+    balance = _BALANCES[settings.balance]
+    return _TEMPLATE.format(
+        threads=settings.threads,
+        files=connections + _OTHER_CONNECTIONS,
+        worker_connections=connections,
+        balance=f"\n        {balance}" if balance else "",
+        servers="\n".join(f"        {line}" for line in servers),
+        port=PORT,
+        backlog=settings.backlog,
+        page_port=PAGE_PORT,
+    )
