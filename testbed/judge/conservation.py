@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from testbed.judge import edge
 from testbed.judge.boxes import has_no_room, of_which, total
 from testbed.judge.evidence import Evidence
 from testbed.judge.gates import Gate, decide, unknown
@@ -34,6 +35,8 @@ def conservation(e: Evidence) -> Gate:
     )
     allowed = f"{low} served" if not uncertain else f"{low} to {low + uncertain} served"
     served = total(box.served for box in e.servers)
+    if e.answers_itself:
+        return edge.conservation(e, failed, served)
     if served is None:
         return unknown("conservation", f"the server's own count{of_which(e.servers, lambda b: b.served)}", allowed)
     return decide("conservation", low <= served <= low + uncertain, f"{served} served", allowed)
@@ -109,7 +112,9 @@ def _by_the_servers(e: Evidence) -> _Count | str:
 
 def _handed_on(e: Evidence) -> int | None:
     """Connections that the front has made. One that does not count them by replica has no queue of its own, and makes
-    one for each that it takes."""
+    one for each that it takes; a cache makes one for many requests."""
+    if e.answers_itself:
+        return None if e.cache is None else e.cache.connections
     if e.front_to_replicas is not None:
         return sum(e.front_to_replicas.values())
     return None if e.one_queue else total(box.connections for box in e.fronts)
@@ -129,6 +134,9 @@ def _late(e: Evidence) -> int | None:
     then; None: not known."""
     if e.total_in_flight is None:
         return None
+    if e.answers_itself:
+        # Those are the front's own. It makes one when it needs it, so late ones are at most as many as requests are.
+        return e.total_in_flight + e.holders_unanswered
     at_once = surely_served(e)
     if at_once is None and e.connection == "persistent":
         # Each was taken as soon as it came, long before the load ended.

@@ -6,6 +6,7 @@ from typing import Literal
 
 from testbed.judge.boxes import Box, most, total
 from testbed.judge.thresholds import Thresholds as Thresholds
+from testbed.parts.counts import CacheCounts
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,17 @@ class Evidence:
     front_failed: int | None = None
     """How often it could not reach a server, by the same count."""
 
+    # A front that answers requests itself, out of a cache.
+    answers_itself: bool = False
+    cached: int | None = 0
+    """Replies in the window that it gave without asking a server, by the load's count."""
+    total_cached: int | None = 0
+    """Likewise, over the whole run."""
+    cache: CacheCounts | None = None
+    """What it has counted of its requests to the servers."""
+    front_replies: int | None = None
+    """Among `other_replies`, those that came through the front."""
+
     generator_steal_share: float | None = None
     """Of the window's time of the load workers' processors, what the hypervisor gave to others."""
 
@@ -150,3 +162,10 @@ class Evidence:
     @property
     def throughput_rps(self) -> float | None:
         return self.ok / self.window_s if self.ok is not None and self.window_s else None
+
+    @property
+    def servers_rps(self) -> float | None:
+        """Of those, at least how many a second the servers have answered."""
+        if self.ok is None or self.cached is None or not self.window_s:
+            return None
+        return (self.ok - self.cached) / self.window_s

@@ -9,14 +9,17 @@ from testbed.judge.gates import Gate, decide, generator_cpu, generator_throttlin
 
 
 def serving_slots(e: Evidence) -> int | None:
-    """How many connections all servers together serve at once. None where there is no limit, or none is known."""
+    """How many connections all servers together serve at once. None where there is no limit, or none is known; and
+    where clients' connections are not the servers', because a front answers requests itself."""
+    if e.answers_itself:
+        return None
     slots = shape.serving_slots(e.model, e.workers, e.threads) if shape.is_known(e.model) else None
     return None if slots is None else slots * max(1, len(e.servers))
 
 
 def surely_served(e: Evidence) -> int | None:
     """How many connections are served at once wherever they land, be it all on one server; None as above."""
-    if e.one_queue:
+    if e.one_queue or e.answers_itself:
         return serving_slots(e)
     return shape.surely_served(e.model, e.workers, e.threads) if shape.is_known(e.model) else None
 
@@ -122,14 +125,15 @@ def usable_cpus(e: Evidence, server: Box) -> float:
 
 
 def utilisation_law(e: Evidence, t: Thresholds) -> Gate:
-    """U = X D, with D a lower bound of the true CPU time per request: its work at the machine's fastest moment.
+    """U = X D, with D a lower bound of the true CPU time per request: its work at the machine's fastest moment. X is of
+    what the servers have answered: what a cache before them has is none of their work.
 
     So X D <= U <= limit, the limit for each server and U over all of them. A front has a limit too, and no part in D.
     A limit that was changed within the window is the greatest that was in force.
 
     A request that completes in the window may have spent its D before it, once per user.
     """
-    name, x, window_s = "utilisation_law", e.throughput_rps, e.window_s
+    name, x, window_s = "utilisation_law", e.servers_rps, e.window_s
     demand_s = (e.spin_us + e.hash_us if e.least_cpu_us is None else e.least_cpu_us) / 1e6
     law = "X <= cpus/D and CPU used <= limit"
     if x is None or not window_s:

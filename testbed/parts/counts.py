@@ -1,4 +1,4 @@
-"""What a front counts of connections, whatever it is. Pure."""
+"""What a front counts of connections, and a cache of requests, whatever it is. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +16,22 @@ class ServerCounts:
     waiting_most: int | None = None
     failed: int | None = None
     """That it could not be reached for, after all retries."""
+
+
+@dataclass(frozen=True)
+class CacheCounts:
+    """Of a front that answers out of a cache, since its start, of its requests to the servers. None: not known."""
+
+    fetched: int | None = None
+    """Those that were answered with 200."""
+    refreshed: int | None = None
+    """Among them, those that no client waited for: refreshes in the background."""
+    connections: int | None = None
+    """That were made for them. One is kept, and used for many."""
+    failed: int | None = None
+    """Connections that could not be made."""
+    counts_errors: bool = False
+    """Whether `fetched` has those in it that were answered with another status."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +53,8 @@ class FrontCounts:
     """The most of them at once."""
     servers: Mapping[str, ServerCounts] = field(default_factory=dict)
     """By name; empty where the front does not count by server."""
+    cache: CacheCounts | None = None
+    """None: it has none."""
 
 
 UNKNOWN = FrontCounts()

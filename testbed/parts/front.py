@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from testbed.parts import haproxy, nginx
+from testbed.names import front_image
+from testbed.parts import haproxy, nginx, nginx_cache, varnish
 from testbed.parts.asking import Address
 from testbed.parts.counts import FrontCounts
 from testbed.plan.cells import Cell, Trial, serving_slots
@@ -18,8 +19,6 @@ NAME = "front"
 
 # A name that is new gets from node to node of a cluster within a second or two.
 _NAMES_TIMEOUT_S = 10
-# Processes and threads: none of them has one for each connection.
-_TASKS = 256
 
 
 class Client(Protocol):
@@ -44,6 +43,10 @@ class Front:
     """What stands in the command line of its first process."""
     pages: tuple[int, ...] = ()
     """Further ports that a person may look at."""
+    tasks: int = 256
+    """Processes and threads at most."""
+    loads_code: bool = False
+    """Whether it loads what it has compiled itself."""
 
 
 FRONTS: Mapping[str, Front] = {
@@ -59,6 +62,25 @@ FRONTS: Mapping[str, Front] = {
             pages=(haproxy.PAGE_PORT,),
         ),
         Front("nginx", nginx.COUNTERS_PORT, nginx.Nginx, takes_servers=False, follows_a_name=False, command="nginx"),
+        Front(
+            "nginx-cache",
+            nginx_cache.COUNTERS_PORT,
+            nginx_cache.NginxCache,
+            takes_servers=False,
+            follows_a_name=False,
+            command="nginx",
+        ),
+        # It has a thread for each request to a server and for each client that waits for one.
+        Front(
+            "varnish",
+            varnish.COUNTERS_PORT,
+            varnish.Varnish,
+            takes_servers=False,
+            follows_a_name=False,
+            command="varnishd",
+            tasks=1024,
+            loads_code=True,
+        ),
     )
 }
 
@@ -78,7 +100,7 @@ def service(run: Run, trial: Trial, servers: Sequence[Service]) -> Service:
     return Service(
         name=NAME,
         role="front",
-        image=run.image(front.name),
+        image=run.image(front_image(front.name)),
         user=run.user,
         environment=environment(cell, there, later),
         limits=limits(run, cell, len(servers)),
@@ -86,6 +108,7 @@ def service(run: Run, trial: Trial, servers: Sequence[Service]) -> Service:
         aliases=(cell.model,),
         published=(front.counters, *front.pages),
         scratch=("/tmp",),
+        loads_from_scratch=front.loads_code,
         # Its connections to the servers are those of a client: it closes them first, and their ports wait.
         kernel=LOAD_KERNEL,
         labels=system.labels(run, trial),
@@ -105,10 +128,13 @@ def environment(cell: Cell, there: Sequence[str], later: Sequence[str] = ()) -> 
         "THREADS": str(math.ceil(cell.front_cpus)),
         "MAXCONN": str(max(needs.LEAST_CONNECTIONS, needs.connections(cell))),
         "NAMES_TIMEOUT": str(_NAMES_TIMEOUT_S),
+        "CACHE": "on" if cell.front == "nginx-cache" else "",
     }
     return {name: value for name, value in told.items() if value}
 
 
 def limits(run: Run, cell: Cell, servers: int) -> Limits:
     """A quota, always: a fraction of a processor is enough for it."""
-    return Limits(cell.front_cpus, system.beside_servers(run, cell, servers), FRONT_MEMORY_BYTES, _TASKS)
+    return Limits(
+        cell.front_cpus, system.beside_servers(run, cell, servers), FRONT_MEMORY_BYTES, FRONTS[cell.front].tasks
+    )

@@ -11,7 +11,7 @@ from testbed.parts.counts import UNKNOWN, FrontCounts
 # Of the page; as in fronts/settings.py.
 COUNTERS_PORT = 8404
 
-_STATUS = re.compile(
+STATUS = re.compile(
     r"^Active connections: (?P<active>\d+) *\n"
     r"server accepts handled requests *\n"
     r" (?P<accepts>\d+) (?P<handled>\d+) (?P<requests>\d+) *\n"
@@ -27,10 +27,10 @@ def parse(text: str) -> FrontCounts:
     none to a proxy of TCP): so what is left of all connections are the clients'. One to the page that never asks
     anything is counted among those.
     """
-    found = _STATUS.search(text.replace("\r\n", "\n"))
+    found = STATUS.search(text.replace("\r\n", "\n"))
     if found is None:
         return UNKNOWN
-    active, accepts, handled, requests, reading, writing, waiting = (int(found[name]) for name in _STATUS.groupindex)
+    active, accepts, handled, requests, reading, writing, waiting = (int(found[name]) for name in STATUS.groupindex)
     return FrontCounts(
         connections=accepts - requests,
         # Those that ask the page, this one among them, are the ones in one of its three states.

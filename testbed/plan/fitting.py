@@ -84,7 +84,7 @@ def _items(cell: Cell, _: Machine) -> str:
     )
 
 
-def _cache(cell: Cell, _: Machine) -> str:
+def _cache(cell: Cell, machine: Machine) -> str:
     if not cell.is_cached:
         return ""
     leave = "or leave the combination out by exclude"
@@ -93,6 +93,8 @@ def _cache(cell: Cell, _: Machine) -> str:
             f"found {cell.front} and protocol {cell.protocol}, allowed: protocol http (a line has nothing that a cache "
             f"could read), {leave}"
         )
+    if cell.front == "varnish" and "bridge" not in machine.networks:
+        return f"found varnish, allowed: none on a Swarm (it runs code from memory, which a Swarm forbids), {leave}"
     if cell.front == "varnish" and cell.balance != "roundrobin":
         return f"found varnish and balance {cell.balance}, allowed: roundrobin (it has no other here), {leave}"
     return ""

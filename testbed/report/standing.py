@@ -96,9 +96,22 @@ def lines(view: View, standing: Standing) -> list[str]:
             ratio(group, base, "latency_p99_us"),
             "sustains" if view.results.is_search else "serves",
         )
+        + _of_the_edge(group, base)
         + _of_what_is_behind(group, base)
         for group in others
     ]
+
+
+def _of_the_edge(group: Group, base: Group) -> str:
+    """What a cache before the servers answers, and what that saves them; empty where neither has one."""
+    mine, other = group.median("edge_hit_ratio"), base.median("edge_hit_ratio")
+    if mine is None or other is None or not (mine or other):
+        return ""
+    cost = ratio(group, base, "cpu_us_per_request")
+    saved = f"; its servers take {_times(cost)} the CPU for a request{_shown(cost)}" if cost else ""
+    oldest = group.median("edge_age_max_s")
+    age = f", up to {oldest:g} s old" if oldest else ""
+    return f" {100 * mine:.3g} % of its replies come from its cache{age}, {100 * other:.3g} % there{saved}."
 
 
 def _of_what_is_behind(group: Group, base: Group) -> str:

@@ -38,7 +38,7 @@ _MEASURED = {
     "failed": "failed requests in the window",
     "in_flight": "requests without reply when the window closed",
     "cpu_used_s": "CPU time of the server's container in the window; of several servers this and what follows are sums",
-    "cpu_us_per_request": "the same per verified reply",
+    "cpu_us_per_request": "the same per verified reply, be it the server's own or of a cache before it",
     "window_s": "length of the window",
     "throttled_periods": "quota periods in which the container was stopped",
     "periods": "quota periods in which the container wanted to run",
@@ -57,6 +57,10 @@ _MEASURED = {
     "front_connections": "connections that the front has taken, by its own count over its life",
     "front_queue_max": "most connections that waited in the front for a server, over its life; empty where it does not "
     "count them",
+    "edge_hit_ratio": "verified replies in the window that a cache before the servers gave without asking them, by "
+    "all; 0 with `method: get` and no cache, empty without that",
+    "edge_cached": "how many those were",
+    "edge_age_max_s": "the greatest age of those, in whole seconds, since a server had made it",
     "behind_cpu_s": "CPU time in the window of all that stands behind the servers; consumers included",
     "behind_cpu_us_per_request": "the same per verified reply",
     "cache_hit_ratio": "reads that the cache answered by reads that asked it, by the servers' own counts over their "

@@ -52,6 +52,7 @@ def metrics(cell: Cell, load: dict[str, Any] | None, boxes: Sequence[Box]) -> di
         "listen_overflows": total(box.listen_overflows for box in servers),
         "imbalance": imbalance(servers),
         **_of_fronts(fronts, ok),
+        **_of_the_edge(load, ok),
         **_of_what_is_behind([box for box in boxes if box.role in BEHIND and not box.removed], ok),
         **asked_behind.columns(load),
         "generator_cpu_share": _generator_share(load),
@@ -67,6 +68,15 @@ def _of_fronts(fronts: Sequence[Box], ok: int | None) -> dict[str, Any]:
         "front_cpu_us_per_request": _us_each(used_s, ok),
         "front_connections": total(box.connections for box in fronts),
         "front_queue_max": most(box.queue_max for box in fronts),
+    }
+
+
+def _of_the_edge(load: dict[str, Any] | None, ok: int | None) -> dict[str, Any]:
+    cached = at(load, "cached")
+    return {
+        "edge_hit_ratio": rounded(cached / ok, 5) if cached is not None and ok else None,
+        "edge_cached": cached,
+        "edge_age_max_s": at(load, "age_max_s"),
     }
 
 

@@ -63,6 +63,8 @@ class Findings:
     shape_mismatch: str | None = None
     other_echoes: int | None = 0
     """Requests the server echoed for readiness, verification and shape; None once that is not certain."""
+    front_echoes: int | None = 0
+    """Among them, those that came through the front; None as above."""
     perhaps_echoed: int = 0
     """Requests that reached a server and were given up on: it may have echoed them later."""
     direct_connections: int | None = 0
@@ -233,7 +235,17 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         direct_connections=found.direct_connections,
         front_to_replicas=front_counts.handed_on(found.front),
         front_failed=front_counts.failed(found.front),
+        answers_itself=cell.is_cached,
+        cached=_cached(cell, at(load, "cached")),
+        total_cached=_cached(cell, at(totals, "cached")),
+        cache=None if found.front is None else found.front.cache,
+        front_replies=total((found.front_echoes, before_start, at(holders, "echoes") or 0)),
     )
+
+
+def _cached(cell: Cell, count: int | None) -> int | None:
+    """Replies of a cache, as the load counts them; a body that is echoed is none."""
+    return 0 if count is None and cell.method == "post" else count
 
 
 def _generator_steal(seen: Seen, cpu_sets: CpuSets) -> float | None:

@@ -30,11 +30,12 @@ class Checks:
 
     def wait_until_ready(self) -> None:
         """Ask every server for a real echo over the load's network until one comes back: nothing runs inside their
-        limits. Then take the way that the load will take. TrialFailed, BoxEnded where none comes."""
+        limits. Then take the way that the load will take; a cache keeps the connections that it makes, so that comes
+        when `verify` has counted. TrialFailed, BoxEnded where none comes."""
         deadline = time.monotonic() + READY_TIMEOUT_S
         for called in self._called.values():
             self._wait_for_echo(called, deadline)
-        if not self._cell.is_single:
+        if not self._cell.is_single and not self._cell.is_cached:
             self._wait_for_echo(target(self._cell), deadline)
 
     def echo_of(self, name: str) -> str:
@@ -46,6 +47,7 @@ class Checks:
 
     def _echo_on_the_way_of_the_load(self, called: str) -> str:
         echo = self._asked(called)
+        self._found.front_echoes = _added(self._found.front_echoes, echo.echoes)
         self._found.check_connections = _added(self._found.check_connections, int(echo.reached))
         return echo.error
 
@@ -76,6 +78,8 @@ class Checks:
             mismatches.append(self._mismatch(name))
         self._found.verification = checks
         self._found.shape_mismatch = next(filter(None, mismatches), "")
+        if self._cell.is_cached:
+            self._wait_for_echo(target(self._cell), time.monotonic() + READY_TIMEOUT_S)
 
     def _verified(self, name: str) -> list[dict[str, str]]:
         model, workers, threads = self._cell.model, self._cell.workers, self._cell.threads

@@ -48,7 +48,8 @@ def _service(service: Service, stores: Mapping[str, str]) -> dict[str, Any]:
         "environment": {**_literal(service.environment), **{name: _from_outside(name) for name in service.secrets}},
         "ports": [f"127.0.0.1::{port}" for port in service.published],
         "volumes": [{"type": "bind", "source": stores[one.store], "target": one.at} for one in service.mounts],
-        "tmpfs": list(service.scratch),
+        # The engine lets no code be run from there, unless it is told.
+        "tmpfs": [f"{place}:exec" if service.loads_from_scratch else place for place in service.scratch],
         "sysctls": dict(service.kernel),
         "labels": dict(service.labels),
         "stop_signal": service.stop_signal,

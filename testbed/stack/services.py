@@ -88,6 +88,8 @@ class Service:
     mounts: tuple[Mount, ...] = ()
     scratch: tuple[str, ...] = ()
     """Directories it may write to, in memory, gone with it."""
+    loads_from_scratch: bool = False
+    """Whether it runs code that it has written there."""
     copies: int | None = None
     """None: this one alone, which others may share namespaces with."""
     changes: Scaling | None = None

@@ -6,12 +6,14 @@ import pytest
 
 from fronts import haproxy as haproxy_configuration
 from fronts import settings
+from testbed.names import CACHES as CACHE_IMAGES
 from testbed.names import FRONTS as IMAGES
+from testbed.names import front_image
 from testbed.parts import front, haproxy, nginx
 from testbed.parts import trial as parts
 from testbed.parts.front import FRONTS
 from testbed.plan.cells import Trial
-from testbed.plan.fields import PROXIES, QUEUEING
+from testbed.plan.fields import CACHES, PROXIES, QUEUEING
 from testbed.stack import compose, system
 from testbed.stack.compose import compose_text
 from testbed.stack.services import Limits, Service
@@ -22,7 +24,9 @@ RUN = Run(**run_of({}))
 
 
 def trial(front_of: str = "haproxy", more: str = "", model: str = "spmt") -> Trial:
-    return trial_of(f"models: {model}\nlimits: {{cpus: 1}}\nreplicas: {{count: 2}}\nfront: {{kind: {front_of}{more}}}")
+    http = "\nworkload: {protocol: http}" if front_of in CACHES else ""
+    of = f"models: {model}\nlimits: {{cpus: 1}}\nreplicas: {{count: 2}}"
+    return trial_of(f"{of}\nfront: {{kind: {front_of}{more}}}{http}")
 
 
 def front_of(of: Trial) -> Service:
@@ -31,7 +35,8 @@ def front_of(of: Trial) -> Service:
 
 
 def test_every_front_that_a_sweep_may_ask_for_has_an_image_and_a_row() -> None:
-    assert tuple(FRONTS) == PROXIES == IMAGES
+    assert tuple(FRONTS) == PROXIES
+    assert {front_image(name) for name in PROXIES} == {*IMAGES, *CACHE_IMAGES}
     assert haproxy.COUNTERS_PORT == haproxy_configuration.RUNTIME_PORT
     assert haproxy.PAGE_PORT == nginx.COUNTERS_PORT == settings.PAGE_PORT
     assert settings.PORT == system.SERVER_PORT
@@ -39,7 +44,7 @@ def test_every_front_that_a_sweep_may_ask_for_has_an_image_and_a_row() -> None:
 
 @pytest.mark.parametrize("name", PROXIES)
 def test_what_it_is_told_is_what_it_can_be_told(name: str) -> None:
-    for balance in settings.BALANCES:
+    for balance in settings.BALANCES if name != "varnish" else settings.BALANCES[:1]:
         told = settings.read(dict(front_of(trial(name, f", balance: {balance}, cpus: 0.3")).environment))
         assert (told.servers, told.spare, told.balance) == (("spmt-1", "spmt-2"), (), balance)
         assert (told.threads, told.connections, told.server_connections) == (1, 1024, 0)
@@ -60,6 +65,16 @@ def test_it_starts_after_the_servers_and_has_the_name_that_the_load_asks_for() -
     assert rendered["front"]["tmpfs"] == ["/tmp"]
     assert rendered["probe-front"]["pid"] == "service:front"
     assert "threadmill/haproxy" in compose_text({"services": rendered})
+
+
+def test_a_cache_is_told_that_it_is_one_and_varnish_may_run_what_it_compiles() -> None:
+    nginx_cache, varnish = (front_of(trial(name)) for name in CACHES)
+    assert (nginx_cache.image, nginx_cache.environment["CACHE"]) == ("threadmill/nginx", "on")
+    assert "CACHE" not in front_of(trial("nginx")).environment
+    assert (varnish.image, varnish.limits.tasks, varnish.published) == ("threadmill/varnish", 1024, (8404,))
+    rendered = compose.project(parts.stack(RUN, MODELS, trial("varnish")), {"load": "../../load"})["services"]
+    assert rendered["front"]["tmpfs"] == ["/tmp:exec"]
+    assert rendered["spmt-1"]["environment"]["FACE"] == "http"
 
 
 def test_without_a_front_of_its_own_a_trial_has_none() -> None:

@@ -22,7 +22,7 @@ def refused(text: str) -> str:
     [
         (
             "replicas: {count: 3}",
-            "t.yaml:3: replicas.count: found 3 replicas with front none, allowed: front dns, haproxy, nginx, nginx-cache or",
+            "t.yaml:3: replicas.count: found 3 replicas with front none, allowed: front dns, haproxy, nginx",
         ),
         ("replicas: {count: [1, 2]}\nfront: [none, dns]", "t.yaml:3: replicas.count: found 2 replicas with front none"),
         ("network: shared\nfront: haproxy", "t.yaml:3: network: found shared and 1 replicas with front haproxy"),
