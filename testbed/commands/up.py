@@ -24,8 +24,12 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replicas", type=int, default=1, metavar="N", help="containers of the server (default %(default)s)"
     )
-    parser.add_argument("--front", metavar="FRONT", help="what is before them: none, dns, haproxy or nginx")
-    parser.add_argument("--front-cpus", type=float, metavar="CPUS", help="CPU limit of haproxy or nginx (default 0.5)")
+    parser.add_argument(
+        "--front",
+        metavar="FRONT",
+        help="what is before them: none, dns, haproxy, nginx; with --http nginx-cache or varnish",
+    )
+    parser.add_argument("--front-cpus", type=float, metavar="CPUS", help="CPU limit of a proxy or cache (default 0.5)")
     parser.add_argument(
         "--behind",
         metavar="WHAT",
@@ -51,6 +55,7 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
     from testbed.terminal import plain
 
     scale = scale_by_hand.check_scale(names, arguments.replicas, arguments.front, arguments.front_cpus)
+    scale_by_hand.check_front(scale, arguments.http)
     machine.require_docker()
     if (swarm := swarm_of(arguments)) is not None:
         return _on_swarm(arguments, names, swarm, plain(console))

@@ -108,7 +108,7 @@ def up(
         raise UserError(f"--workers: found {workers}, allowed: a whole number from 1 to {MAX_WORKERS}")
     models = [names.http_name(model) for model in models] if http else models
     fronts = [scale.front] if scale.is_proxied else []
-    images.build_missing((*models, *fronts, *names.COMPANIONS), say)
+    images.build_missing((*models, *map(names.front_image, fronts), *names.COMPANIONS), say)
     environment = {
         "SERVER_CPUS": str(limits.cpus),
         "SERVER_MEMORY": str(limits.memory_bytes),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from testbed.errors import UserError
-from testbed.plan.fields import MIN_CPUS, PROXIES, Front, Machine
+from testbed.plan.fields import CACHES, MIN_CPUS, PROXIES, Front, Machine
 from testbed.plan.fitting import FRONT_MEMORY_BYTES
 from testbed.units import format_bytes
 
@@ -51,6 +51,14 @@ def check_scale(models: list[str], replicas: int, front: str | None, front_cpus:
         flag = "--front" if replicas == 1 else "--replicas"
         raise UserError(f"{flag}: found with {len(models)} models ({', '.join(models)}), allowed: with one")
     return scale
+
+
+def check_front(scale: Scale, http: bool) -> None:
+    """UserError where the front does not speak what the servers are to speak."""
+    if scale.front in CACHES and not http:
+        raise UserError(
+            f"--front: found {scale.front} without --http, allowed: with it: a line has nothing that a cache could read"
+        )
 
 
 def default_cpus(scale: Scale, machine: Machine) -> float:

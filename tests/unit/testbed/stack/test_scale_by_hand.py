@@ -7,7 +7,7 @@ from testbed.errors import UserError
 from testbed.plan.fields import Machine
 from testbed.stack import by_hand
 from testbed.stack.by_hand import PROJECT, ServerLimits, check_limits
-from testbed.stack.scale_by_hand import MOST_REPLICAS, Scale, check_scale, default_cpus, probes, variables
+from testbed.stack.scale_by_hand import MOST_REPLICAS, Scale, check_front, check_scale, default_cpus, probes, variables
 
 MACHINE = Machine(2, 8 * 2**30)
 
@@ -34,11 +34,11 @@ def test_several_are_behind_their_name_where_nothing_else_is_said(
     [
         (["spmt"], 0, None, None, "--replicas: found 0, allowed: a whole number from 1 to 8"),
         (["spmt"], 9, None, None, "--replicas: found 9, allowed: a whole number from 1 to 8"),
-        (["spmt"], 2, "envoy", None, "--front: found 'envoy', allowed: none, dns, haproxy or nginx"),
+        (["spmt"], 2, "envoy", None, "--front: found 'envoy', allowed: none, dns, haproxy, nginx, nginx-cache or"),
         (["spmt"], 2, "none", None, "--front: found none with 2 replicas, allowed: dns, haproxy, nginx"),
         (["spmt", "spst"], 2, None, None, "--replicas: found with 2 models (spmt, spst), allowed: with one"),
         (["spmt", "spst"], 1, "nginx", None, "--front: found with 2 models (spmt, spst), allowed: with one"),
-        (["spmt"], 2, "dns", 0.2, "--front-cpus: found 0.2 with front dns, allowed: with --front haproxy or nginx, "),
+        (["spmt"], 2, "dns", 0.2, "--front-cpus: found 0.2 with front dns, allowed: with --front haproxy or nginx"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(
@@ -159,3 +159,11 @@ def test_a_front_that_hands_nothing_on_is_said_in_one_line_and_removed(monkeypat
         "nginx hands no line on to spmt: nginx:8081: the server closed the connection; docker compose logs nginx"
     )
     assert commands[-1] == "down"
+
+
+@pytest.mark.parametrize("front", ["nginx-cache", "varnish"])
+def test_a_cache_is_before_servers_that_speak_http_alone(front: str) -> None:
+    check_front(Scale(1, front), http=True)
+    check_front(Scale(2, "nginx"), http=False)
+    with pytest.raises(UserError, match=f"^--front: found {front} without --http, allowed: with it"):
+        check_front(Scale(1, front), http=False)
