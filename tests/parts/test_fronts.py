@@ -18,7 +18,7 @@ from testbed.parts.front import FRONTS
 from testbed.parts.haproxy import HAProxy
 from testbed.plan import cells
 from testbed.plan.cells import Trial
-from testbed.plan.fields import Machine
+from testbed.plan.fields import CACHES, Machine
 from testbed.plan.sweepfile import parse
 from testbed.results.record import exit_report
 from testbed.stack import system
@@ -31,6 +31,8 @@ from tests.waiting import wait_until
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
 
 HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp")
+# Caches take no lines: tests/parts/test_cdn.py.
+OF_TCP = [name for name in FRONTS if name not in CACHES]
 # A connection to a container that is gone is tried for 4 s, then given to another; three of them at most.
 PATIENCE_S = 40.0
 
@@ -114,7 +116,7 @@ def start(tmp_path: Path) -> Iterator[Starting]:
     starting.end()
 
 
-@pytest.mark.parametrize("kind", FRONTS)
+@pytest.mark.parametrize("kind", OF_TCP)
 def test_what_the_front_has_counted_is_what_the_servers_report(start: Starting, kind: str) -> None:
     running = start(trial_of(kind))
     address = running.address(fronts.NAME)
@@ -131,7 +133,7 @@ def test_what_the_front_has_counted_is_what_the_servers_report(start: Starting, 
         assert {name: one.connections for name, one in counts.servers.items()} == accepted
 
 
-@pytest.mark.parametrize("kind", FRONTS)
+@pytest.mark.parametrize("kind", OF_TCP)
 def test_when_a_server_is_killed_the_front_goes_on_with_the_other(start: Starting, kind: str) -> None:
     running = start(trial_of(kind))
     address = running.address(fronts.NAME)
@@ -229,7 +231,7 @@ def both_of(running: Running, address: str) -> bool:
     return reachable(address) and sum(bool(one.connections) for one in running.counts().servers.values()) == 2
 
 
-@pytest.mark.parametrize("kind", FRONTS)
+@pytest.mark.parametrize("kind", OF_TCP)
 def test_it_is_confined_and_stops_when_told_although_a_client_is_there(start: Starting, kind: str) -> None:
     running = start(trial_of(kind))
     container = running.engine.server(running.run_id, fronts.NAME).container.id

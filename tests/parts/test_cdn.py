@@ -1,0 +1,139 @@
+"""Caches at the edge as they are: real nginx and Varnish before real servers that speak HTTP, under load."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.names import FRONTS, http_name
+from testbed.plan.fields import CACHES
+from testbed.stack import images as image_builder
+from testbed.stack import machine
+from tests.e2e.compose import Compose, left_of, own_compose
+from tests.e2e.stack import containers_of, networks_of, orchestrate, terminal, wait_for_container
+from tests.e2e.test_sweep import results_of, write_sweep
+from tests.parts.test_http import answers, ours, typed
+from tests.parts.test_scaling import Found, found_in
+
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images", "images_edge"), pytest.mark.timeout(300)]
+
+ITEMS = {"protocol": "http", "method": "get", "keys": 50, "zipf": 1.1, "payload": "300B", "sleep": "2ms"}
+OPEN = {"mode": "open", "rate": 200, "users": 8}
+STALE = "max-age=1, stale-while-revalidate=30"
+LIMITS = {"limits": {"cpus": 0.4, "memory": "64MiB"}, "models": ["event-loop"], "warmup": "1s", "duration": "3s"}
+SWEEPS: dict[str, dict[str, Any]] = {
+    "closed": {"workload": {**ITEMS, "cache_control": "max-age=1"}, "load": {"users": 4}},
+    "open": {"workload": {**ITEMS, "cache_control": "max-age=1"}, "load": OPEN},
+    "stale": {"workload": {**ITEMS, "keys": 5, "cache_control": STALE}, "load": OPEN},
+    "short": {"workload": {**ITEMS, "cache_control": "max-age=60", "connection": "per-request"}, "load": OPEN},
+    "nothing-kept": {"workload": ITEMS, "load": OPEN},
+    "posts": {"workload": {"protocol": "http", "cache_control": "max-age=60"}, "load": OPEN},
+    "replicas": {
+        "workload": {**ITEMS, "keys": 5_000, "zipf": 0, "cache_control": "max-age=60"},
+        "load": {**OPEN, "idle_holders": 3},
+        "replicas": {"count": 2},
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def images_edge() -> None:
+    """Those of the caches, and of a server before which they stand."""
+    machine.require_docker()
+    image_builder.build_missing([*FRONTS, "varnish", http_name("event-loop"), http_name("spmt")], print)
+
+
+@pytest.fixture(scope="module", params=SWEEPS)
+def sweep(
+    request: pytest.FixtureRequest, images: None, images_edge: None, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, dict[str, Found]]:
+    """One sweep with everything of one kind: what each trial has left, by its front."""
+    kind = str(request.param)
+    name = f"test-cdn-{kind}"
+    directory = tmp_path_factory.mktemp("cdn")
+    front = {"front": {"kind": list(CACHES), "cpus": 0.4}}
+    path = write_sweep(directory, name, **{**LIMITS, **front, **SWEEPS[kind]})
+    done = orchestrate("sweep", path, "--results", directory / "results")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert containers_of(name) == [] == networks_of(name)
+    results, rows = results_of(directory / "results")
+    return kind, {row["front"]: found_in(results, row) for row in rows}
+
+
+@pytest.mark.parametrize("front", CACHES)
+def test_every_trial_is_valid_and_every_request_is_counted_where_it_was(
+    sweep: tuple[str, dict[str, Found]], front: str
+) -> None:
+    kind, trials = sweep
+    found = trials[front]
+    what = (kind, front, found.record["reasons"])
+    assert found.record["status"] == "ok", what
+    passed = ("conservation", "server_survived", "front_survived", "verification", "model_shape", "wrong_echo")
+    assert dict.fromkeys(passed, "pass").items() <= found.gates.items(), what
+    # nginx does not count the connections that it makes to the servers.
+    assert found.gates["connections"] == ("pass" if front == "varnish" else "unknown"), what
+    assert found.record["failed"] == 0, what
+
+
+@pytest.mark.parametrize("front", CACHES)
+def test_hits_are_counted_exactly(sweep: tuple[str, dict[str, Found]], front: str) -> None:
+    kind, trials = sweep
+    found = trials[front]
+    totals, cache = found.load["totals"], found.record["front_counts"]["cache"]
+    cached, through = totals["cached"] or 0, 1 + found.load["replies_to_checks"] + found.load["idle_holders"]["echoes"]
+    asked = totals["ok"] - cached + through
+    if kind == "stale":
+        assert cache["fetched"] >= asked + (cache["refreshed"] or 0)
+        assert cache["fetched"] - asked >= 5, "each item was refreshed in the background"
+        assert found.record["edge_hit_ratio"] > 0.9
+    else:
+        # Those in flight at the end may have come to anything.
+        assert 0 <= cache["fetched"] - asked <= totals["in_flight"], (kind, cache, totals)
+    if kind in ("nothing-kept", "posts"):
+        assert cached == 0
+        assert found.record["edge_hit_ratio"] == (0 if kind == "nothing-kept" else None)
+    elif kind == "short":
+        assert found.record["edge_hit_ratio"] > 0.9
+    elif kind != "stale":
+        assert 0 < found.record["edge_hit_ratio"] < 1
+        assert found.record["edge_age_max_s"] <= (2 if "max-age=1" in found.record["cache_control"] else 60)
+
+
+def test_a_cache_that_dies_in_the_window_is_named(tmp_path: Path, name: str) -> None:
+    fixed = {**LIMITS, "duration": "4s", "workload": ITEMS, "load": OPEN}
+    path, root = write_sweep(tmp_path, name, **fixed, front={"kind": list(CACHES), "cpus": 0.4}), tmp_path / "results"
+    with terminal("sweep", path, "--results", root) as shown:
+        for trial in ("001", "002"):
+            shown.wait_for(f"{trial}-b1-event-loop-0.4cpu window")
+            wait_for_container(name, "front").kill()
+        assert shown.end() == 1, shown.output
+    _results, rows = results_of(root)
+    assert [row["verdict"] for row in rows] == ["invalid", "invalid"]
+    assert all("front ended during the window" in row["reasons"] for row in rows), rows
+    assert containers_of(name) == [] == networks_of(name)
+
+
+# --- by hand ---
+
+
+@pytest.fixture
+def compose() -> Iterator[Compose]:
+    with own_compose() as compose:
+        yield compose
+
+
+@pytest.mark.parametrize("front", CACHES)
+def test_up_with_a_cache_answers_curl(compose: Compose, front: str) -> None:
+    said = ours(compose, "up", "event-loop", "--http", "--front", front, "--cpus", "0.25")
+    (reply,) = typed(said)
+    answers(reply)
+    assert "x-cache: pass" in reply.lower()
+    ours(compose, "down")
+    assert left_of(compose.name, volumes=False) == []
+
+
+def test_a_cache_without_http_is_refused_in_a_line() -> None:
+    done = orchestrate("up", "event-loop", "--front", "varnish")
+    assert done.returncode == 2
+    assert "--front: found varnish without --http" in done.stdout + done.stderr
