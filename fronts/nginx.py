@@ -87,6 +87,10 @@ def configuration(settings: Settings) -> str:
     )
 
 
+def chosen(settings: Settings) -> str:
+    """That of a cache, where it is told to be one."""
+    return nginx_cache.configuration(settings) if settings.is_cache else configuration(settings)
+
+
 if __name__ == "__main__":
-    is_cache = os.environ.get("CACHE") == "on"
-    sys.exit(write("nginx", nginx_cache.configuration if is_cache else configuration, os.environ))
+    sys.exit(write("nginx", chosen, os.environ))

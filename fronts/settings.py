@@ -49,6 +49,8 @@ class Settings:
     """Of clients, at once; further ones wait in the kernel's queue."""
     backlog: int
     """The length of that queue."""
+    is_cache: bool
+    """Of nginx: a cache of HTTP in place of a proxy of TCP connections."""
     names_timeout_s: int
     """For so long at most the names of `servers` are waited for: between machines a name takes a moment to be known."""
 
@@ -71,6 +73,8 @@ def read(environment: Mapping[str, str]) -> Settings:
     balance = env.get("BALANCE", "roundrobin")
     if balance not in BALANCES:
         raise SettingsError(f"BALANCE={balance[:40]!r}: must be {', '.join(BALANCES[:-1])} or {BALANCES[-1]}")
+    if (cache := env.get("CACHE", "off")) not in ("on", "off"):
+        raise SettingsError(f"CACHE={cache[:40]!r}: must be on or off")
     return Settings(
         servers=servers,
         spare=spare,
@@ -84,6 +88,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         connections=_whole(env, "MAXCONN", 8_000, 1, 100_000),
         # The servers' own default. Above the kernel's net.core.somaxconn the kernel silently uses that.
         backlog=_whole(env, "BACKLOG", 1_024, 1, 65_535),
+        is_cache=cache == "on",
         names_timeout_s=_whole(env, "NAMES_TIMEOUT", 0, 0, 600),
     )
 

@@ -136,15 +136,18 @@ RULES: tuple[Rule, ...] = (
         "conservation",
         "invalidates",
         "sent = ok + failed + in flight, exactly; and the server's own count is the clients'; of several servers, the "
-        "sum of theirs",
-        "Two counts that were made apart: a request that is lost or counted twice shows.",
+        "sum of theirs; behind a cache, the servers' is what that has fetched, and of what it has fetched all but its "
+        "refreshes are the clients' replies that are not out of the cache",
+        "Counts that were made apart: a request that is lost or counted twice shows. A cache that does not count its "
+        "refreshes in the background has fetched at least as much as clients have waited for.",
         _plain(conservation.conservation),
     ),
     Rule(
         "connections",
         "invalidates",
         "the front has taken the connections that clients and checks made to it; and all servers together those that "
-        "it made to them, and those that checks made past it; where there is a front",
+        "it made to them, and those that checks made past it; where there is a front. Not known of nginx as a cache, "
+        "which does not count those that it makes",
         "Three counts that were made apart: a connection that is lost on the way, or that came from elsewhere, shows. "
         "Exact, but for requests that failed or had no reply when the load ended.",
         _plain(conservation.connections),

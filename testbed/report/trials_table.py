@@ -34,6 +34,7 @@ _MAIN: dict[str, tuple[str, Shape]] = {
 _OF_SYSTEMS: dict[str, tuple[str, Shape]] = {
     "imbalance": ("imbalance", lambda value: f"{value:.2f}"),
     "front_cpu_us_per_request": ("front's CPU per request", duration),
+    "edge_hit_ratio": ("hits at the edge", lambda value: f"{100 * value:.3g} %"),
     "stale_share": ("stale reads", lambda value: f"{100 * value:.3g} %"),
     "backend_errors": ("failed behind", _count),
 }

@@ -4,7 +4,7 @@ from types import ModuleType
 
 import pytest
 
-from fronts import nginx_cache, varnish
+from fronts import nginx, nginx_cache, varnish
 from fronts.settings import SettingsError, read
 
 
@@ -62,6 +62,13 @@ def test_varnish_keeps_nothing_without_the_servers_word_and_closes_no_connection
 def test_what_only_haproxy_can_is_refused(front: ModuleType, environment: dict[str, str], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         front.configuration(read(environment), *([["10.0.0.2"]] if front is varnish else []))
+
+
+def test_nginx_is_a_cache_where_it_is_told_so() -> None:
+    assert "stream {" in nginx.chosen(read({"SERVERS": "a", "CACHE": "off"}))
+    assert nginx.chosen(read({"SERVERS": "a", "CACHE": "on"})) == nginx_cache.configuration(read({"SERVERS": "a"}))
+    with pytest.raises(SettingsError, match=r"^CACHE='yes': must be on or off$"):
+        read({"SERVERS": "a", "CACHE": "yes"})
 
 
 def test_varnish_refuses_a_balance_that_it_has_not() -> None:
