@@ -68,7 +68,7 @@ def refused(text: str) -> str:
         ),
         (
             "workload: {method: get, protocol: http}\nbehind: nats\nlimits: {cpus: 0.5}",
-            "t.yaml:3: workload.method: found get and nats, 0.3 CPU, 1 subscribers, allowed: post",
+            "t.yaml:3: workload.method: found get and nats, 0.3 CPU, 1 subscriber, allowed: post",
         ),
         (
             "front: {kind: nginx-cache, queue: front}\nworkload: {protocol: http}",
