@@ -123,8 +123,6 @@ def arguments(settings: Settings) -> list[str]:
         "timeout_idle": "3600",
         # The log is a ring in memory that nobody reads here.
         "vsl_space": "2m",
-        # Optimised little: it compiles this at each start, within its limits.
-        "cc_command": "exec gcc -O1 -fPIC -shared -Wl,-x -o %o %s",
     }
     told = [word for name, value in parameters.items() for word in ("-p", f"{name}={value}")]
     # No jail: it has no rights to give away.
