@@ -37,12 +37,15 @@ http {{
     # the files' lengths are the counts. A refresh in the background is a subrequest.
     log_format mark '.';
     log_subrequest on;
+    # A subrequest has its request's variables in common: what a map has said of one it would say of the other.
     map $upstream_status $is_fetched {{
+        volatile;
         default 0;
         ~200$ 1;
     }}
     # What is being updated and is served all the same is stale.
     map $upstream_cache_status $told {{
+        volatile;
         default $upstream_cache_status;
         "" PASS;
         UPDATING STALE;

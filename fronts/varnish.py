@@ -20,6 +20,7 @@ _VCL = "/tmp/edge.vcl"
 
 # Each request to a server takes a thread while it lasts, and so does its client where nothing is kept of the reply.
 _MOST_THREADS = 500
+_LEAST_THREADS = 100
 
 _TEMPLATE = """\
 vcl 4.1;
@@ -116,8 +117,8 @@ def arguments(settings: Settings) -> list[str]:
         "default_keep": "0",
         "listen_depth": str(settings.backlog),
         "thread_pools": str(settings.threads),
-        "thread_pool_min": "10",
-        "thread_pool_max": str(max(10, _MOST_THREADS // settings.threads)),
+        # With fewer than its usual hundred none is idle enough for a refresh in the background, and stale stays stale.
+        "thread_pool_max": str(max(_LEAST_THREADS, _MOST_THREADS // settings.threads)),
         # Further requests wait; by default it closes the connections of those.
         "thread_queue_limit": "100000",
         "timeout_idle": "3600",

@@ -22,13 +22,14 @@ def parse(found: dict[str, Any]) -> FrontCounts:
         return whole(one.get("value")) if isinstance(one, dict) else None
 
     requests, retries = count("backend_req"), count("backend_retry")
+    begun, no_thread = count("s_bgfetch"), count("bgfetch_no_thread")
     return FrontCounts(
         connections=count("sess_conn"),
         dropped=count("sess_dropped"),
         cache=CacheCounts(
             # A request that is sent once more, over a fresh connection, counts twice.
             fetched=None if requests is None or retries is None else requests - retries,
-            refreshed=count("s_bgfetch"),
+            refreshed=None if begun is None or no_thread is None else begun - no_thread,
             connections=count("backend_conn"),
             failed=count("backend_fail"),
             counts_errors=True,

@@ -30,6 +30,7 @@ COUNTERS = {
     "backend_fail": 0,
     "s_fetch": 4,
     "s_bgfetch": 0,
+    "bgfetch_no_thread": 0,
 }
 
 
@@ -60,6 +61,11 @@ def test_varnish_counts_connections_of_both_sides_and_what_it_has_fetched() -> N
     found = varnish.parse(of_varnish(s_bgfetch=3))
     assert (found.connections, found.dropped) == (10, 0)
     assert found.cache == CacheCounts(fetched=4, refreshed=3, connections=1, failed=0, counts_errors=True)
+
+
+def test_a_refresh_for_which_varnish_had_no_thread_is_none() -> None:
+    found = varnish.parse(of_varnish(s_bgfetch=398, bgfetch_no_thread=396)).cache
+    assert found is not None and found.refreshed == 2
 
 
 def test_a_request_that_varnish_sends_once_more_is_one() -> None:
