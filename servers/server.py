@@ -15,7 +15,6 @@ from servers.children import Children
 from servers.config import Config
 from servers.connection import Connection, discard_unread
 from servers.counters import ADDS_IN_ONE_STEP, Counters, Tenure
-from servers.face import LINES
 from servers.listener import TICK_S, set_nodelay, set_send_timeout
 from servers.report import report_line
 
@@ -48,8 +47,8 @@ class Server:
         listener: socket.socket,
         counters: Counters,
         *more: socket.socket,
+        face: "Face",
         behind: "Behind | None" = None,
-        face: "Face" = LINES,
     ) -> None:
         """``more``: further listeners on the same port, of a model whose workers have one each."""
         self.model = model

@@ -9,6 +9,7 @@ from servers.aio import LineProtocol
 from servers.config import read_config
 from servers.conversation import joined
 from servers.counters import Counters
+from servers.face import LINES
 from servers.listener import open_listener
 from servers.server import Server
 
@@ -40,7 +41,7 @@ class Transport:
 def test_only_replies_the_kernel_has_taken_whole_are_served(failed: bool, held_bytes: int, served: int) -> None:
     async def answer() -> None:
         with open_listener("127.0.0.1", 0, 1) as listener, socket.socket() as sock:
-            server = Server("event-loop", read_config({}, cpus=1.0), listener, Counters(rows=1))
+            server = Server("event-loop", read_config({}, cpus=1.0), listener, Counters(rows=1), face=LINES)
             protocol, transport = LineProtocol(server), Transport(sock)
             protocol.connection_made(transport)  # type: ignore[arg-type]
             transport.failed, transport.held_bytes = failed, held_bytes

@@ -8,6 +8,7 @@ import pytest
 from servers.config import read_config
 from servers.connection import Connection, whole_lines
 from servers.counters import Counters
+from servers.face import LINES
 from servers.listener import open_listener
 from servers.server import Server
 
@@ -34,7 +35,7 @@ class ShortSocket(socket.socket):
 def test_of_a_reply_batch_that_breaks_off_only_whole_replies_are_served() -> None:
     with open_listener("127.0.0.1", 0, 1) as listener, socket.create_connection(listener.getsockname()) as theirs:
         ours, _ = listener.accept()
-        server = Server("spst", read_config({}, cpus=1.0), listener, Counters(rows=2))
+        server = Server("spst", read_config({}, cpus=1.0), listener, Counters(rows=2), face=LINES)
         short = ShortSocket(ours.family, ours.type, 0, ours.detach(), fails_after=5)
         connection = Connection(short, "client")
         assert server.admit(connection)

@@ -13,6 +13,7 @@ from servers import server as counting
 from servers.config import read_config
 from servers.connection import RECEIVE_BYTES, SHORT_RECEIVE_BYTES, Connection, converse
 from servers.counters import ADDS_IN_ONE_STEP, Counters
+from servers.face import LINES
 from servers.listener import open_listener
 from servers.server import Server
 
@@ -58,7 +59,7 @@ class Scripted:
 def server() -> Iterator[Server]:
     config = read_config({"HOST": "127.0.0.1", "IDLE_TIMEOUT": "1", "MAX_LINE": "600"}, cpus=1.0)
     with open_listener("127.0.0.1", 0, 16) as listener:
-        yield Server("spmt", config, listener, Counters(rows=2))
+        yield Server("spmt", config, listener, Counters(rows=2), face=LINES)
 
 
 def talk(server: Server, sock: Scripted) -> Scripted:

@@ -11,6 +11,7 @@ import pytest
 from servers.config import read_config
 from servers.connection import Connection
 from servers.counters import Counters, Totals
+from servers.face import LINES
 from servers.listener import ListenError, open_listener, open_listeners
 from servers.models import mpst, spmt
 from servers.server import Server
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.timeout(30)
 def server() -> Iterator[Server]:
     config = read_config({"HOST": "127.0.0.1", "MAX_CONNECTIONS": "2"}, cpus=1.0)
     with open_listener("127.0.0.1", 0, 16) as listener:
-        yield Server("spst", config, listener, Counters(rows=3))
+        yield Server("spst", config, listener, Counters(rows=3), face=LINES)
 
 
 @pytest.fixture
@@ -108,7 +109,9 @@ def test_several_listeners_share_a_port_with_each_other_and_with_nobody_else() -
 
 def test_a_worker_keeps_its_own_socket_and_closes_the_others() -> None:
     listeners = open_listeners("127.0.0.1", 0, 5, 3)
-    server = Server("prefork-reuseport", read_config({}, cpus=1.0), listeners[0], Counters(rows=3), *listeners[1:])
+    server = Server(
+        "prefork-reuseport", read_config({}, cpus=1.0), listeners[0], Counters(rows=3), *listeners[1:], face=LINES
+    )
     server.accept_on(1)
     with server.listener as kept:
         assert (kept, server.listeners) == (listeners[1], (kept,))

@@ -8,6 +8,7 @@ import pytest
 from servers import threads
 from servers.config import read_config
 from servers.counters import Counters
+from servers.face import LINES
 from servers.listener import open_listener
 from servers.server import Server
 
@@ -35,7 +36,7 @@ def test_a_dead_thread_is_replaced_and_counted_and_keeps_its_counts(
 
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     with open_listener("127.0.0.1", 0, 16) as listener:
-        server = Server("thread-pool", config, listener, Counters(rows=4))
+        server = Server("thread-pool", config, listener, Counters(rows=4), face=LINES)
         try:
             threads.supervise(server, serve)
         finally:
@@ -66,7 +67,7 @@ def test_threads_that_cannot_be_started_are_told_and_tried_again(
     monkeypatch.setattr(threading.Thread, "start", start)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     with open_listener("127.0.0.1", 0, 16) as listener:
-        server = Server("thread-pool", read_config({}, cpus=1.0), listener, Counters(rows=2))
+        server = Server("thread-pool", read_config({}, cpus=1.0), listener, Counters(rows=2), face=LINES)
         try:
             threads.supervise(server, lambda _: None)
         finally:
