@@ -28,9 +28,15 @@ OPEN = {"mode": "open", "rate": 60, "users": 8}
 SHORT = {"protocol": "http", "connection": "per-request"}
 EACH = {"count": 2, "cpus": "each"}
 SWEEPS: dict[str, dict[str, Any]] = {
-    "closed": {"workload": {"protocol": "http", "connection": ["persistent", "per-request"]}},
+    "closed": {"workload": {"protocol": "http"}},
     "work": {"workload": {**SHORT, "sleep": "1ms", "spin": "200us", "hash": "200us"}, "load": OPEN},
-    "replicas": {"workload": SHORT, "load": {**OPEN, "dns": "each"}, "replicas": EACH, "front": "dns"},
+    "replicas": {
+        "workload": SHORT,
+        "load": {**OPEN, "dns": "each"},
+        "replicas": EACH,
+        "front": "dns",
+        "models": ["spst", "prefork"],
+    },
     "front": {
         "workload": {"protocol": "http", "connection": {"requests": 5}},
         "load": OPEN,
@@ -43,6 +49,7 @@ SWEEPS: dict[str, dict[str, Any]] = {
         "workload": {**SHORT, "keys": 100, "reads": 0.8},
         "load": OPEN,
         "behind": {"postgres": {"cpus": 0.4}},
+        "models": ["spmt", "event-loop"],
     },
     "both": {"workload": {"protocol": ["line", "http"], "cache_control": "max-age=2"}, "models": ["event-loop"]},
 }
