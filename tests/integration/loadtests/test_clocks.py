@@ -7,6 +7,9 @@ import pytest
 from tests.integration.loadtests.locust_stack import locust_stack
 from tests.integration.servers.running import server
 
+# By the clock: with nothing else beside it.
+pytestmark = pytest.mark.timed
+
 # Where a program that starts finds it, its clock is another one.
 _OTHER_CLOCK = """import os, time
 _true, _ahead_s = time.time, float(os.environ["AHEAD_S"])

@@ -10,6 +10,9 @@ from tests.integration.loadtests.locust_stack import ENGINES, locust_stack
 from tests.integration.servers.running import server
 from tests.waiting import wait_until
 
+# By the clock: with nothing else beside it.
+pytestmark = pytest.mark.timed
+
 DELAYS_S = (0.002, 0.012, 0.04)
 """A reply comes after one of these, in turn on each connection."""
 # A bucket that holds a delay may begin a percent below it.

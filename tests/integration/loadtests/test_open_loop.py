@@ -12,6 +12,9 @@ from tests.integration.loadtests.locust_stack import ENGINES, locust_stack
 from tests.integration.servers.running import server
 from tests.waiting import wait_until
 
+# By the clock: with nothing else beside it.
+pytestmark = pytest.mark.timed
+
 
 @pytest.fixture(scope="module")
 def servers():

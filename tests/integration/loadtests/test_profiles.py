@@ -6,6 +6,9 @@ from loadtests import profiles
 from tests.integration.loadtests.locust_stack import ENGINES, locust_stack
 from tests.integration.servers.running import server
 
+# By the clock: with nothing else beside it.
+pytestmark = pytest.mark.timed
+
 STEPS = "100x1s,400x2s,0x1s,60x1s"
 
 
