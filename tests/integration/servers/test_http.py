@@ -11,6 +11,7 @@ import pytest
 
 from servers.models import SERVERS
 from tests.integration.servers.running import Client, Running, server
+from tests.integration.servers.suite import skip_sequential
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("model", SERVERS)]
@@ -145,8 +146,7 @@ def test_a_request_that_never_ends_is_given_up_and_waiting_for_one_is_not(model:
 
 
 def test_who_is_one_too_many_is_told_so(model: str) -> None:
-    if model == "spst":
-        pytest.skip("takes one at a time: the second waits")
+    skip_sequential(model)
     with server(model, MAX_CONNECTIONS="1", **HTTP) as running, running.connect() as first:
         first.send(GET % 1)
         assert read(first)[0] == 200
