@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from benchmarks.common import Cell, Spread, Table, as_json, ratios, run
@@ -98,6 +99,8 @@ def started(
             found = next((port for line in process.stdout if (port := _PORT.search(line.strip()))), None)
             if found is None:
                 raise RuntimeError(f"a server did not start: try {' '.join(words)}")
+            # It logs what clients do wrong, and would wait for somebody to read it.
+            Thread(target=process.stdout.read, daemon=True).start()
             yield int(found[1]), process.pid
         finally:
             process.terminate()
