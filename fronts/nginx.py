@@ -10,7 +10,7 @@ import sys
 from fronts import nginx_cache
 from fronts.settings import PAGE_PORT, PORT, Settings, refuse, write
 
-# Of one worker, beside clients: what it listens on, those who look at the page, the other workers.
+# Of one worker, beside clients: what it listens on, those who look at the page, the other workers, logs.
 _OTHER_CONNECTIONS = 32
 
 _BALANCES = {"roundrobin": "", "leastconn": "least_conn;", "source": "hash $remote_addr;"}
@@ -75,7 +75,7 @@ def configuration(settings: Settings) -> str:
     # A server that could not be reached three times is left out for 10 s, as HAProxy does here.
     servers = [f"server {name}:{settings.server_port} max_fails=3 fail_timeout=10s;" for name in settings.servers]
     balance = _BALANCES[settings.balance]
-    return _TEMPLATE.format(
+    return (nginx_cache.TEMPLATE if settings.is_cache else _TEMPLATE).format(
         threads=settings.threads,
         files=connections + _OTHER_CONNECTIONS,
         worker_connections=connections,
@@ -87,10 +87,5 @@ def configuration(settings: Settings) -> str:
     )
 
 
-def chosen(settings: Settings) -> str:
-    """That of a cache, where it is told to be one."""
-    return nginx_cache.configuration(settings) if settings.is_cache else configuration(settings)
-
-
 if __name__ == "__main__":
-    sys.exit(write("nginx", chosen, os.environ))
+    sys.exit(write("nginx", configuration, os.environ))

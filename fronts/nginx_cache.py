@@ -1,17 +1,10 @@
-"""The configuration of nginx as a cache of HTTP before the servers; `python3 -m fronts.nginx` prints it with CACHE=on.
+"""The configuration of nginx as a cache of HTTP before the servers; `fronts.nginx` fills it in with CACHE=on.
 
 How long an item lives is the servers' word: max-age and stale-while-revalidate of their Cache-Control, and nothing is
 kept without one. Source: nginx.org, module ngx_http_proxy.
 """
 
-from fronts.settings import PAGE_PORT, PORT, Settings, refuse
-
-# Of one worker, beside clients: what it listens on, those who look at the page, the other workers, its logs.
-_OTHER_CONNECTIONS = 32
-
-_BALANCES = {"roundrobin": "", "leastconn": "least_conn;", "source": "hash $remote_addr;"}
-
-_TEMPLATE = """\
+TEMPLATE = """\
 daemon off;
 pid /tmp/nginx.pid;
 error_log stderr warn;
@@ -103,26 +96,3 @@ http {{
     }}
 }}
 """
-
-
-def configuration(settings: Settings) -> str:
-    """The text of nginx.conf. Pure. SettingsError for what only HAProxy can."""
-    if settings.dns:
-        refuse("SERVERS_DNS", settings.dns, "nginx looks names up once, at its start; put the name into SERVERS")
-    if settings.spare:
-        refuse("SPARE_SERVERS", " ".join(settings.spare), "nginx cannot be told of servers later")
-    if settings.server_connections:
-        refuse("SERVER_MAXCONN", settings.server_connections, "must be 0: nginx has no queue for those above it")
-    connections = 2 * settings.connections + _OTHER_CONNECTIONS
-    servers = [f"server {name}:{settings.server_port} max_fails=3 fail_timeout=10s;" for name in settings.servers]
-    balance = _BALANCES[settings.balance]
-    return _TEMPLATE.format(
-        threads=settings.threads,
-        files=connections + _OTHER_CONNECTIONS,
-        worker_connections=connections,
-        balance=f"\n        {balance}" if balance else "",
-        servers="\n".join(f"        {line}" for line in servers),
-        port=PORT,
-        backlog=settings.backlog,
-        page_port=PAGE_PORT,
-    )

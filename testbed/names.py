@@ -43,6 +43,6 @@ def http_name(model: str) -> str:
     return f"{model}{_HTTP}"
 
 
-def model_of(name: str) -> tuple[str, bool]:
-    """The model that an image's name is of, and whether it can talk to what is behind it."""
-    return name.removesuffix(_BEHIND).removesuffix(_HTTP), name.endswith((_BEHIND, _HTTP))
+def model_of(name: str) -> str:
+    """The model that an image's name is of, whatever else is in that image."""
+    return name.removesuffix(_BEHIND).removesuffix(_HTTP)

@@ -52,10 +52,11 @@ class HttpProtocol(LoopProtocol):
         if self._late is not None and (requests or not parser.begun):
             self._late.cancel()
             self._late = None
-        if parser.begun and self._late is None and parser.fault is None:
-            self._late = self._loop.call_later(self._config.request_timeout_s, self._too_late)
         config = self._server.config
         yield from self._replies.answers(requests, config.allow_faults, self._server.behind)
+        # Not before: while a reply waits for its work nothing is read, and what has begun cannot become whole.
+        if parser.begun and self._late is None and parser.fault is None:
+            self._late = self._loop.call_later(self._config.request_timeout_s, self._too_late)
         if parser.wants_to_continue():
             self._transport.write(CONTINUE)
 

@@ -134,8 +134,15 @@ def _of_what_is_behind(group: Group, base: Group) -> str:
     waiting = [one.median("messages_waiting") for one in (group, base)]
     if waiting[0] is not None and waiting[1] is not None:
         told.append(f"at the window's end {waiting[0]:g} messages waited, {waiting[1]:g} there")
-    if lost := sum(group.values("messages_lost")):
-        told.append(f"{lost:g} of its messages were lost")
+    lost = [row.get("messages_lost") for row in group.good]
+    if any(lost):
+        known = group.values("messages_lost")
+        complete = len(known) == len(lost)
+        told.append(
+            f"{sum(known):g} of its messages were lost"
+            if complete
+            else "how many of its messages were lost is not known"
+        )
     return " " + " ".join(f"{one[:1].upper()}{one[1:]}." for one in told) if told else ""
 
 

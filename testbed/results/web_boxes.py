@@ -77,6 +77,6 @@ def found(load: Record, lines: Sequence[Record]) -> WebBoxes:
     alone = len(names) == 1
     before = None if front is None else WebBox(front, tuple(line for line in lines if line.get("model") == front))
     # By hand those that speak HTTP are targets of their own, as their images are.
-    model, _ = model_of(model)
+    model = model_of(model)
     servers = tuple(WebBox(model if alone else name or "others", tuple(by_name.get(name, ()))) for name in names)
     return WebBoxes(model, servers, len(names) if known else None, before)

@@ -49,7 +49,7 @@ def kind(name: str) -> str:
     """The kind of the image of a model; each of the others is a kind of its own."""
     if name in (*COMPANIONS, *FRONTS, *CACHES, *PARTS_BEHIND):
         return name
-    model, _ = model_of(name)
+    model = model_of(name)
     more = name.removeprefix(model).removeprefix("-")  # behind, http or nothing
     traits = find(model)
     if traits is not None and traits.package:

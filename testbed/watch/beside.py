@@ -195,7 +195,7 @@ def _target(attributes: dict[str, Any]) -> Target | None:
         return None
     # In a sweep's trial whatever has a server's image is one, also one of several that are not called by their model.
     role: Role = labels.get(ROLE_LABEL, "server")
-    of_a_model = service is None or model_of(service)[0] in SERVERS
+    of_a_model = service is None or model_of(service) in SERVERS
     if not of_a_model and not in_a_sweep and role == "server":
         return None
     environment = dict(line.partition("=")[::2] for line in attributes["Config"]["Env"] or ())
@@ -218,7 +218,7 @@ def _target(attributes: dict[str, Any]) -> Target | None:
 
 
 def _model(service: str | None, labels: dict[str, str]) -> str:
-    named = "" if service is None else model_of(service)[0]
+    named = "" if service is None else model_of(service)
     return named if named in SERVERS else labels.get(MODEL_LABEL, "unknown")
 
 

@@ -42,7 +42,7 @@ class Load:
     def is_of(self, *names: str) -> bool:
         """Whether the run is on a target of one of these names. A trial is on whatever server runs, by whatever name it
         is reached."""
-        return not self.by_hand or bool({self.target, model_of(self.target)[0]} & set(names))
+        return not self.by_hand or bool({self.target, model_of(self.target)} & set(names))
 
 
 class Rates:

@@ -131,7 +131,7 @@ def _is_before(front: Target, server: Target) -> bool:
     if front.project is None or (front.project, front.trial_id) != (server.project, server.trial_id):
         return False
     model = server.model
-    behind = [model_of(name)[0] for name in front.behind]
+    behind = [model_of(name) for name in front.behind]
     return model in behind or any(
         name.startswith(f"{model}-") and name[len(model) + 1 :].isdecimal() for name in behind
     )

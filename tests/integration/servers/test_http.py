@@ -145,6 +145,14 @@ def test_a_request_that_never_ends_is_given_up_and_waiting_for_one_is_not(model:
             assert client.sock.recv(1_000).startswith(b"HTTP/1.1 200 ")
 
 
+def test_a_request_that_has_begun_is_not_late_while_the_one_before_it_is_worked_on(model: str) -> None:
+    with server(model, REQUEST_TIMEOUT="1", **HTTP) as running, running.connect() as client:
+        client.send(POST % (b"/?sleep=1500000", 1, b"x") + b"GET /2 HT")
+        assert read(client)[2] == b"x"
+        client.send(b"TP/1.1\r\nHost: a\r\n\r\n")
+        assert read(client)[2] == b"/2\n"
+
+
 def test_who_is_one_too_many_is_told_so(model: str) -> None:
     skip_sequential(model)
     with server(model, MAX_CONNECTIONS="1", **HTTP) as running, running.connect() as first:

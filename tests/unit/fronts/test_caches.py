@@ -1,10 +1,10 @@
 """The configuration of each cache. That the programs accept them, tests/parts/test_cdn.py tries."""
 
-from types import ModuleType
+from collections.abc import Callable
 
 import pytest
 
-from fronts import nginx, nginx_cache, varnish
+from fronts import nginx, varnish
 from fronts.settings import SettingsError, read
 
 
@@ -12,8 +12,13 @@ def lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines()]
 
 
+def cache(environment: dict[str, str]) -> str:
+    """What nginx is told as a cache."""
+    return nginx.configuration(read({"CACHE": "on", **environment}))
+
+
 def test_nginx_keeps_connections_to_each_server_and_items_by_their_target() -> None:
-    text = lines(nginx_cache.configuration(read({"SERVERS": "a b", "MAXCONN": "100", "THREADS": "2", "BACKLOG": "7"})))
+    text = lines(cache({"SERVERS": "a b", "MAXCONN": "100", "THREADS": "2", "BACKLOG": "7"}))
     assert [line for line in text if line.startswith("server ")][:2] == [
         "server a:8081 max_fails=3 fail_timeout=10s;",
         "server b:8081 max_fails=3 fail_timeout=10s;",
@@ -24,14 +29,14 @@ def test_nginx_keeps_connections_to_each_server_and_items_by_their_target() -> N
 
 
 def test_nginx_serves_nothing_stale_that_the_servers_do_not_allow() -> None:
-    text = nginx_cache.configuration(read({"SERVERS": "a"}))
+    text = cache({"SERVERS": "a"})
     assert "proxy_cache_use_stale" not in text
     assert "proxy_cache_valid" not in text
 
 
 @pytest.mark.parametrize(("balance", "line"), [("leastconn", "least_conn;"), ("source", "hash $remote_addr;")])
 def test_nginx_chooses_as_it_is_told(balance: str, line: str) -> None:
-    assert line in lines(nginx_cache.configuration(read({"SERVERS": "a b", "BALANCE": balance})))
+    assert line in lines(cache({"SERVERS": "a b", "BALANCE": balance}))
 
 
 def test_varnish_takes_servers_in_turn_by_their_addresses() -> None:
@@ -58,15 +63,22 @@ def test_varnish_keeps_nothing_without_the_servers_word_and_closes_no_connection
         ({"SERVERS": "a", "SERVER_MAXCONN": "4"}, "SERVER_MAXCONN=4: must be 0: .* has no queue"),
     ],
 )
-@pytest.mark.parametrize("front", [nginx_cache, varnish])
-def test_what_only_haproxy_can_is_refused(front: ModuleType, environment: dict[str, str], says: str) -> None:
+@pytest.mark.parametrize(
+    "told",
+    [cache, lambda environment: varnish.configuration(read(environment), ["10.0.0.2"])],
+    ids=["nginx", "varnish"],
+)
+def test_what_only_haproxy_can_is_refused(
+    told: Callable[[dict[str, str]], str], environment: dict[str, str], says: str
+) -> None:
     with pytest.raises(SettingsError, match=says):
-        front.configuration(read(environment), *([["10.0.0.2"]] if front is varnish else []))
+        told(environment)
 
 
 def test_nginx_is_a_cache_where_it_is_told_so() -> None:
-    assert "stream {" in nginx.chosen(read({"SERVERS": "a", "CACHE": "off"}))
-    assert nginx.chosen(read({"SERVERS": "a", "CACHE": "on"})) == nginx_cache.configuration(read({"SERVERS": "a"}))
+    proxy = nginx.configuration(read({"SERVERS": "a", "CACHE": "off"}))
+    assert "stream {" in proxy and "proxy_cache" not in proxy
+    assert "stream {" not in cache({"SERVERS": "a"}) and "proxy_cache edge;" in cache({"SERVERS": "a"})
     with pytest.raises(SettingsError, match=r"^CACHE='yes': must be on or off$"):
         read({"SERVERS": "a", "CACHE": "yes"})
 

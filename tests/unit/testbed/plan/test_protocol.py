@@ -59,9 +59,9 @@ def test_a_swarm_runs_it_as_it_is_only_another_image() -> None:
 
 
 def test_the_names_of_images_tell_the_model() -> None:
-    assert model_of(http_name("spmt")) == ("spmt", True)
-    assert model_of(behind_name("prefork-event-loop")) == ("prefork-event-loop", True)
-    assert model_of("prefork-event-loop") == ("prefork-event-loop", False)
+    assert model_of(http_name("spmt")) == "spmt"
+    assert model_of(behind_name("prefork-event-loop")) == "prefork-event-loop"
+    assert model_of("prefork-event-loop") == "prefork-event-loop"
     assert len(HTTP) == len(BEHIND)
     assert set(HTTP) <= set(EVERY)
     assert not set(HTTP) & set(USUAL)

@@ -120,3 +120,20 @@ def test_how_many_messages_a_queue_had_left(tmp_path: Path) -> None:
     (found,) = standing.standings(view_of(path))
     (line,) = standing.lines(view_of(path), found)
     assert "At the window's end 2 messages waited, 302 there." in line
+
+
+@pytest.mark.parametrize(
+    ("third", "told"),
+    [(5, "15 of its messages were lost."), (None, "How many of its messages were lost is not known.")],
+)
+def test_messages_that_were_lost_are_added_up_only_where_every_trial_knows(
+    tmp_path: Path, third: int | None, told: str
+) -> None:
+    def asked(cell: Cell, block: int) -> dict[str, Any]:
+        slow = '"slow":1' in cell.behind
+        return {**measured(cell, block), "messages_lost": (third if block == 3 else 5) if slow else 0}
+
+    stands = [{"nats": {"subscribers": 3, "slow": [0, 1], "task": "1ms"}}]
+    path = make_run(tmp_path / "run", {**SWEEP, "behind": stands, "workload": {}}, measured=asked)
+    (found,) = standing.standings(view_of(path))
+    assert told in standing.lines(view_of(path), found)[0]
