@@ -1,0 +1,1 @@
+"""What the classic text says, as experiments that could come out otherwise."""
