@@ -1,4 +1,5 @@
-"""`python3 -m fronts.haproxy` prints the configuration of HAProxy that follows from the environment.
+"""`python3 -m fronts.haproxy` prints the configuration of HAProxy, as a proxy of TCP connections or, with HTTP=on, of
+HTTP, that follows from the environment.
 
 Source: HAProxy's configuration manual 3.0, by the names of the keywords.
 """
@@ -6,6 +7,7 @@ Source: HAProxy's configuration manual 3.0, by the names of the keywords.
 import os
 import sys
 
+from fronts import haproxy_http
 from fronts.settings import PAGE_PORT, PORT, Settings, write
 
 RUNTIME_PORT = 9999
@@ -73,7 +75,7 @@ resolvers engine
 
 def configuration(settings: Settings) -> str:
     """The text of haproxy.cfg. Pure."""
-    filled = _TEMPLATE.format(
+    filled = (haproxy_http.TEMPLATE if settings.is_http else _TEMPLATE).format(
         all_connections=settings.connections + _VISITORS,
         threads=settings.threads,
         runtime_port=RUNTIME_PORT,

@@ -51,6 +51,8 @@ class Settings:
     """The length of that queue."""
     is_cache: bool
     """Of nginx: a cache of HTTP in place of a proxy of TCP connections."""
+    is_http: bool
+    """Of HAProxy: a proxy of HTTP in place of one of TCP connections."""
     names_timeout_s: int
     """For so long at most the names of `servers` are waited for: between machines a name takes a moment to be known."""
 
@@ -73,8 +75,6 @@ def read(environment: Mapping[str, str]) -> Settings:
     balance = env.get("BALANCE", "roundrobin")
     if balance not in BALANCES:
         raise SettingsError(f"BALANCE={balance[:40]!r}: must be {', '.join(BALANCES[:-1])} or {BALANCES[-1]}")
-    if (cache := env.get("CACHE", "off")) not in ("on", "off"):
-        raise SettingsError(f"CACHE={cache[:40]!r}: must be on or off")
     return Settings(
         servers=servers,
         spare=spare,
@@ -88,7 +88,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         connections=_whole(env, "MAXCONN", 8_000, 1, 100_000),
         # The servers' own default. Above the kernel's net.core.somaxconn the kernel silently uses that.
         backlog=_whole(env, "BACKLOG", 1_024, 1, 65_535),
-        is_cache=cache == "on",
+        is_cache=_switch(env, "CACHE"),
+        is_http=_switch(env, "HTTP"),
         names_timeout_s=_whole(env, "NAMES_TIMEOUT", 0, 0, 600),
     )
 
@@ -146,6 +147,12 @@ def _names(env: Mapping[str, str], variable: str) -> tuple[str, ...]:
         if not _NAME.fullmatch(name):
             raise SettingsError(f"{variable}: {name[:40]!r} must be a host name: letters, digits, dots and dashes")
     return names
+
+
+def _switch(env: Mapping[str, str], name: str) -> bool:
+    if (text := env.get(name, "off")) not in ("on", "off"):
+        raise SettingsError(f"{name}={text[:40]!r}: must be on or off")
+    return text == "on"
 
 
 def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -35,7 +35,7 @@ def conservation(e: Evidence) -> Gate:
     )
     allowed = f"{low} served" if not uncertain else f"{low} to {low + uncertain} served"
     served = total(box.served for box in e.servers)
-    if e.answers_itself:
+    if e.by_request:
         return edge.conservation(e, failed, served)
     if served is None:
         return unknown("conservation", f"the server's own count{of_which(e.servers, lambda b: b.served)}", allowed)
@@ -112,9 +112,9 @@ def _by_the_servers(e: Evidence) -> _Count | str:
 
 def _handed_on(e: Evidence) -> int | None:
     """Connections that the front has made. One that does not count them by replica has no queue of its own, and makes
-    one for each that it takes; a cache makes one for many requests."""
-    if e.answers_itself:
-        return None if e.cache is None else e.cache.connections
+    one for each that it takes; with HTTP it is one for many requests."""
+    if e.by_request:
+        return None if e.requests is None else e.requests.connections
     if e.front_to_replicas is not None:
         return sum(e.front_to_replicas.values())
     return None if e.one_queue else total(box.connections for box in e.fronts)
@@ -134,7 +134,7 @@ def _late(e: Evidence) -> int | None:
     then; None: not known."""
     if e.total_in_flight is None:
         return None
-    if e.answers_itself:
+    if e.by_request:
         # Those are the front's own. It makes one when it needs it, so late ones are at most as many as requests are.
         return e.total_in_flight + e.holders_unanswered
     at_once = surely_served(e)

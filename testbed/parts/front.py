@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from testbed.names import front_image
-from testbed.parts import haproxy, nginx, nginx_cache, varnish
+from testbed.parts import envoy, haproxy, haproxy_http, nginx, nginx_cache, varnish
 from testbed.parts.asking import Address
 from testbed.parts.counts import FrontCounts
 from testbed.plan.cells import Cell, Trial, serving_slots
@@ -81,6 +81,16 @@ FRONTS: Mapping[str, Front] = {
             tasks=1024,
             loads_code=True,
         ),
+        Front(
+            "haproxy-http",
+            haproxy.COUNTERS_PORT,
+            haproxy_http.HAProxyHttp,
+            takes_servers=False,
+            follows_a_name=True,
+            command="haproxy",
+            pages=(haproxy.PAGE_PORT,),
+        ),
+        Front("envoy", envoy.COUNTERS_PORT, envoy.Envoy, takes_servers=False, follows_a_name=True, command="envoy"),
     )
 }
 
@@ -129,6 +139,7 @@ def environment(cell: Cell, there: Sequence[str], later: Sequence[str] = ()) -> 
         "MAXCONN": str(max(needs.LEAST_CONNECTIONS, needs.connections(cell))),
         "NAMES_TIMEOUT": str(_NAMES_TIMEOUT_S),
         "CACHE": "on" if cell.front == "nginx-cache" else "",
+        "HTTP": "on" if cell.front == "haproxy-http" else "",
     }
     return {name: value for name, value in told.items() if value}
 

@@ -459,10 +459,11 @@ AXES: tuple[Axis, ...] = (
         Front,
         ("none",),
         "what stands before the replicas: none, dns (the name has several addresses), haproxy, nginx, nginx-cache, "
-        "varnish",
+        "varnish, haproxy-http, envoy",
         asks="what spreads the load over the replicas. `dns`: their one name has all their addresses, and the load "
         "chooses. `haproxy`, `nginx`: a proxy of TCP connections in a container of its own. `nginx-cache`, `varnish`: "
-        "a cache of HTTP there, which chooses for each request. `front: dns` is short for it",
+        "a cache of HTTP there. `haproxy-http`, `envoy`: a gateway of HTTP. Those choose for each request. "
+        "`front: dns` is short for it",
         earlier="none",
         excluded_as="front",
         left=True,
@@ -487,8 +488,8 @@ AXES: tuple[Axis, ...] = (
         "balance",
         Balance,
         ("roundrobin",),
-        "how the front chooses a replica for a connection, a cache for a request; none without a container of its own",
-        asks="how the proxy chooses a replica for a connection, a cache for a request: in turn; the one with the "
+        "how the front chooses a replica for a connection, or for a request; none without a container of its own",
+        asks="how the proxy chooses a replica for a connection, or for a request: in turn; the one with the "
         "fewest; by the client's address; varnish in turn alone",
         earlier="none",
         left=True,

@@ -16,7 +16,7 @@ from testbed.plan import scaling_fit
 from testbed.plan.axes import AXES, BY_FIELD, FIELDS
 from testbed.plan.behind import Behind
 from testbed.plan.behind_values import of_text
-from testbed.plan.fields import CACHES, PROXIES, QUEUEING
+from testbed.plan.fields import OF_HTTP, PROXIES, QUEUEING
 from testbed.plan.profile import STEADY, mean_rps
 from testbed.plan.schema import Exclude, Sweep
 
@@ -125,9 +125,9 @@ class Cell:
         return self.front in PROXIES
 
     @property
-    def is_cached(self) -> bool:
-        """Whether that container speaks HTTP, and answers out of a cache what it may."""
-        return self.front in CACHES
+    def by_request(self) -> bool:
+        """Whether that container speaks HTTP: it hands on requests, over connections of its own."""
+        return self.front in OF_HTTP
 
     @property
     def is_single(self) -> bool:

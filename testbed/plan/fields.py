@@ -244,14 +244,16 @@ NETWORKS: tuple[str, ...] = get_args(Network)
 LoadLoop = Literal["fast", "plain"]
 ReplicaCount = Annotated[int, whole(1, MAX_REPLICAS)]
 ReplicaCpus = Literal["split", "each"]
-Front = Literal["none", "dns", "haproxy", "nginx", "nginx-cache", "varnish"]
+Front = Literal["none", "dns", "haproxy", "nginx", "nginx-cache", "varnish", "haproxy-http", "envoy"]
 Balance = Literal["roundrobin", "leastconn", "source"]
 Queue = Literal["server", "front"]
 Dns = Literal["once", "each", "all"]
 
 # The fronts that are containers of their own: they take connections, and make others to the replicas.
-PROXIES = ("haproxy", "nginx", "nginx-cache", "varnish")
-# Of those, the ones that speak HTTP to clients and to servers, and answer out of a cache what they may.
+PROXIES = ("haproxy", "nginx", "nginx-cache", "varnish", "haproxy-http", "envoy")
+# Of those, the ones that speak HTTP to clients and to servers, and choose a server for each request.
 CACHES = ("nginx-cache", "varnish")
+GATEWAYS = ("haproxy-http", "envoy")
+OF_HTTP = (*CACHES, *GATEWAYS)
 # Of those, the ones that can let requests wait in a queue of their own.
 QUEUEING = ("haproxy",)

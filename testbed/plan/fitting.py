@@ -9,7 +9,7 @@ from testbed.plan import cells, scaling_fit
 from testbed.plan.behind import NONE
 from testbed.plan.behind_values import label
 from testbed.plan.cells import Cell
-from testbed.plan.fields import MIN_CPUS, Machine
+from testbed.plan.fields import MIN_CPUS, PROXIES, Machine
 from testbed.plan.scaling import Change
 from testbed.plan.schema import Sweep
 from testbed.units import format_bytes
@@ -35,7 +35,7 @@ def _spread(cell: Cell, _: Machine) -> str:
     if cell.replicas == 1 or cell.front != "none":
         return ""
     return (
-        f"found {_combination(cell)}, allowed: front dns, haproxy, nginx, nginx-cache or varnish beside several "
+        f"found {_combination(cell)}, allowed: front dns, {', '.join(PROXIES[:-1])} or {PROXIES[-1]} beside several "
         "(without one nothing spreads the load), or leave the combination out by exclude"
     )
 
@@ -84,14 +84,14 @@ def _items(cell: Cell, _: Machine) -> str:
     )
 
 
-def _cache(cell: Cell, machine: Machine) -> str:
-    if not cell.is_cached:
+def _http(cell: Cell, machine: Machine) -> str:
+    if not cell.by_request:
         return ""
     leave = "or leave the combination out by exclude"
     if cell.protocol != "http":
         return (
-            f"found {cell.front} and protocol {cell.protocol}, allowed: protocol http (a line has nothing that a cache "
-            f"could read), {leave}"
+            f"found {cell.front} and protocol {cell.protocol}, allowed: protocol http (a line is nothing that it could "
+            f"read), {leave}"
         )
     if cell.front == "varnish" and "bridge" not in machine.networks:
         return f"found varnish, allowed: none on a Swarm (it runs code from memory, which a Swarm forbids), {leave}"
@@ -156,7 +156,7 @@ _CHECKS: tuple[tuple[str, Callable[[Cell, Machine], str]], ...] = (
     ("network", _network),
     ("behind", _behind),
     ("workload.method", _items),
-    ("front", _cache),
+    ("front", _http),
     ("replicas.count", _least),
     ("limits.limit", _whole_processors),
     ("scaling", _scaling),

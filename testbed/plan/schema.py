@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from testbed.plan import scaling_fit
 from testbed.plan.behind_values import Stands
 from testbed.plan.fields import (
-    CACHES,
+    OF_HTTP,
     QUEUEING,
     Balance,
     CacheControl,
@@ -218,10 +218,10 @@ class Sweep(Strict):
 
     @model_validator(mode="after")
     def _what_only_http_has_before_it(self) -> Self:
-        caches = [kind for kind in self.front.kind if kind in CACHES]
-        if caches and "http" not in self.workload.protocol:
+        speaks = [kind for kind in self.front.kind if kind in OF_HTTP]
+        if speaks and "http" not in self.workload.protocol:
             raise not_allowed_at(
-                ("front",), f"{caches[0]} only with workload.protocol http: a line has nothing that a cache could read"
+                ("front",), f"{speaks[0]} only with workload.protocol http: a line is nothing that it could read"
             )
         return self
 

@@ -235,10 +235,10 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         direct_connections=found.direct_connections,
         front_to_replicas=front_counts.handed_on(found.front),
         front_failed=front_counts.failed(found.front),
-        answers_itself=cell.is_cached,
+        by_request=cell.by_request,
         cached=_cached(cell, at(load, "cached")),
         total_cached=_cached(cell, at(totals, "cached")),
-        cache=None if found.front is None else found.front.cache,
+        requests=None if found.front is None else found.front.requests,
         front_replies=total((found.front_echoes, before_start, at(holders, "echoes") or 0)),
     )
 

@@ -35,7 +35,7 @@ class Checks:
         deadline = time.monotonic() + READY_TIMEOUT_S
         for called in self._called.values():
             self._wait_for_echo(called, deadline)
-        if not self._cell.is_single and not self._cell.is_cached:
+        if not self._cell.is_single and not self._cell.by_request:
             self._wait_for_echo(target(self._cell), deadline)
 
     def echo_of(self, name: str) -> str:
@@ -78,7 +78,7 @@ class Checks:
             mismatches.append(self._mismatch(name))
         self._found.verification = checks
         self._found.shape_mismatch = next(filter(None, mismatches), "")
-        if self._cell.is_cached:
+        if self._cell.by_request:
             self._wait_for_echo(target(self._cell), time.monotonic() + READY_TIMEOUT_S)
 
     def _verified(self, name: str) -> list[dict[str, str]]:
