@@ -54,8 +54,8 @@ def wsgi(_environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
 
 def main(name: str, directory: str) -> None:
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    # Connections inherit it. Their own way to it is not taken with a socket that they were given, and a reply in two parts
-    # would wait for the client's kernel.
+    # Connections inherit it. With a socket that they were given uvicorn and gunicorn do not set it, and a reply in two
+    # parts would wait for the client's kernel.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     port, number = listener.getsockname()[1], listener.fileno()
     os.set_inheritable(number, True)
