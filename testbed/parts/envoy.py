@@ -3,6 +3,7 @@
 Source: envoyproxy.io, "Cluster manager" and "HTTP connection manager" under statistics. Parsing is pure.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,10 +14,14 @@ from testbed.parts.page import json_page, whole
 # Of the admin page; as in fronts/settings.py.
 COUNTERS_PORT = 8404
 # As in fronts/envoy.py.
-_CLUSTER = "cluster.servers."
+_CLUSTER = re.compile(r"cluster[.](servers|to-[a-z0-9-]+)[.](?P<name>[a-z0-9_]+)")
 _CLIENTS = "http.clients."
 _LISTENER = "listener.0.0.0.0_8081."
-_ASKED = "/stats?format=json&filter=^(cluster.servers|http.clients|listener.0.0.0.0_8081)[.][a-z0-9_]*$"
+_LIMITED = "limit.http_local_rate_limit.rate_limited"
+_ASKED = (
+    "/stats?format=json&filter=^(cluster[.](servers|to-[a-z0-9-]*)|http.clients|listener.0.0.0.0_8081"
+    "|limit.http_local_rate_limit)[.][a-z0-9_]*$"
+)
 
 
 def parse(stats: Mapping[str, Any], clusters: Mapping[str, Any]) -> FrontCounts:
@@ -28,14 +33,22 @@ def parse(stats: Mapping[str, Any], clusters: Mapping[str, Any]) -> FrontCounts:
         connections=count.get(f"{_CLIENTS}downstream_cx_total"),
         open=count.get(f"{_CLIENTS}downstream_cx_active"),
         dropped=count.get(f"{_LISTENER}downstream_global_cx_overflow"),
+        limited=count.get(_LIMITED, 0),
         servers=_servers(clusters),
         requests=RequestCounts(
-            fetched=count.get(f"{_CLUSTER}upstream_rq_2xx", 0),
+            # There is none before the first.
+            fetched=_of_clusters(count, "upstream_rq_2xx") or 0,
             refreshed=0,
-            connections=count.get(f"{_CLUSTER}upstream_cx_total"),
-            failed=count.get(f"{_CLUSTER}upstream_cx_connect_fail"),
+            connections=_of_clusters(count, "upstream_cx_total"),
+            failed=_of_clusters(count, "upstream_cx_connect_fail"),
         ),
     )
+
+
+def _of_clusters(count: Mapping[str, int], name: str) -> int | None:
+    """Of all servers together; None where none is counted."""
+    found = [value for key, value in count.items() if (of := _CLUSTER.fullmatch(key)) and of["name"] == name]
+    return sum(found) if found else None
 
 
 def counters(stats: Mapping[str, Any]) -> dict[str, int]:

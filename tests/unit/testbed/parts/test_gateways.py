@@ -51,6 +51,7 @@ def test_envoy_counts_connections_of_both_sides_and_requests() -> None:
         connections=10,
         open=0,
         dropped=0,
+        limited=0,
         servers={"event-loop-1": ServerCounts(connections=1, open=1, failed=0)},
         requests=RequestCounts(fetched=810, refreshed=0, connections=2, failed=0),
     )
