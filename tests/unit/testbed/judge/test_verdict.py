@@ -40,6 +40,9 @@ def test_gates_belong_to_the_loop_they_are_defined_for() -> None:
     assert behind - closed == {"behind_survived", "wrong_value"}
     limited = {gate.name for gate in judge(dataclasses.replace(GOOD, rate_limit_rps=9.0)).gates}
     assert limited - closed == {"limited"}
+    routed = {gate.name for gate in judge(dataclasses.replace(GOOD, services_ok={"spmt-1": 1})).gates}
+    assert routed - closed == {"routes"}
+    limited |= routed
     assert closed | opened | holding | before | behind | limited == {*INVALIDATING, *GENERATOR_SHORT, *SCHEDULE, *FLAGS}
 
 
