@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from testbed.claims.claim import Finding, Outcome, Row
 from testbed.plan.redo import counted
@@ -44,7 +44,7 @@ def answered(decide: Callable[[Sequence[Row]], Finding]) -> Callable[[Sequence[R
 def chosen(rows: Sequence[Row], *where: Where, **values: Any) -> list[dict[str, Any]]:
     """The trials that count, canaries left out, with these values in these columns, and for which all of `where` is
     true. Unanswered where there are none."""
-    plain = [dict(row) for row in rows if not row.get("canary")]
+    plain = [cast("dict[str, Any]", row) for row in rows if not row.get("canary")]
     found = [
         row
         for row in counted(plain)
