@@ -81,6 +81,6 @@ def _of_objective(results: Results, row: Row, seen: Timeline, objective: float) 
         "cpu_reserved_s": sums.cpu_reserved_s,
         "broken_at_s": first_broken(held),
         **{f"lead_{one.name}_s": one.lead_s for one in ranked},
-        **{f"fired_{one.name}": f"whether {one.title} fired in the window" for one in TRIGGERS},
+        **{f"fired_{one.name}": one.fired for one in ranked},
         **{f"alarms_{one.name}": one.false_alarms for one in ranked},
     }
