@@ -35,6 +35,7 @@ BENCHMARKS = (
     "front_endurance",
     "behind_cost",
     "http_cost",
+    "http_peers",
     "trial_overhead",
     "many_workers",
     "cluster_costs",

@@ -58,8 +58,8 @@ def server(command: Sequence[str | Path], core: int) -> Iterator[int]:
             process.stdin.close()
 
 
-def output_of(command: Sequence[str | Path], core: int | None) -> str:
-    """The last line that the command prints. RuntimeError if it fails."""
+def output_of(command: Sequence[str | Path], core: int | None, whole: bool = False) -> str:
+    """The last line that the command prints, or all of them. RuntimeError if it fails."""
     done = subprocess.run(
         [str(word) for word in command],
         capture_output=True,
@@ -71,7 +71,7 @@ def output_of(command: Sequence[str | Path], core: int | None) -> str:
     )
     if done.returncode or not done.stdout.strip():
         raise RuntimeError(f"{Path(str(command[0])).name} did not run: {done.stderr.strip()[-500:]}")
-    return done.stdout.strip().splitlines()[-1]
+    return done.stdout if whole else done.stdout.strip().splitlines()[-1]
 
 
 def driver_words(kind: str, port: int, users: int, seconds: float, *more: str, host: str = "127.0.0.1") -> list[str]:

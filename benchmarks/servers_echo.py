@@ -70,9 +70,11 @@ def connections_of(name: str, mode: str) -> int:
 
 
 @contextmanager
-def running(command: Sequence[str | Path], core: int, tree: Path = PROJECT) -> Iterator[int]:
+def running(
+    command: Sequence[str | Path], core: int, tree: Path = PROJECT, more: Mapping[str, str] | None = None
+) -> Iterator[int]:
     """This server on this core, of the checkout `tree`; yields its port. RuntimeError if it does not start."""
-    with started(command, core, tree) as (port, _):
+    with started(command, core, tree, more) as (port, _):
         yield port
 
 

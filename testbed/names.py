@@ -7,9 +7,9 @@ COMPANIONS = ("locust", "probe")
 # What may stand before servers: only a sweep that asks for it needs it.
 FRONTS = ("haproxy", "nginx")
 # Likewise, only before servers that speak HTTP.
-CACHES = ("varnish",)
+HTTP_FRONTS = ("varnish", "envoy")
 # Fronts whose image is that of another.
-_FRONT_IMAGES = {"nginx-cache": "nginx"}
+_FRONT_IMAGES = {"nginx-cache": "nginx", "haproxy-http": "haproxy"}
 # What may stand behind servers, and what takes from brokers; likewise.
 PARTS = ("postgres", "pgbouncer", "valkey", "nats", "rabbitmq", "consumer")
 _BEHIND = "-behind"
@@ -20,7 +20,7 @@ BEHIND = tuple(f"{name}{_BEHIND}" for name in SERVERS)
 HTTP = tuple(f"{name}{_HTTP}" for name in SERVERS)
 # What `make images` builds. The others are built by who asks for HTTP, or for what stands behind servers.
 USUAL = (*SERVERS, *COMPANIONS, *FRONTS)
-EVERY = (*SERVERS, *COMPANIONS, *FRONTS, *CACHES, *PARTS, *BEHIND, *HTTP)
+EVERY = (*SERVERS, *COMPANIONS, *FRONTS, *HTTP_FRONTS, *PARTS, *BEHIND, *HTTP)
 
 
 def image_name(model: str) -> str:

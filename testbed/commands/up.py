@@ -27,7 +27,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--front",
         metavar="FRONT",
-        help="what is before them: none, dns, haproxy, nginx; with --http nginx-cache or varnish",
+        help="what is before them: none, dns, haproxy, nginx; with --http nginx-cache, varnish, haproxy-http or envoy",
     )
     parser.add_argument("--front-cpus", type=float, metavar="CPUS", help="CPU limit of a proxy or cache (default 0.5)")
     parser.add_argument(

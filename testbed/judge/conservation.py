@@ -20,10 +20,11 @@ def conservation(e: Evidence) -> Gate:
     """
     if e.sent is None or e.total_ok is None or e.total_failures is None or e.total_in_flight is None:
         return unknown("conservation", "the load's totals", "sent = ok + failed + in flight")
-    failed = sum(e.total_failures.values())
-    if e.sent != e.total_ok + failed + e.total_in_flight:
-        found = f"{e.sent} sent, {e.total_ok} ok + {failed} failed + {e.total_in_flight} in flight"
-        return decide("conservation", False, found, "sent = ok + failed + in flight, exactly")
+    failed, limited = sum(e.total_failures.values()), e.total_limited or 0
+    if e.sent != e.total_ok + failed + limited + e.total_in_flight:
+        also, too = (f" + {limited} limited", " + limited") if limited else ("", "")
+        found = f"{e.sent} sent, {e.total_ok} ok + {failed} failed{also} + {e.total_in_flight} in flight"
+        return decide("conservation", False, found, f"sent = ok + failed{too} + in flight, exactly")
     if e.other_replies is None:
         return unknown("conservation", "replies outside of the load", "served = replies the clients counted")
     low = e.total_ok + e.other_replies
@@ -35,7 +36,7 @@ def conservation(e: Evidence) -> Gate:
     )
     allowed = f"{low} served" if not uncertain else f"{low} to {low + uncertain} served"
     served = total(box.served for box in e.servers)
-    if e.answers_itself:
+    if e.by_request:
         return edge.conservation(e, failed, served)
     if served is None:
         return unknown("conservation", f"the server's own count{of_which(e.servers, lambda b: b.served)}", allowed)
@@ -112,9 +113,9 @@ def _by_the_servers(e: Evidence) -> _Count | str:
 
 def _handed_on(e: Evidence) -> int | None:
     """Connections that the front has made. One that does not count them by replica has no queue of its own, and makes
-    one for each that it takes; a cache makes one for many requests."""
-    if e.answers_itself:
-        return None if e.cache is None else e.cache.connections
+    one for each that it takes; with HTTP it is one for many requests."""
+    if e.by_request:
+        return None if e.requests is None else e.requests.connections
     if e.front_to_replicas is not None:
         return sum(e.front_to_replicas.values())
     return None if e.one_queue else total(box.connections for box in e.fronts)
@@ -134,7 +135,7 @@ def _late(e: Evidence) -> int | None:
     then; None: not known."""
     if e.total_in_flight is None:
         return None
-    if e.answers_itself:
+    if e.by_request:
         # Those are the front's own. It makes one when it needs it, so late ones are at most as many as requests are.
         return e.total_in_flight + e.holders_unanswered
     at_once = surely_served(e)

@@ -1,4 +1,4 @@
-"""Conservation of requests where a front answers out of a cache: the servers have served what it has fetched. Pure.
+"""Conservation of requests where a front speaks HTTP: the servers have served what it has fetched. Pure.
 
 Three counts that were made apart: the servers' own, the front's of its requests to them, and the clients', by what
 each reply says of itself. A miss for which others have waited is one request to a server, and one reply that is none
@@ -16,7 +16,7 @@ _LAW = "served = what the front has fetched + what was asked past it; fetched = 
 
 def conservation(e: Evidence, failed: int, served: int | None) -> Gate:
     """The gate, once every request sent has one fate. `failed`: of the load's requests; `served`: by the servers."""
-    if e.cache is None or e.cache.fetched is None:
+    if e.requests is None or e.requests.fetched is None:
         return unknown(_NAME, "the front's count of what it has fetched", _LAW)
     if e.front_replies is None or e.other_replies is None or e.total_in_flight is None:
         return unknown(_NAME, "replies outside of the load", _LAW)
@@ -27,14 +27,14 @@ def conservation(e: Evidence, failed: int, served: int | None) -> Gate:
     past = e.other_replies - e.front_replies
     # Of each of these nobody knows how far it came.
     loose = failed + e.total_in_flight + e.holders_unanswered + e.perhaps_replied
-    fetched = e.cache.fetched
+    fetched = e.requests.fetched
     # It was asked when the load had ended: what it was still fetching then was served, and is not yet among its own.
-    low = past + fetched - (loose if e.cache.counts_errors else 0)
+    low = past + fetched - (loose if e.requests.counts_errors else 0)
     high = past + fetched + loose
     asked = e.total_ok - e.total_cached + e.front_replies
     found = f"{served} served, {fetched} fetched by the front"
     allowed = f"{_between(low, high)} served"
-    refreshed = e.cache.refreshed
+    refreshed = e.requests.refreshed
     if refreshed is None:
         allowed += f", at least {asked} fetched"
         right = asked <= fetched

@@ -6,7 +6,7 @@ from typing import Literal
 
 from testbed.judge.boxes import Box, most, total
 from testbed.judge.thresholds import Thresholds as Thresholds
-from testbed.parts.counts import CacheCounts
+from testbed.parts.counts import RequestCounts
 
 
 @dataclass(frozen=True)
@@ -110,14 +110,22 @@ class Evidence:
     front_failed: int | None = None
     """How often it could not reach a server, by the same count."""
 
-    # A front that answers requests itself, out of a cache.
-    answers_itself: bool = False
+    # A front that hands on requests, over connections of its own, and may answer some itself.
+    by_request: bool = False
     cached: int | None = 0
     """Replies in the window that it gave without asking a server, by the load's count."""
     total_cached: int | None = 0
     """Likewise, over the whole run."""
-    cache: CacheCounts | None = None
-    """What it has counted of its requests to the servers."""
+    requests: RequestCounts | None = None
+    """What such a front has counted of its requests to the servers."""
+    rate_limit_rps: float = 0.0
+    """How many requests per second a gateway was to let through; 0: all."""
+    limited: int | None = 0
+    """Requests in the window that were answered 429, by the load's count; they are neither right nor failed."""
+    total_limited: int | None = 0
+    """Likewise, over the whole run."""
+    front_limited: int | None = None
+    """How many the front says that it has answered so."""
     front_replies: int | None = None
     """Among `other_replies`, those that came through the front."""
 

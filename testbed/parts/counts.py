@@ -1,4 +1,4 @@
-"""What a front counts of connections, and a cache of requests, whatever it is. Pure."""
+"""What a front counts of connections, and of requests where it speaks HTTP, whatever it is. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,8 +19,8 @@ class ServerCounts:
 
 
 @dataclass(frozen=True)
-class CacheCounts:
-    """Of a front that answers out of a cache, since its start, of its requests to the servers. None: not known."""
+class RequestCounts:
+    """Of a front that speaks HTTP, since its start, of its requests to the servers. None: not known."""
 
     fetched: int | None = None
     """Those that were answered with 200."""
@@ -53,8 +53,10 @@ class FrontCounts:
     """The most of them at once."""
     servers: Mapping[str, ServerCounts] = field(default_factory=dict)
     """By name; empty where the front does not count by server."""
-    cache: CacheCounts | None = None
-    """None: it has none."""
+    limited: int | None = None
+    """Requests that it answered 429, because more came than it lets through."""
+    requests: RequestCounts | None = None
+    """None: it hands on connections, and sees no requests."""
 
 
 UNKNOWN = FrontCounts()

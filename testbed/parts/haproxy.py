@@ -23,38 +23,39 @@ _NOT_RESOLVED = 0x20
 
 def parse(text: str) -> FrontCounts:
     """The counts out of the answer to `show stat`; of what is not in it, nothing is known."""
-    lines = text.lstrip("\n").splitlines()
-    if not lines or not lines[0].startswith(_HEAD):
-        return UNKNOWN
-    rows = {(row["pxname"], row["svname"]): row for row in _rows(lines)}
-    clients = rows.get((CLIENTS, "FRONTEND"), {})
-    backend = rows.get((SERVERS, "BACKEND"))
+    found = {(row["pxname"], row["svname"]): row for row in rows(text)}
+    clients = found.get((CLIENTS, "FRONTEND"), {})
+    backend = found.get((SERVERS, "BACKEND"))
     if backend is None:
         # It stands last, behind the servers: without it the answer was cut off.
         return UNKNOWN
     servers = {
         name: ServerCounts(
-            connections=_number(row, "stot"),
-            open=_number(row, "scur"),
-            waiting=_number(row, "qcur"),
-            waiting_most=_number(row, "qmax"),
-            failed=_number(row, "econ"),
+            connections=number(row, "stot"),
+            open=number(row, "scur"),
+            waiting=number(row, "qcur"),
+            waiting_most=number(row, "qmax"),
+            failed=number(row, "econ"),
         )
-        for (proxy, name), row in rows.items()
+        for (proxy, name), row in found.items()
         if proxy == SERVERS and name != "BACKEND"
     }
     return FrontCounts(
-        connections=_number(clients, "stot"),
-        open=_number(clients, "scur"),
-        open_most=_number(clients, "smax"),
-        limit=_number(clients, "slim"),
-        waiting=_waiting((_number(backend, "qcur"), *(server.waiting for server in servers.values()))),
-        waiting_most=_waiting_most((_number(backend, "qmax"), *(server.waiting_most for server in servers.values()))),
+        connections=number(clients, "stot"),
+        open=number(clients, "scur"),
+        open_most=number(clients, "smax"),
+        limit=number(clients, "slim"),
+        waiting=_waiting((number(backend, "qcur"), *(server.waiting for server in servers.values()))),
+        waiting_most=_waiting_most((number(backend, "qmax"), *(server.waiting_most for server in servers.values()))),
         servers=servers,
     )
 
 
-def _rows(lines: list[str]) -> Iterable[dict[str, str]]:
+def rows(text: str) -> Iterable[dict[str, str]]:
+    """Those of the answer to `show stat` that are whole, by column; none of what is no such answer."""
+    lines = text.lstrip("\n").splitlines()
+    if not lines or not lines[0].startswith(_HEAD):
+        return
     names = lines[0].removeprefix(_HEAD).split(",")
     for values in csv.reader(line for line in lines[1:] if line):
         # A line that was cut off says nothing.
@@ -62,7 +63,15 @@ def _rows(lines: list[str]) -> Iterable[dict[str, str]]:
             yield dict(zip(names, values, strict=True))
 
 
-def _number(row: Mapping[str, str], column: str) -> int | None:
+def sum_of(rows: Iterable[Mapping[str, str]], column: str) -> int | None:
+    """None where one of them does not say."""
+    values = [number(row, column) for row in rows]
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+def number(row: Mapping[str, str], column: str) -> int | None:
+    """None where it is none, or there is no such column."""
     text = row.get(column, "")
     return int(text) if text.isascii() and text.isdecimal() else None
 
@@ -96,7 +105,7 @@ def parse_slots(text: str) -> list[Slot]:
     rows = [dict(zip(names, line.split(), strict=False)) for line in lines if not line.startswith(_HEAD)]
     found: list[Slot] = []
     for row in rows:
-        admin = _number(row, "srv_admin_state")
+        admin = number(row, "srv_admin_state")
         if row.get("be_name") == SERVERS and admin is not None:
             found.append(Slot(row["srv_name"], row["srv_addr"], not admin & _NOT_RESOLVED))
     return found

@@ -7,7 +7,7 @@ Parsing is pure.
 
 from testbed.parts import nginx
 from testbed.parts.asking import Address
-from testbed.parts.counts import UNKNOWN, CacheCounts, FrontCounts
+from testbed.parts.counts import UNKNOWN, FrontCounts, RequestCounts
 
 COUNTERS_PORT = nginx.COUNTERS_PORT
 
@@ -40,7 +40,7 @@ def parse(asked: str, fetched: str, status: str) -> FrontCounts:
         # The one that asks is active.
         open=max(0, active - 1),
         dropped=accepts - handled,
-        cache=CacheCounts(fetched=marks(fetched)),
+        requests=RequestCounts(fetched=marks(fetched)),
     )
 
 

@@ -1,17 +1,35 @@
-"""A page of a part, asked over HTTP: what brokers tell of themselves."""
+"""A page of a part, asked over HTTP: what brokers, caches and proxies tell of themselves."""
 
+import http.client
+import io
 import json
 from typing import Any
 
 from testbed.parts.asking import Asked, PartError
 
 
+class _Answer:
+    """What `http.client` reads a response from: all that came, since the connection is closed by then."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def makefile(self, _: str) -> io.BytesIO:
+        return io.BytesIO(self._text.encode())
+
+
 def page(address: Asked, path: str) -> str:
     """The body of this page. PartError, one line, where it does not answer or answers that something is wrong."""
-    head, _, body = address.ask(f"GET {path} HTTP/1.0\r\nHost: part\r\n\r\n").partition("\r\n\r\n")
-    status = head.partition("\r\n")[0].split(maxsplit=2)
-    if len(status) < 2 or status[1] != "200":
-        raise PartError(f"{address.name} answers {path} with {' '.join(status)[:60] or 'nothing'}")
+    # Envoy speaks no HTTP/1.0, and sends its pages in chunks.
+    answer = address.ask(f"GET {path} HTTP/1.1\r\nHost: part\r\nConnection: close\r\n\r\n")
+    response = http.client.HTTPResponse(_Answer(answer))  # type: ignore[arg-type]
+    try:
+        response.begin()
+        body = response.read().decode(errors="replace")
+    except (http.client.HTTPException, ValueError):
+        raise PartError(f"{address.name} answers {path} with {' '.join(answer.split())[:60] or 'nothing'}") from None
+    if response.status != 200:
+        raise PartError(f"{address.name} answers {path} with {response.status} {response.reason}")
     return body
 
 

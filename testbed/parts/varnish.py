@@ -6,7 +6,7 @@ Source: varnish-counters(7) of Varnish 7.7. Parsing is pure.
 from typing import Any
 
 from testbed.parts.asking import Address
-from testbed.parts.counts import CacheCounts, FrontCounts
+from testbed.parts.counts import FrontCounts, RequestCounts
 from testbed.parts.page import json_page, whole
 
 # Of the page; as in fronts/settings.py.
@@ -26,7 +26,7 @@ def parse(found: dict[str, Any]) -> FrontCounts:
     return FrontCounts(
         connections=count("sess_conn"),
         dropped=count("sess_dropped"),
-        cache=CacheCounts(
+        requests=RequestCounts(
             # A request that is sent once more, over a fresh connection, counts twice.
             fetched=None if requests is None or retries is None else requests - retries,
             refreshed=None if begun is None or no_thread is None else begun - no_thread,

@@ -5,11 +5,11 @@ Each value of a sweep file may be right by itself and a combination of them stil
 
 from collections.abc import Callable
 
-from testbed.plan import cells, scaling_fit
+from testbed.plan import cells, scaling, scaling_fit, services
 from testbed.plan.behind import NONE
 from testbed.plan.behind_values import label
-from testbed.plan.cells import Cell
-from testbed.plan.fields import MIN_CPUS, Machine
+from testbed.plan.cells import SEARCHES, Cell, service_cells
+from testbed.plan.fields import GATEWAYS, MIN_CPUS, PROXIES, Machine
 from testbed.plan.scaling import Change
 from testbed.plan.schema import Sweep
 from testbed.units import format_bytes
@@ -35,7 +35,7 @@ def _spread(cell: Cell, _: Machine) -> str:
     if cell.replicas == 1 or cell.front != "none":
         return ""
     return (
-        f"found {_combination(cell)}, allowed: front dns, haproxy, nginx, nginx-cache or varnish beside several "
+        f"found {_combination(cell)}, allowed: front dns, {', '.join(PROXIES[:-1])} or {PROXIES[-1]} beside several "
         "(without one nothing spreads the load), or leave the combination out by exclude"
     )
 
@@ -84,19 +84,48 @@ def _items(cell: Cell, _: Machine) -> str:
     )
 
 
-def _cache(cell: Cell, machine: Machine) -> str:
-    if not cell.is_cached:
+def _http(cell: Cell, machine: Machine) -> str:
+    if not cell.by_request:
         return ""
     leave = "or leave the combination out by exclude"
     if cell.protocol != "http":
         return (
-            f"found {cell.front} and protocol {cell.protocol}, allowed: protocol http (a line has nothing that a cache "
-            f"could read), {leave}"
+            f"found {cell.front} and protocol {cell.protocol}, allowed: protocol http (a line is nothing that it could "
+            f"read), {leave}"
         )
     if cell.front == "varnish" and "bridge" not in machine.networks:
         return f"found varnish, allowed: none on a Swarm (it runs code from memory, which a Swarm forbids), {leave}"
     if cell.front == "varnish" and cell.balance != "roundrobin":
         return f"found varnish and balance {cell.balance}, allowed: roundrobin (it has no other here), {leave}"
+    return ""
+
+
+def _services(cell: Cell, machine: Machine) -> str:
+    parts = service_cells(cell)
+    if not parts:
+        return ""
+    leave = "or leave the combination out by exclude"
+    for found, allowed in (
+        (not cell.is_gateway and f"front {cell.front}", f"front {' or '.join(GATEWAYS)} (what knows paths)"),
+        (cell.replicas > 1 and f"{cell.replicas} replicas", "1 replica (each service has one server)"),
+        (cell.scaling != scaling.NONE and "scaling", "scaling none (each service has one server)"),
+        (cell.method == "get" and "method get", "method post (items have paths of their own)"),
+        ("bridge" not in machine.networks and "a Swarm", "one engine"),
+        (cell.mode in SEARCHES and f"mode {cell.mode}", "mode closed or open (which capacity would it be of?)"),
+    ):
+        if found:
+            return f"found services with {found}, allowed: {allowed}, {leave}"
+    stands = cell.what_is_behind
+    reading = [one.name for one in services.of_text(cell.services) if one.reads]
+    if reading and (stands is None or stands.kind != "store"):
+        return f"found {reading[0]} that reads, allowed: with a store behind, {leave}"
+    if stands is not None and stands.kind != "store":
+        return f"found services with {label(cell.behind)}, allowed: a store or nothing behind, {leave}"
+    small = [name for name, one in parts.items() if one.cpus < MIN_CPUS]
+    if small:
+        return f"found {parts[small[0]].cpus:.3g} CPUs for {small[0]}, allowed: at least {MIN_CPUS} for each"
+    if cell.limit != "quota":
+        return f"found services with limit {cell.limit}, allowed: quota, {leave}"
     return ""
 
 
@@ -133,11 +162,12 @@ def _cpus(cell: Cell, machine: Machine) -> str:
 def _memory(cell: Cell, machine: Machine) -> str:
     front = FRONT_MEMORY_BYTES if cell.is_proxied else 0
     stands = cell.what_is_behind
-    needed = cell.most_memory_of_each * cell.most_replicas + front + (stands.part.memory_of_all if stands else 0)
+    servers = len(service_cells(cell)) or cell.most_replicas
+    needed = cell.most_memory_of_each * servers + front + (stands.part.memory_of_all if stands else 0)
     if needed <= machine.memory_bytes:
         return ""
     return (
-        f"found {format_bytes(cell.most_memory_of_each)} for each of {cell.most_replicas}, {format_bytes(needed)} in "
+        f"found {format_bytes(cell.most_memory_of_each)} for each of {servers}, {format_bytes(needed)} in "
         f"all, allowed: at most the {format_bytes(machine.memory_bytes)} of this machine"
     )
 
@@ -156,7 +186,8 @@ _CHECKS: tuple[tuple[str, Callable[[Cell, Machine], str]], ...] = (
     ("network", _network),
     ("behind", _behind),
     ("workload.method", _items),
-    ("front", _cache),
+    ("front", _http),
+    ("services", _services),
     ("replicas.count", _least),
     ("limits.limit", _whole_processors),
     ("scaling", _scaling),

@@ -11,8 +11,10 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from testbed.plan import scaling_fit
 from testbed.plan.behind_values import Stands
 from testbed.plan.fields import (
-    CACHES,
+    GATEWAYS,
+    OF_HTTP,
     QUEUEING,
+    Auth,
     Balance,
     CacheControl,
     Connection,
@@ -29,6 +31,7 @@ from testbed.plan.fields import (
     PoolSize,
     Protocol,
     Queue,
+    RateLimit,
     ReplicaCount,
     ReplicaCpus,
     Share,
@@ -49,6 +52,7 @@ from testbed.plan.load_section import Load
 from testbed.plan.profile import misfit
 from testbed.plan.scaling_values import Scales
 from testbed.plan.sections import Strict, excluding, section, setting
+from testbed.plan.services import Serves
 
 
 @section("limits")
@@ -124,6 +128,8 @@ class Front(Strict):
     cpus: Values[Cpus]
     balance: Values[Balance]
     queue: Values[Queue]
+    rate_limit: Values[RateLimit]
+    auth: Values[Auth]
 
     @model_validator(mode="before")
     @classmethod
@@ -136,6 +142,8 @@ class Front(Strict):
             raise not_allowed(f"queue front only with kind {' or '.join(QUEUEING)}: no other has a queue of its own")
         if self.kind == ("varnish",) and self.balance != ("roundrobin",):
             raise not_allowed("balance roundrobin with kind varnish: it has no other here")
+        if not set(self.kind) & set(GATEWAYS) and (self.rate_limit != (0.0,) or self.auth != ("none",)):
+            raise not_allowed(f"rate_limit and auth only with kind {' or '.join(GATEWAYS)}")
         return self
 
 
@@ -175,6 +183,7 @@ class Sweep(Strict):
     front: Front = Front.model_validate({})
     scaling: Values[Scales]
     behind: Values[Stands]
+    services: Values[Serves]
     warmup: WarmupUs = setting(2_000_000, "before the window")
     duration: WindowUs = setting(10_000_000, "of the window")
     repeat: Annotated[int, whole(1, 1000)] = setting(1, "blocks: each holds every combination once")
@@ -218,10 +227,10 @@ class Sweep(Strict):
 
     @model_validator(mode="after")
     def _what_only_http_has_before_it(self) -> Self:
-        caches = [kind for kind in self.front.kind if kind in CACHES]
-        if caches and "http" not in self.workload.protocol:
+        speaks = [kind for kind in self.front.kind if kind in OF_HTTP]
+        if speaks and "http" not in self.workload.protocol:
             raise not_allowed_at(
-                ("front",), f"{caches[0]} only with workload.protocol http: a line has nothing that a cache could read"
+                ("front",), f"{speaks[0]} only with workload.protocol http: a line is nothing that it could read"
             )
         return self
 

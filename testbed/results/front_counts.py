@@ -31,8 +31,8 @@ def handed_on(front: FrontCounts | None) -> dict[str, int] | None:
 
 def failed(front: FrontCounts | None) -> int | None:
     """How often it could not reach a server."""
-    if front is not None and front.cache is not None:
-        return front.cache.failed
+    if front is not None and front.requests is not None:
+        return front.requests.failed
     return None if front is None else total(server.failed for server in front.servers.values())
 
 

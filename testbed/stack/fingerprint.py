@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from servers.models import find
-from testbed.names import CACHES, COMPANIONS, FRONTS, model_of
+from testbed.names import COMPANIONS, FRONTS, HTTP_FRONTS, model_of
 from testbed.names import PARTS as PARTS_BEHIND
 
 SOURCE_LABEL = "threadmill.source"
@@ -30,6 +30,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "haproxy": ("images/base", "images/haproxy", "fronts"),
     "nginx": ("images/base", "images/nginx", "fronts"),
     "varnish": ("images/base", "images/varnish", "fronts"),
+    "envoy": ("images/base", "images/envoy", "fronts", "requirements/envoy.txt"),
     "postgres": ("images/base", "images/postgres", "behind"),
     "pgbouncer": ("images/base", "images/pgbouncer", "behind"),
     "valkey": ("images/base", "images/valkey", "behind"),
@@ -47,7 +48,7 @@ WITHOUT: Mapping[str, tuple[str, ...]] = {
 
 def kind(name: str) -> str:
     """The kind of the image of a model; each of the others is a kind of its own."""
-    if name in (*COMPANIONS, *FRONTS, *CACHES, *PARTS_BEHIND):
+    if name in (*COMPANIONS, *FRONTS, *HTTP_FRONTS, *PARTS_BEHIND):
         return name
     model = model_of(name)
     more = name.removeprefix(model).removeprefix("-")  # behind, http or nothing

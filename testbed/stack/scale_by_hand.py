@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from testbed.errors import UserError
-from testbed.plan.fields import CACHES, MIN_CPUS, PROXIES, Front, Machine
+from testbed.plan.fields import MIN_CPUS, OF_HTTP, PROXIES, Front, Machine
 from testbed.plan.fitting import FRONT_MEMORY_BYTES
 from testbed.units import format_bytes
 
@@ -44,7 +44,7 @@ def check_scale(models: list[str], replicas: int, front: str | None, front_cpus:
     if chosen == "none" and replicas > 1:
         raise UserError(f"--front: found none with {replicas} replicas, allowed: {', '.join(FRONTS[1:])}")
     if front_cpus is not None and chosen not in PROXIES:
-        allowed = f"with --front {' or '.join(PROXIES)}, which are containers of their own"
+        allowed = f"with --front {', '.join(PROXIES[:-1])} or {PROXIES[-1]}, which are containers of their own"
         raise UserError(f"--front-cpus: found {front_cpus:g} with front {chosen}, allowed: {allowed}")
     scale = Scale(replicas, chosen, FRONT_CPUS if front_cpus is None else front_cpus)
     if len(models) > 1 and not scale.is_single:
@@ -55,9 +55,9 @@ def check_scale(models: list[str], replicas: int, front: str | None, front_cpus:
 
 def check_front(scale: Scale, http: bool) -> None:
     """UserError where the front does not speak what the servers are to speak."""
-    if scale.front in CACHES and not http:
+    if scale.front in OF_HTTP and not http:
         raise UserError(
-            f"--front: found {scale.front} without --http, allowed: with it: a line has nothing that a cache could read"
+            f"--front: found {scale.front} without --http, allowed: with it: a line is nothing that it could read"
         )
 
 

@@ -80,7 +80,7 @@ def test_every_trial_is_valid_and_every_request_is_counted_where_it_was(
 def test_hits_are_counted_exactly(sweep: tuple[str, dict[str, Found]], front: str) -> None:
     kind, trials = sweep
     found = trials[front]
-    totals, cache = found.load["totals"], found.record["front_counts"]["cache"]
+    totals, cache = found.load["totals"], found.record["front_counts"]["requests"]
     cached, through = totals["cached"] or 0, 1 + found.load["replies_to_checks"] + found.load["idle_holders"]["echoes"]
     asked = totals["ok"] - cached + through
     if kind == "stale":

@@ -179,7 +179,7 @@ def test_up_with_a_front_says_where_it_answers_and_down_leaves_nothing(compose: 
     ("arguments", "message"),
     [
         (("--replicas", "0"), "--replicas: found 0, allowed: a whole number from 1 to 8"),
-        (("--front", "envoy"), "--front: found 'envoy', allowed: none, dns, haproxy, nginx, nginx-cache or varnish"),
+        (("--front", "traefik"), "--front: found 'traefik', allowed: none, dns, haproxy, nginx, nginx-cache, varnish,"),
         (("--replicas", "3", "--cpus", "99"), "--cpus: found 99.0, allowed: "),
         (("--replicas", "8", "--memory", "1TiB"), "--memory: found '1TiB', allowed: "),
     ],

@@ -23,7 +23,7 @@ MAP = (PROJECT / "docs/README.md").read_text(encoding="utf-8")
 # Locust's page.
 WEB_PORT = 8089
 # What may stand before several containers, and its port.
-FRONTS = {"haproxy": 8094, "nginx": 8095, "nginx-cache": 8096, "varnish": 8097}
+FRONTS = {"haproxy": 8094, "nginx": 8095, "nginx-cache": 8096, "varnish": 8097, "haproxy-http": 8098, "envoy": 8099}
 # Their modules are told which models there are.
 WITHOUT_NAMES = ("testbed", "loadtests", "probe", "benchmarks", "images", "orchestrate.py")
 _NAMES = sorted(SERVERS, key=len, reverse=True)

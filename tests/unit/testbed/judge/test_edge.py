@@ -9,16 +9,16 @@ from testbed.judge import laws
 from testbed.judge.evidence import Evidence, Thresholds
 from testbed.judge.gates import Gate
 from testbed.judge.verdict import judge
-from testbed.parts.counts import CacheCounts
+from testbed.parts.counts import RequestCounts
 from tests.unit.testbed.judge.made_fronts import fronted, gate
 from tests.unit.testbed.judge.test_boxes import FIRST, SECOND
 
 # Of all replies of the load these many were the cache's; one check came through it, and the rest past it.
 CACHED = 900
-EXACT = CacheCounts(fetched=0, refreshed=0, connections=9, failed=0)
+EXACT = RequestCounts(fetched=0, refreshed=0, connections=9, failed=0)
 
 
-def cached(cache: CacheCounts | None = None, **of_trial: Any) -> Evidence:
+def cached(cache: RequestCounts | None = None, **of_trial: Any) -> Evidence:
     """Where all adds up: what the servers have served is what was fetched and what was asked past the front."""
     base = fronted(total_in_flight=0, total_failures={}, failed=0)
     assert base.total_ok is not None and base.other_replies is not None
@@ -32,19 +32,19 @@ def cached(cache: CacheCounts | None = None, **of_trial: Any) -> Evidence:
     )
     known: dict[str, Any] = {
         "sent": base.total_ok,
-        "answers_itself": True,
+        "by_request": True,
         "cached": CACHED // 2,
         "total_cached": CACHED,
         "front_replies": 1,
-        "cache": counts,
+        "requests": counts,
         "front_to_replicas": None,
         "boxes": (first, second, *base.fronts, *base.generator),
     }
     return replace(base, **{**known, **of_trial})
 
 
-def without_counts(cache: CacheCounts | None) -> Evidence:
-    return replace(cached(), cache=cache)
+def without_counts(cache: RequestCounts | None) -> Evidence:
+    return replace(cached(), requests=cache)
 
 
 def conservation(of: Evidence) -> Gate:
@@ -93,7 +93,7 @@ def test_requests_of_which_nobody_knows_how_far_they_came_widen_it() -> None:
     assert conservation(served_more(failed, 4)).status == "fail"
     assert conservation(served_more(failed, -1)).status == "fail"
     # Varnish counts a fetch whatever came of it.
-    errors = replace(failed, cache=replace(failed.cache or EXACT, counts_errors=True))
+    errors = replace(failed, requests=replace(failed.requests or EXACT, counts_errors=True))
     assert conservation(served_more(errors, -3)).status == "pass"
 
 
@@ -108,7 +108,7 @@ def test_requests_of_which_nobody_knows_how_far_they_came_widen_it() -> None:
 def test_what_lacks_is_said_and_nothing_passes_for_want_of_it(without: dict[str, Any], says: str) -> None:
     found = conservation(cached(**without))
     assert (found.status, found.found) == ("unknown", f"not known: {says}")
-    for counts in (None, CacheCounts()):
+    for counts in (None, RequestCounts()):
         found = conservation(without_counts(counts))
         assert (found.status, found.found) == ("unknown", "not known: the front's count of what it has fetched")
 
@@ -133,4 +133,4 @@ def test_hits_are_no_work_of_the_servers() -> None:
 def test_clients_hold_no_slots_of_the_servers() -> None:
     of = cached(model="spst", users=8)
     assert (laws.serving_slots(of), laws.surely_served(of)) == (None, None)
-    assert laws.serving_slots(replace(of, answers_itself=False)) == 2
+    assert laws.serving_slots(replace(of, by_request=False)) == 2

@@ -38,7 +38,9 @@ def test_gates_belong_to_the_loop_they_are_defined_for() -> None:
     assert before - closed == {"front_survived", "connections"}
     behind = {gate.name for gate in judge(dataclasses.replace(GOOD, boxes=(*GOOD.boxes, Box("nats", "broker")))).gates}
     assert behind - closed == {"behind_survived", "wrong_value"}
-    assert closed | opened | holding | before | behind == {*INVALIDATING, *GENERATOR_SHORT, *SCHEDULE, *FLAGS}
+    limited = {gate.name for gate in judge(dataclasses.replace(GOOD, rate_limit_rps=9.0)).gates}
+    assert limited - closed == {"limited"}
+    assert closed | opened | holding | before | behind | limited == {*INVALIDATING, *GENERATOR_SHORT, *SCHEDULE, *FLAGS}
 
 
 FAILING: list[tuple[str, dict[str, Any], str]] = [

@@ -7,7 +7,7 @@ import pytest
 
 from testbed.parts import nginx_cache, varnish
 from testbed.parts.asking import Address, PartError
-from testbed.parts.counts import UNKNOWN, CacheCounts, FrontCounts
+from testbed.parts.counts import UNKNOWN, FrontCounts, RequestCounts
 from testbed.parts.nginx_cache import NginxCache
 from testbed.parts.varnish import Varnish
 from tests.unit.testbed.parts.answering import answering
@@ -41,13 +41,13 @@ def of_varnish(**counters: int) -> dict[str, Any]:
 
 def test_nginx_marks_what_it_has_fetched_and_who_has_asked_its_page() -> None:
     found = nginx_cache.parse(HEAD.format(2), HEAD.format(22), STATUS)
-    assert (found.connections, found.dropped, found.cache) == (6, 0, CacheCounts(fetched=11))
+    assert (found.connections, found.dropped, found.requests) == (6, 0, RequestCounts(fetched=11))
 
 
 @pytest.mark.parametrize("head", ["", "HTTP/1.1 404 Not Found\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n\r\n"])
 def test_without_its_marks_nginx_knows_no_connections_and_nothing_fetched(head: str) -> None:
     found = nginx_cache.parse(head, head, STATUS)
-    assert (found.connections, found.cache) == (None, CacheCounts())
+    assert (found.connections, found.requests) == (None, RequestCounts())
     assert nginx_cache.parse(head, head, head) == UNKNOWN
 
 
@@ -60,28 +60,28 @@ def test_nginx_is_asked_three_things_in_their_order() -> None:
 def test_varnish_counts_connections_of_both_sides_and_what_it_has_fetched() -> None:
     found = varnish.parse(of_varnish(s_bgfetch=3))
     assert (found.connections, found.dropped) == (10, 0)
-    assert found.cache == CacheCounts(fetched=4, refreshed=3, connections=1, failed=0, counts_errors=True)
+    assert found.requests == RequestCounts(fetched=4, refreshed=3, connections=1, failed=0, counts_errors=True)
 
 
 def test_a_refresh_for_which_varnish_had_no_thread_is_none() -> None:
-    found = varnish.parse(of_varnish(s_bgfetch=398, bgfetch_no_thread=396)).cache
+    found = varnish.parse(of_varnish(s_bgfetch=398, bgfetch_no_thread=396)).requests
     assert found is not None and found.refreshed == 2
 
 
 def test_a_request_that_varnish_sends_once_more_is_one() -> None:
-    found = varnish.parse(of_varnish(backend_req=6, backend_retry=2)).cache
+    found = varnish.parse(of_varnish(backend_req=6, backend_retry=2)).requests
     assert found is not None and found.fetched == 4
 
 
 @pytest.mark.parametrize("found", [{}, {"counters": []}, {"counters": {"MAIN.sess_conn": 3}}])
 def test_of_what_varnish_does_not_say_nothing_is_known(found: dict[str, Any]) -> None:
-    assert varnish.parse(found) == FrontCounts(cache=CacheCounts(counts_errors=True))
+    assert varnish.parse(found) == FrontCounts(requests=RequestCounts(counts_errors=True))
 
 
 def test_varnishs_page_is_asked() -> None:
     body = json.dumps(of_varnish())
-    with answering({"GET / HTTP/1.0": f"HTTP/1.0 200 OK\r\n\r\n{body}"}) as (port, _):
+    with answering({"GET / HTTP/1.1": f"HTTP/1.0 200 OK\r\n\r\n{body}"}) as (port, _):
         assert Varnish(Address("front", port)).read() == varnish.parse(of_varnish())
-    none = {"GET /": "HTTP/1.0 503 Service Unavailable\r\n\r\nvarnishstat: none"}
-    with answering(none) as (port, _), pytest.raises(PartError, match=r"^front answers / with HTTP/1.0 503"):
+    none = {"GET /": "HTTP/1.1 503 Service Unavailable\r\n\r\nvarnishstat: none"}
+    with answering(none) as (port, _), pytest.raises(PartError, match=r"^front answers / with 503"):
         Varnish(Address("front", port)).read()

@@ -6,14 +6,13 @@ import pytest
 
 from fronts import haproxy as haproxy_configuration
 from fronts import settings
-from testbed.names import CACHES as CACHE_IMAGES
 from testbed.names import FRONTS as IMAGES
-from testbed.names import front_image
+from testbed.names import HTTP_FRONTS, front_image
 from testbed.parts import front, haproxy, nginx
 from testbed.parts import trial as parts
 from testbed.parts.front import FRONTS
 from testbed.plan.cells import Trial
-from testbed.plan.fields import CACHES, PROXIES, QUEUEING
+from testbed.plan.fields import CACHES, OF_HTTP, PROXIES, QUEUEING
 from testbed.stack import compose, system
 from testbed.stack.compose import compose_text
 from testbed.stack.services import Limits, Service
@@ -24,7 +23,7 @@ RUN = Run(**run_of({}))
 
 
 def trial(front_of: str = "haproxy", more: str = "", model: str = "spmt") -> Trial:
-    http = "\nworkload: {protocol: http}" if front_of in CACHES else ""
+    http = "\nworkload: {protocol: http}" if front_of in OF_HTTP else ""
     of = f"models: {model}\nlimits: {{cpus: 1}}\nreplicas: {{count: 2}}"
     return trial_of(f"{of}\nfront: {{kind: {front_of}{more}}}{http}")
 
@@ -36,7 +35,7 @@ def front_of(of: Trial) -> Service:
 
 def test_every_front_that_a_sweep_may_ask_for_has_an_image_and_a_row() -> None:
     assert tuple(FRONTS) == PROXIES
-    assert {front_image(name) for name in PROXIES} == {*IMAGES, *CACHE_IMAGES}
+    assert {front_image(name) for name in PROXIES} == {*IMAGES, *HTTP_FRONTS}
     assert haproxy.COUNTERS_PORT == haproxy_configuration.RUNTIME_PORT
     assert haproxy.PAGE_PORT == nginx.COUNTERS_PORT == settings.PAGE_PORT
     assert settings.PORT == system.SERVER_PORT

@@ -1,7 +1,7 @@
 """What the sweep file accepts, a trial can do: load generator and server refuse none of it. Generated."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -14,6 +14,7 @@ from servers.protocol import MAX_SPIN_UNITS
 from testbed.errors import UserError
 from testbed.plan.calibration import check_work
 from testbed.plan.cells import Cell, trials
+from testbed.plan.fields import Front
 from testbed.plan.sweepfile import Machine, Sweep, dump, parse
 from testbed.stack import locust_api
 from tests.unit.testbed.accepted import every_trial, refusal
@@ -104,9 +105,13 @@ DOCUMENTS = st.fixed_dictionaries(
         "network": axis(st.sampled_from(["bridge", "shared"])),
         "replicas": section(count=axis(st.sampled_from([1, 1, 2, 16])), cpus=axis(st.sampled_from(["split", "each"]))),
         "front": st.one_of(
-            axis(st.sampled_from(["none", "dns", "haproxy", "nginx", "nginx-cache", "varnish"])),
+            axis(st.sampled_from(get_args(Front))),
             section(
-                kind=axis(st.sampled_from(["none", "dns", "haproxy", "nginx", "nginx-cache", "varnish"])),
+                kind=axis(
+                    st.sampled_from(
+                        ["none", "dns", "haproxy", "nginx", "nginx-cache", "varnish", "haproxy-http", "envoy"]
+                    )
+                ),
                 cpus=axis(st.sampled_from([0.05, 0.25])),
                 balance=axis(st.sampled_from(["roundrobin", "leastconn", "source"])),
                 queue=axis(st.sampled_from(["server", "front"])),

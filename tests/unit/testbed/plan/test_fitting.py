@@ -51,7 +51,7 @@ def refused(text: str) -> str:
         ("front: varnish", "t.yaml:3: front: found 'varnish', allowed: varnish only with workload.protocol http"),
         (
             "front: [none, nginx-cache]\nworkload: {protocol: [line, http]}\nlimits: {cpus: 0.5}",
-            "t.yaml:3: front: found nginx-cache and protocol line, allowed: protocol http (a line has nothing that a",
+            "t.yaml:3: front: found nginx-cache and protocol line, allowed: protocol http (a line is nothing that it",
         ),
         (
             "front: {kind: varnish, balance: leastconn}\nworkload: {protocol: http}\nlimits: {cpus: 0.5}",

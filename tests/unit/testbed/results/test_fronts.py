@@ -7,7 +7,7 @@ import pytest
 
 from testbed.judge.boxes import Box
 from testbed.parts import trial as parts
-from testbed.parts.counts import CacheCounts, FrontCounts, ServerCounts
+from testbed.parts.counts import FrontCounts, RequestCounts, ServerCounts
 from testbed.plan.cells import Trial
 from testbed.results import front_counts
 from testbed.results.metrics import imbalance, metrics
@@ -207,7 +207,7 @@ CACHED: Trial = trial_of(
     "models: spmt\nlimits: {cpus: 1}\nreplicas: {count: 2}\nfront: varnish\nload: {users: 8}\n"
     "workload: {protocol: http, method: get, cache_control: max-age=2}"
 )
-EDGE = FrontCounts(connections=9, cache=CacheCounts(fetched=30, refreshed=2, connections=3, failed=0))
+EDGE = FrontCounts(connections=9, requests=RequestCounts(fetched=30, refreshed=2, connections=3, failed=0))
 
 
 def test_what_a_cache_has_answered_and_fetched_is_evidence_and_in_the_record() -> None:
@@ -215,12 +215,12 @@ def test_what_a_cache_has_answered_and_fetched_is_evidence_and_in_the_record() -
     load = LOADED | {"cached": 700, "age_max_s": 3, "totals": totals}
     known = found(EDGE, load, front_echoes=1)
     proof = evidence(CACHED.cell, known, SETS, 4)
-    assert (proof.answers_itself, proof.cached, proof.total_cached, proof.cache) == (True, 700, 900, EDGE.cache)
+    assert (proof.by_request, proof.cached, proof.total_cached, proof.requests) == (True, 700, 900, EDGE.requests)
     assert (proof.front_replies, proof.front_failed, proof.front_to_replicas) == (2, 0, None)
     record = written(known, CACHED)
     assert (record["edge_cached"], record["edge_age_max_s"]) == (700, 3)
     assert record["edge_hit_ratio"] == round(700 / load["ok"], 5)
-    assert record["front_counts"]["cache"]["fetched"] == 30
+    assert record["front_counts"]["requests"]["fetched"] == 30
 
 
 def test_a_body_that_is_echoed_is_no_hit_and_a_load_that_did_not_count_them_is_not_known() -> None:

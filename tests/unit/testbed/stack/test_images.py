@@ -106,7 +106,7 @@ def test_the_file_the_user_names_wins_over_the_machines_own_certificates(tmp_pat
 
 def test_no_committed_lock_file_names_a_package_index() -> None:
     locked = [path.read_text() for path in (PROJECT / "requirements").glob("*.txt")]
-    assert len(locked) == 9
+    assert len(locked) == 10
     assert all("--hash=sha256:" in text for text in locked)
     assert not any(re.search(r"https?://|--index|--extra-index|--find-links|\w+@", text) for text in locked)
 

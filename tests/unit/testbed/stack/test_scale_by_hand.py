@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from testbed.errors import UserError
-from testbed.plan.fields import Machine
+from testbed.plan.fields import OF_HTTP, Machine
 from testbed.stack import by_hand
 from testbed.stack.by_hand import PROJECT, ServerLimits, check_limits
 from testbed.stack.scale_by_hand import MOST_REPLICAS, Scale, check_front, check_scale, default_cpus, probes, variables
@@ -34,11 +34,11 @@ def test_several_are_behind_their_name_where_nothing_else_is_said(
     [
         (["spmt"], 0, None, None, "--replicas: found 0, allowed: a whole number from 1 to 8"),
         (["spmt"], 9, None, None, "--replicas: found 9, allowed: a whole number from 1 to 8"),
-        (["spmt"], 2, "envoy", None, "--front: found 'envoy', allowed: none, dns, haproxy, nginx, nginx-cache or"),
+        (["spmt"], 2, "traefik", None, "--front: found 'traefik', allowed: none, dns, haproxy, nginx, nginx-cache"),
         (["spmt"], 2, "none", None, "--front: found none with 2 replicas, allowed: dns, haproxy, nginx"),
         (["spmt", "spst"], 2, None, None, "--replicas: found with 2 models (spmt, spst), allowed: with one"),
         (["spmt", "spst"], 1, "nginx", None, "--front: found with 2 models (spmt, spst), allowed: with one"),
-        (["spmt"], 2, "dns", 0.2, "--front-cpus: found 0.2 with front dns, allowed: with --front haproxy or nginx"),
+        (["spmt"], 2, "dns", 0.2, "--front-cpus: found 0.2 with front dns, allowed: with --front haproxy, nginx,"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(
@@ -161,7 +161,7 @@ def test_a_front_that_hands_nothing_on_is_said_in_one_line_and_removed(monkeypat
     assert commands[-1] == "down"
 
 
-@pytest.mark.parametrize("front", ["nginx-cache", "varnish"])
+@pytest.mark.parametrize("front", OF_HTTP)
 def test_a_cache_is_before_servers_that_speak_http_alone(front: str) -> None:
     check_front(Scale(1, front), http=True)
     check_front(Scale(2, "nginx"), http=False)
