@@ -26,20 +26,20 @@ QUICK: Mapping[str, Mapping[str, Any]] = {
     "sweeps/claims/quota.yaml": {"repeat": 1, "duration": "4s"},
     "sweeps/claims/triggers.yaml": {
         "models": ["thread-pool"],
-        "duration": "6s",
+        "duration": "5s",
         "load": {
             "mode": "open",
-            "profile": ["50-200x6s", "100x6s"],
+            "profile": ["50-200x5s", "100x5s"],
             "arrivals": "poisson",
             "users": 256,
             "objective": {"p99": "200ms"},
         },
     },
     "sweeps/claims/metric.yaml": {
-        "duration": "6s",
+        "duration": "5s",
         "load": {
             "mode": "open",
-            "profile": [{"rate": 50, "for": "1s"}, {"rate": 200, "for": "5s"}],
+            "profile": [{"rate": 50, "for": "1s"}, {"rate": 200, "for": "4s"}],
             "users": 256,
             "objective": {"p99": "150ms"},
         },
