@@ -21,6 +21,7 @@ from testbed.claims import (
     pooler,
     processes_compute,
     quota_at_once,
+    rate_limit,
     read_replicas,
     remote_apply,
     scale_out,
@@ -78,6 +79,7 @@ _PATTERNS = (
     cache_lock,
     broker_linear,
     work_queue,
+    rate_limit,
 )
 
 CLAIMS: dict[str, Claim] = {one.CLAIM.name: one.CLAIM for one in (*_MODELS, *_SCALING, *_PATTERNS, harness)}

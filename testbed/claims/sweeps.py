@@ -65,6 +65,7 @@ QUICK: Mapping[str, Mapping[str, Any]] = {
     "sweeps/claims/hot-item.yaml": {"duration": "1s"},
     "sweeps/patterns/publish-subscribe.yaml": {"duration": "1s"},
     "sweeps/claims/killed-worker.yaml": {"repeat": 1, "duration": "3s"},
+    "sweeps/claims/rate-limit.yaml": {"duration": "1s"},
 }
 
 # For all sweeps with `--quick`, where theirs does not say otherwise.

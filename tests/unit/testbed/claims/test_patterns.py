@@ -8,6 +8,7 @@ from testbed.claims import (
     cache_lock,
     hot_shard,
     pooler,
+    rate_limit,
     read_replicas,
     remote_apply,
     shards,
@@ -104,6 +105,15 @@ def kept(row: Row) -> Row:
     return {"messages_sent": 2289, "messages_lost": 0, "messages_repeated": 1, "verdict": "not-saturated"}
 
 
+def has_limit(row: Row) -> bool:
+    return bool(row["rate_limit_rps"])
+
+
+def admitted(row: Row) -> Row:
+    p99, limited = (60e3, 700) if has_limit(row) else (1.6e6, 0)
+    return {"latency_p99_us": noisy(row, p99), "limited": limited, "verdict": "server-bound"}
+
+
 @pytest.mark.parametrize(
     ("claim", "measures", "outcome"),
     [
@@ -155,6 +165,10 @@ def kept(row: Row) -> Row:
         (work_queue.CLAIM, changed(kept, of(), messages_lost=3), "does not hold"),
         (work_queue.CLAIM, changed(kept, of(block=1), messages_lost=3), "not shown"),
         (work_queue.CLAIM, changed(kept, of(block=1), messages_lost=None), "inconclusive here"),
+        (rate_limit.CLAIM, admitted, "holds"),
+        (rate_limit.CLAIM, changed(admitted, has_limit, latency_p99_us=700e3), "does not hold"),
+        (rate_limit.CLAIM, changed(admitted, has_limit, latency_p99_us=wildly("latency_p99_us")), "not shown"),
+        (rate_limit.CLAIM, changed(admitted, has_limit, limited=0), "inconclusive here"),
     ],
 )
 def test_each_outcome_is_found_in_rows_that_show_it(claim: Claim, measures: Measures, outcome: Outcome) -> None:
