@@ -21,7 +21,8 @@ FACTS: dict[str, str] = {
     "rss_bytes": "resident set sizes of all its processes at the window's end, added up",
     "broker_cpu_s": "CPU time of the broker in the window, without its consumers",
     "joined": "replicas that were started while the load was on",
-    "quota_followed_s": "seconds from the last change of the CPU limit to the first whole second that used 90 % of it",
+    "quota_followed_s": "seconds from the last change of the CPU limit to the first whole second that used 90 % of it; "
+    "to the end of the last one where none did",
     "violation_s": "seconds of the window in which the objective was broken",
     "cpu_reserved_s": "CPU-seconds of all that scales",
     "broken_at_s": "the second in which the objective was first broken",
@@ -53,7 +54,7 @@ def told(results: Results, row: Row) -> dict[str, Any]:
 
 
 def quota_followed_s(seen: Timeline) -> float | None:
-    """None where no limit changed, where it is not known what was used, and where it was never used."""
+    """None where no limit changed, and where it is not known what was used; never below 0."""
     changes = [(level[0], level[2]) for level in seen.levels if not math.isinf(level[0])]
     if not changes:
         return None
@@ -65,7 +66,7 @@ def quota_followed_s(seen: Timeline) -> float | None:
             return None
         if used >= FOLLOWED * cpus:
             return max(0.0, start - at)
-    return None
+    return seen.starts[-1] + seen.lengths[-1] - at
 
 
 def _of_objective(results: Results, row: Row, seen: Timeline, objective: float) -> dict[str, Any]:

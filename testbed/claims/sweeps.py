@@ -23,7 +23,7 @@ QUICK: Mapping[str, Mapping[str, Any]] = {
     "sweeps/claims/one-or-four.yaml": {"duration": "1s"},
     "sweeps/claims/queues.yaml": {"duration": "1s"},
     "sweeps/claims/late-replica.yaml": {},
-    "sweeps/claims/quota.yaml": {"repeat": 1, "duration": "4s"},
+    "sweeps/claims/quota.yaml": {"repeat": 1, "duration": "5s"},
     "sweeps/claims/triggers.yaml": {
         "models": ["thread-pool"],
         "duration": "5s",

@@ -91,7 +91,7 @@ CHANGED = Timeline(
         (CHANGED.used_cpus, CHANGED.levels, 0.8),
         ((0.3, 0.3, 0.85, 0.9, 0.9, 0.9), CHANGED.levels, 0.0),
         ((0.3, 0.3, 0.5, 0.5, 0.5, 0.9), CHANGED.levels, 2.8),
-        ((0.3,) * 6, CHANGED.levels, None),
+        ((0.3,) * 6, CHANGED.levels, 3.8),
         ((0.3, 0.3, None, 0.9, 0.9, 0.9), CHANGED.levels, None),
         (CHANGED.used_cpus, CHANGED.levels[:1], None),
     ],
