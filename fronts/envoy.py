@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fronts import envoy_mesh
+from fronts.envoy_mesh import Mesh
 from fronts.settings import PAGE_PORT, PORT, Settings, SettingsError, check_files, read, refuse, wait_for_names
 
 CLUSTER = "servers"
@@ -19,8 +21,6 @@ CLIENTS = "clients"
 """Of its counters: what comes before those of requests to the servers, and of clients."""
 
 _CONFIGURATION = "/tmp/envoy.json"
-# By default a cluster has room for 1,024 connections and as many requests: a bound that nobody has asked for.
-_NO_BOUND = 1_000_000_000
 _BALANCES = {"roundrobin": "ROUND_ROBIN", "leastconn": "LEAST_REQUEST", "source": "RING_HASH"}
 _EXTENSIONS = "type.googleapis.com/envoy.extensions"
 _MONITORS = f"{_EXTENSIONS}.resource_monitors"
@@ -35,7 +35,7 @@ def check(settings: Settings) -> None:
         refuse("SERVER_MAXCONN", settings.server_connections, "must be 0: Envoy has no queue for those above it")
 
 
-def configuration(settings: Settings) -> dict[str, Any]:
+def configuration(settings: Settings, mesh: Mesh = Mesh()) -> dict[str, Any]:  # noqa: B008 - frozen
     """The bootstrap file, as JSON has it. Pure."""
     check(settings)
     return {
@@ -52,7 +52,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
                 }
             ]
         },
-        "static_resources": {"listeners": [_listener(settings)], "clusters": [_cluster(settings)]},
+        **envoy_mesh.runtime(mesh),
+        "static_resources": {"listeners": [_listener(settings, mesh)], "clusters": [_cluster(settings, mesh)]},
     }
 
 
@@ -60,7 +61,7 @@ def _address(host: str, port: int) -> dict[str, Any]:
     return {"socket_address": {"address": host, "port_value": port}}
 
 
-def _listener(settings: Settings) -> dict[str, Any]:
+def _listener(settings: Settings, mesh: Mesh) -> dict[str, Any]:
     manager = {
         "@type": f"{_EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": CLIENTS,
@@ -72,10 +73,10 @@ def _listener(settings: Settings) -> dict[str, Any]:
         "stream_idle_timeout": "0s",
         "request_headers_timeout": "10s",
         "common_http_protocol_options": {"idle_timeout": "0s"},
-        "http_filters": _filters(),
+        "http_filters": _filters(mesh),
         "route_config": {
             "name": CLUSTER,
-            "virtual_hosts": [{"name": CLUSTER, "domains": ["*"], "routes": _routes(settings)}],
+            "virtual_hosts": [{"name": CLUSTER, "domains": ["*"], "routes": _routes(settings, mesh)}],
         },
     }
     return {
@@ -88,20 +89,20 @@ def _listener(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _filters() -> list[dict[str, Any]]:
+def _filters(mesh: Mesh) -> list[dict[str, Any]]:
     """What each request goes through, in this order."""
     router = {"@type": f"{_EXTENSIONS}.filters.http.router.v3.Router", "suppress_envoy_headers": True}
-    return [{"name": "envoy.filters.http.router", "typed_config": router}]
+    return [*envoy_mesh.filters(mesh), {"name": "envoy.filters.http.router", "typed_config": router}]
 
 
-def _routes(settings: Settings) -> list[dict[str, Any]]:
-    route: dict[str, Any] = {"cluster": CLUSTER, "timeout": "0s"}
+def _routes(settings: Settings, mesh: Mesh) -> list[dict[str, Any]]:
+    route: dict[str, Any] = {"cluster": CLUSTER, "timeout": "0s", **envoy_mesh.route(mesh)}
     if settings.balance == "source":
         route["hash_policy"] = [{"connection_properties": {"source_ip": True}}]
     return [{"match": {"prefix": "/"}, "route": route}]
 
 
-def _cluster(settings: Settings) -> dict[str, Any]:
+def _cluster(settings: Settings, mesh: Mesh) -> dict[str, Any]:
     names = [settings.dns] if settings.dns else list(settings.servers)
     http = {
         "@type": f"{_EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions",
@@ -118,17 +119,7 @@ def _cluster(settings: Settings) -> dict[str, Any]:
         # The kernel asks a full accept queue again after 1 and 3 s.
         "connect_timeout": "4s",
         "lb_policy": _BALANCES[settings.balance],
-        "circuit_breakers": {
-            "thresholds": [
-                {
-                    "priority": "DEFAULT",
-                    "max_connections": _NO_BOUND,
-                    "max_pending_requests": _NO_BOUND,
-                    "max_requests": _NO_BOUND,
-                    "max_retries": _NO_BOUND,
-                }
-            ]
-        },
+        **envoy_mesh.cluster(mesh),
         "typed_extension_protocol_options": {_UPSTREAM_HTTP: http},
         "load_assignment": {"cluster_name": CLUSTER, "endpoints": [{"lb_endpoints": endpoints}]},
     }
@@ -147,7 +138,7 @@ def main(words: Sequence[str]) -> int:
     """One line on standard error, and 2, where nothing follows from the environment."""
     try:
         settings = read(os.environ)
-        text = json.dumps(configuration(settings), indent=1)
+        text = json.dumps(configuration(settings, envoy_mesh.read(os.environ)), indent=1)
         check_files(settings.connections, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
         wait_for_names(settings.servers, settings.names_timeout_s)
     except SettingsError as error:

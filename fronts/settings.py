@@ -79,18 +79,18 @@ def read(environment: Mapping[str, str]) -> Settings:
         servers=servers,
         spare=spare,
         dns=dns,
-        slots=_whole(env, "SLOTS", 16, 1, 256),
-        server_port=_whole(env, "SERVER_PORT", PORT, 1, 65_535),
+        slots=whole(env, "SLOTS", 16, 1, 256),
+        server_port=whole(env, "SERVER_PORT", PORT, 1, 65_535),
         balance=balance,
-        server_connections=_whole(env, "SERVER_MAXCONN", 0, 0, 100_000),
-        threads=_whole(env, "THREADS", 1, 1, 64),
+        server_connections=whole(env, "SERVER_MAXCONN", 0, 0, 100_000),
+        threads=whole(env, "THREADS", 1, 1, 64),
         # Each takes two open files, and an engine may have a limit of 20,000 for a container.
-        connections=_whole(env, "MAXCONN", 8_000, 1, 100_000),
+        connections=whole(env, "MAXCONN", 8_000, 1, 100_000),
         # The servers' own default. Above the kernel's net.core.somaxconn the kernel silently uses that.
-        backlog=_whole(env, "BACKLOG", 1_024, 1, 65_535),
-        is_cache=_switch(env, "CACHE"),
-        is_http=_switch(env, "HTTP"),
-        names_timeout_s=_whole(env, "NAMES_TIMEOUT", 0, 0, 600),
+        backlog=whole(env, "BACKLOG", 1_024, 1, 65_535),
+        is_cache=switch(env, "CACHE"),
+        is_http=switch(env, "HTTP"),
+        names_timeout_s=whole(env, "NAMES_TIMEOUT", 0, 0, 600),
     )
 
 
@@ -149,13 +149,15 @@ def _names(env: Mapping[str, str], variable: str) -> tuple[str, ...]:
     return names
 
 
-def _switch(env: Mapping[str, str], name: str) -> bool:
+def switch(env: Mapping[str, str], name: str) -> bool:
+    """Whether a variable is `on`; it is off where it is not set. SettingsError."""
     if (text := env.get(name, "off")) not in ("on", "off"):
         raise SettingsError(f"{name}={text[:40]!r}: must be on or off")
     return text == "on"
 
 
-def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+def whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    """A variable as a whole number within these bounds. SettingsError."""
     text = env.get(name, str(default))
     # Nine digits hold every bound here, and keep a value of a million digits away from int().
     if not (text.isascii() and text.isdecimal() and len(text) <= 9 and low <= int(text) <= high):

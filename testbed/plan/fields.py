@@ -248,6 +248,14 @@ Front = Literal["none", "dns", "haproxy", "nginx", "nginx-cache", "varnish", "ha
 Balance = Literal["roundrobin", "leastconn", "source"]
 Queue = Literal["server", "front"]
 Dns = Literal["once", "each", "all"]
+TryUs = Annotated[int, quantity(parse_duration_us, 0, 60_000_000, "a duration from 0 to 60s, such as 500ms", "us")]
+Retries = Annotated[int, whole(0, 5)]
+Breaker = Annotated[int, whole(0, MAX_USERS)]
+Eject = Annotated[int, whole(0, 1000)]
+EjectUs = Annotated[
+    int, quantity(parse_duration_us, 100_000, 3_600_000_000, "a duration from 100ms to 60m, such as 3s", "us")
+]
+Sidecar = Literal["none", "envoy"]
 
 # The fronts that are containers of their own: they take connections, and make others to the replicas.
 PROXIES = ("haproxy", "nginx", "nginx-cache", "varnish", "haproxy-http", "envoy")
@@ -255,5 +263,7 @@ PROXIES = ("haproxy", "nginx", "nginx-cache", "varnish", "haproxy-http", "envoy"
 CACHES = ("nginx-cache", "varnish")
 GATEWAYS = ("haproxy-http", "envoy")
 OF_HTTP = (*CACHES, *GATEWAYS)
+# Of those, the ones that try again, give up, and leave servers out that fail.
+RESILIENT = ("envoy",)
 # Of those, the ones that can let requests wait in a queue of their own.
 QUEUEING = ("haproxy",)

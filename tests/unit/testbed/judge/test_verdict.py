@@ -38,7 +38,9 @@ def test_gates_belong_to_the_loop_they_are_defined_for() -> None:
     assert before - closed == {"front_survived", "connections"}
     behind = {gate.name for gate in judge(dataclasses.replace(GOOD, boxes=(*GOOD.boxes, Box("nats", "broker")))).gates}
     assert behind - closed == {"behind_survived", "wrong_value"}
-    assert closed | opened | holding | before | behind == {*INVALIDATING, *GENERATOR_SHORT, *SCHEDULE, *FLAGS}
+    beside = {gate.name for gate in judge(dataclasses.replace(GOOD, boxes=(*GOOD.boxes, Box("a", "sidecar")))).gates}
+    assert beside - closed == {"sidecar_survived", "connections"}
+    assert closed | opened | holding | before | behind | beside == {*INVALIDATING, *GENERATOR_SHORT, *SCHEDULE, *FLAGS}
 
 
 FAILING: list[tuple[str, dict[str, Any], str]] = [
