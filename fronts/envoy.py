@@ -18,7 +18,10 @@ from fronts.settings import PAGE_PORT, PORT, Settings, SettingsError, check_file
 
 CLUSTER = "servers"
 CLIENTS = "clients"
-"""Of its counters: what comes before those of requests to the servers, and of clients."""
+LIMIT = "limit"
+"""Of its counters: what comes before those of requests to the servers, of clients, and of what the limit refuses."""
+ROUTE = "to-"
+"""Before the name of a service that has a path of its own: what its cluster is called."""
 
 _CONFIGURATION = "/tmp/envoy.json"
 _BALANCES = {"roundrobin": "ROUND_ROBIN", "leastconn": "LEAST_REQUEST", "source": "RING_HASH"}
@@ -31,8 +34,6 @@ def check(settings: Settings) -> None:
     """SettingsError for what only others can."""
     if settings.spare:
         refuse("SPARE_SERVERS", " ".join(settings.spare), "Envoy cannot be told of servers later")
-    if settings.server_connections:
-        refuse("SERVER_MAXCONN", settings.server_connections, "must be 0: Envoy has no queue for those above it")
 
 
 def configuration(settings: Settings, mesh: Mesh = Mesh()) -> dict[str, Any]:  # noqa: B008 - frozen
@@ -53,7 +54,7 @@ def configuration(settings: Settings, mesh: Mesh = Mesh()) -> dict[str, Any]:  #
             ]
         },
         **envoy_mesh.runtime(mesh),
-        "static_resources": {"listeners": [_listener(settings, mesh)], "clusters": [_cluster(settings, mesh)]},
+        "static_resources": {"listeners": [_listener(settings, mesh)], "clusters": _clusters(settings, mesh)},
     }
 
 
@@ -73,7 +74,7 @@ def _listener(settings: Settings, mesh: Mesh) -> dict[str, Any]:
         "stream_idle_timeout": "0s",
         "request_headers_timeout": "10s",
         "common_http_protocol_options": {"idle_timeout": "0s"},
-        "http_filters": _filters(mesh),
+        "http_filters": [*_limit(settings), *envoy_mesh.filters(mesh), _router()],
         "route_config": {
             "name": CLUSTER,
             "virtual_hosts": [{"name": CLUSTER, "domains": ["*"], "routes": _routes(settings, mesh)}],
@@ -89,21 +90,81 @@ def _listener(settings: Settings, mesh: Mesh) -> dict[str, Any]:
     }
 
 
-def _filters(mesh: Mesh) -> list[dict[str, Any]]:
-    """What each request goes through, in this order."""
-    router = {"@type": f"{_EXTENSIONS}.filters.http.router.v3.Router", "suppress_envoy_headers": True}
-    return [*envoy_mesh.filters(mesh), {"name": "envoy.filters.http.router", "typed_config": router}]
+def _limit(settings: Settings) -> list[dict[str, Any]]:
+    """A bucket of what may go through within a tenth of a second, that all clients draw from."""
+    if not settings.rate_limit:
+        return []
+    tokens = max(1, round(settings.rate_limit / 10))
+    config = {
+        "@type": f"{_EXTENSIONS}.filters.http.local_ratelimit.v3.LocalRateLimit",
+        "stat_prefix": LIMIT,
+        "token_bucket": {
+            "max_tokens": tokens,
+            "tokens_per_fill": tokens,
+            "fill_interval": f"{tokens / settings.rate_limit:.9f}s",
+        },
+        "filter_enabled": {"default_value": {"numerator": 100, "denominator": "HUNDRED"}},
+        "filter_enforced": {"default_value": {"numerator": 100, "denominator": "HUNDRED"}},
+    }
+    return [{"name": "envoy.filters.http.local_ratelimit", "typed_config": config}]
+
+
+def _router() -> dict[str, Any]:
+    config = {"@type": f"{_EXTENSIONS}.filters.http.router.v3.Router", "suppress_envoy_headers": True}
+    return {"name": "envoy.filters.http.router", "typed_config": config}
 
 
 def _routes(settings: Settings, mesh: Mesh) -> list[dict[str, Any]]:
-    route: dict[str, Any] = {"cluster": CLUSTER, "timeout": "0s", **envoy_mesh.route(mesh)}
+    """The first that matches has a request. Whoever shows no key is told so before anything is limited."""
+    routes: list[dict[str, Any]] = []
+    if settings.api_key:
+        lacking = {"name": "x-api-key", "string_match": {"exact": settings.api_key}, "invert_match": True}
+        routes.append(
+            {
+                "match": {"prefix": "/", "headers": [{**lacking, "treat_missing_header_as_empty": True}]},
+                "direct_response": {"status": 401, "body": {"inline_string": "no key"}},
+                # None of those counts against the limit.
+                "typed_per_filter_config": _unlimited() if settings.rate_limit else {},
+            }
+        )
+    if settings.routes:
+        routes += [
+            {"match": {"path_separated_prefix": f"/{name}"}, "route": _to(f"{ROUTE}{name}", settings, mesh)}
+            for name in settings.servers
+        ]
+        return [*routes, {"match": {"prefix": "/"}, "route": _to(f"{ROUTE}{settings.servers[0]}", settings, mesh)}]
+    return [*routes, {"match": {"prefix": "/"}, "route": _to(CLUSTER, settings, mesh)}]
+
+
+def _unlimited() -> dict[str, Any]:
+    config = {
+        "@type": f"{_EXTENSIONS}.filters.http.local_ratelimit.v3.LocalRateLimit",
+        "stat_prefix": f"{LIMIT}_no_key",
+        # It has to have one, enabled or not.
+        "token_bucket": {"max_tokens": 1, "tokens_per_fill": 1, "fill_interval": "1s"},
+        "filter_enabled": {"default_value": {"numerator": 0, "denominator": "HUNDRED"}},
+    }
+    return {"envoy.filters.http.local_ratelimit": config}
+
+
+def _to(cluster: str, settings: Settings, mesh: Mesh) -> dict[str, Any]:
+    route: dict[str, Any] = {"cluster": cluster, "timeout": "0s", **envoy_mesh.route(mesh)}
     if settings.balance == "source":
         route["hash_policy"] = [{"connection_properties": {"source_ip": True}}]
-    return [{"match": {"prefix": "/"}, "route": route}]
+    return route
 
 
-def _cluster(settings: Settings, mesh: Mesh) -> dict[str, Any]:
+def _clusters(settings: Settings, mesh: Mesh) -> list[dict[str, Any]]:
+    """One, or one for each service with a path of its own."""
+    if settings.routes:
+        bounds = zip(settings.servers, settings.services_connections, strict=True)
+        return [_cluster(f"{ROUTE}{name}", [name], most, settings, mesh) for name, most in bounds]
     names = [settings.dns] if settings.dns else list(settings.servers)
+    return [_cluster(CLUSTER, names, settings.server_connections, settings, mesh)]
+
+
+def _cluster(called: str, names: Sequence[str], most: int, settings: Settings, mesh: Mesh) -> dict[str, Any]:
+    """`most`: connections at once to each server, further requests wait here; 0: no bound."""
     http = {
         "@type": f"{_EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions",
         "explicit_http_config": {"http_protocol_options": {}},
@@ -111,17 +172,16 @@ def _cluster(settings: Settings, mesh: Mesh) -> dict[str, Any]:
     }
     endpoints = [{"endpoint": {"hostname": name, "address": _address(name, settings.server_port)}} for name in names]
     return {
-        "name": CLUSTER,
+        "name": called,
         # Names are looked up again and again; all addresses of one are servers.
         "type": "STRICT_DNS",
         "dns_lookup_family": "V4_ONLY",
-        "dns_refresh_rate": "1s",
         # The kernel asks a full accept queue again after 1 and 3 s.
         "connect_timeout": "4s",
         "lb_policy": _BALANCES[settings.balance],
-        **envoy_mesh.cluster(mesh),
+        **envoy_mesh.cluster(mesh, most),
         "typed_extension_protocol_options": {_UPSTREAM_HTTP: http},
-        "load_assignment": {"cluster_name": CLUSTER, "endpoints": [{"lb_endpoints": endpoints}]},
+        "load_assignment": {"cluster_name": called, "endpoints": [{"lb_endpoints": endpoints}]},
     }
 
 

@@ -66,12 +66,15 @@ def route(mesh: Mesh) -> dict[str, Any]:
     return {"retry_policy": policy}
 
 
-def cluster(mesh: Mesh) -> dict[str, Any]:
-    """Of a cluster, breakers included."""
+def cluster(mesh: Mesh, most: int) -> dict[str, Any]:
+    """Of a cluster, breakers included. `most`: connections to each server at most; 0: no bound."""
     bounds = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests", "max_retries"), NO_BOUND)
     if mesh.breaker:
         bounds |= {"max_requests": mesh.breaker}
-    return {"circuit_breakers": {"thresholds": [{"priority": "DEFAULT", **bounds}]}, **_outliers(mesh)}
+    breakers: dict[str, Any] = {"thresholds": [{"priority": "DEFAULT", **bounds}]}
+    if most:
+        breakers["per_host_thresholds"] = [{"priority": "DEFAULT", "max_connections": most}]
+    return {"circuit_breakers": breakers, **_outliers(mesh)}
 
 
 def _outliers(mesh: Mesh) -> dict[str, Any]:

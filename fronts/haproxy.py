@@ -8,7 +8,7 @@ import os
 import sys
 
 from fronts import haproxy_http
-from fronts.settings import PAGE_PORT, PORT, Settings, write
+from fronts.settings import PAGE_PORT, PORT, Settings, check_tcp, refuse, write
 
 RUNTIME_PORT = 9999
 
@@ -75,7 +75,13 @@ resolvers engine
 
 def configuration(settings: Settings) -> str:
     """The text of haproxy.cfg. Pure."""
+    if settings.is_http:
+        if settings.spare:
+            refuse("SPARE_SERVERS", " ".join(settings.spare), "must be empty with HTTP=on")
+    else:
+        check_tcp(settings)
     filled = (haproxy_http.TEMPLATE if settings.is_http else _TEMPLATE).format(
+        requests=haproxy_http.requests(settings) if settings.is_http else "",
         all_connections=settings.connections + _VISITORS,
         threads=settings.threads,
         runtime_port=RUNTIME_PORT,
@@ -85,17 +91,21 @@ def configuration(settings: Settings) -> str:
         connections=settings.connections,
         balance=settings.balance,
         servers="\n".join(f"    {line}" for line in _servers(settings)),
+        more=haproxy_http.backends(settings) if settings.is_http else "",
     )
     return filled + (_RESOLVERS if settings.dns else "")
 
 
 def _servers(settings: Settings) -> list[str]:
-    bound = f" maxconn {settings.server_connections}" if settings.server_connections else ""
+    most = settings.services_connections[0] if settings.routes else settings.server_connections
+    bound = haproxy_http.bound(most)
     port = settings.server_port
     if settings.dns:
         where = f"{settings.dns}:{port} resolvers engine init-addr none"
         return [f"server-template server- {settings.slots} {where}{bound}"]
-    there = [f"server {name} {name}:{port} init-addr libc{bound}" for name in settings.servers]
+    # Of several services the first has what no other path leads to.
+    names = settings.servers[:1] if settings.routes else settings.servers
+    there = [f"server {name} {name}:{port} init-addr libc{bound}" for name in names]
     # Told of by `set server servers/NAME addr ...`, and enabled by `set server servers/NAME state ready`.
     later = [f"server {name} {_NOWHERE}:{port} disabled{bound}" for name in settings.spare]
     return [*there, *later]

@@ -8,7 +8,7 @@ import os
 import sys
 
 from fronts import nginx_cache
-from fronts.settings import PAGE_PORT, PORT, Settings, refuse, write
+from fronts.settings import PAGE_PORT, PORT, Settings, check_tcp, refuse, write
 
 # Of one worker, beside clients: what it listens on, those who look at the page, the other workers, logs.
 _OTHER_CONNECTIONS = 32
@@ -71,6 +71,7 @@ def configuration(settings: Settings) -> str:
         refuse("SPARE_SERVERS", " ".join(settings.spare), "nginx cannot be told of servers later")
     if settings.server_connections:
         refuse("SERVER_MAXCONN", settings.server_connections, "must be 0: nginx has no queue for those above it")
+    check_tcp(settings)
     connections = 2 * settings.connections + _OTHER_CONNECTIONS
     # A server that could not be reached three times is left out for 10 s, as HAProxy does here.
     servers = [f"server {name}:{settings.server_port} max_fails=3 fail_timeout=10s;" for name in settings.servers]

@@ -23,6 +23,7 @@ _OTHER_FILES = 128
 _NAMES_INTERVAL_S = 0.1
 
 # What a host may be called, so that a name is nothing but a name where it is written into a configuration.
+_KEY = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 
 
@@ -51,6 +52,14 @@ class Settings:
     """The length of that queue."""
     is_cache: bool
     """Of nginx: a cache of HTTP in place of a proxy of TCP connections."""
+    routes: bool
+    """Of a proxy of HTTP: each server is a service of its own, on the path of its name; the first has all others."""
+    services_connections: tuple[int, ...]
+    """With `routes`: at most so many at once to each of `servers`, further requests wait; 0: no bound."""
+    rate_limit: float
+    """Of a proxy of HTTP: how many requests per second go through; 0: all."""
+    api_key: str
+    """Of a proxy of HTTP: what X-Api-Key of a request has to be; empty: anything."""
     is_http: bool
     """Of HAProxy: a proxy of HTTP in place of one of TCP connections."""
     names_timeout_s: int
@@ -75,6 +84,14 @@ def read(environment: Mapping[str, str]) -> Settings:
     balance = env.get("BALANCE", "roundrobin")
     if balance not in BALANCES:
         raise SettingsError(f"BALANCE={balance[:40]!r}: must be {', '.join(BALANCES[:-1])} or {BALANCES[-1]}")
+    if (key := env.get("API_KEY", "")) and not _KEY.fullmatch(key):
+        raise SettingsError("API_KEY: must be letters, digits, dots, dashes and underscores, at most 100")
+    routes = switch(env, "ROUTES")
+    if routes and not servers:
+        raise SettingsError("ROUTES='on': SERVERS must name the services")
+    bounds = env.get("SERVICES_MAXCONN", " ".join("0" for _ in servers)).split()
+    if len(bounds) != len(servers) or not all(re.fullmatch(r"[0-9]{1,6}", one) for one in bounds):
+        raise SettingsError(f"SERVICES_MAXCONN={' '.join(bounds)[:40]!r}: must be a whole number for each of SERVERS")
     return Settings(
         servers=servers,
         spare=spare,
@@ -89,6 +106,10 @@ def read(environment: Mapping[str, str]) -> Settings:
         # The servers' own default. Above the kernel's net.core.somaxconn the kernel silently uses that.
         backlog=whole(env, "BACKLOG", 1_024, 1, 65_535),
         is_cache=switch(env, "CACHE"),
+        routes=routes,
+        services_connections=tuple(map(int, bounds)),
+        rate_limit=_rate(env, "RATE_LIMIT"),
+        api_key=key,
         is_http=switch(env, "HTTP"),
         names_timeout_s=whole(env, "NAMES_TIMEOUT", 0, 0, 600),
     )
@@ -105,6 +126,16 @@ def write(program: str, configuration: Callable[[Settings], str], environment: M
         print(f"{program}: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def check_tcp(settings: Settings) -> None:
+    """SettingsError for what only a front can that reads requests."""
+    if settings.routes:
+        refuse("ROUTES", "on", "must be off: a proxy of TCP connections sees no paths")
+    if settings.rate_limit:
+        refuse("RATE_LIMIT", f"{settings.rate_limit:g}", "must be 0: a proxy of TCP connections sees no requests")
+    if settings.api_key:
+        refuse("API_KEY", "...", "must be empty: a proxy of TCP connections sees no headers")
 
 
 def wait_for_names(names: Sequence[str], timeout_s: float) -> None:
@@ -154,6 +185,13 @@ def switch(env: Mapping[str, str], name: str) -> bool:
     if (text := env.get(name, "off")) not in ("on", "off"):
         raise SettingsError(f"{name}={text[:40]!r}: must be on or off")
     return text == "on"
+
+
+def _rate(env: Mapping[str, str], name: str) -> float:
+    text = env.get(name, "0")
+    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,9})?", text) or not (text == "0" or 1 <= float(text) <= 1_000_000):
+        raise SettingsError(f"{name}={text[:40]!r}: must be 0, or requests per second from 1 to 1000000")
+    return float(text)
 
 
 def whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fronts.settings import PORT, Settings, SettingsError, check_files, read, refuse, wait_for_names
+from fronts.settings import PORT, Settings, SettingsError, check_files, check_tcp, read, refuse, wait_for_names
 
 # Its shared memory, where varnishstat finds its counters, and the VCL once it is compiled. Code is loaded from there.
 WORKING_DIRECTORY = "/tmp/varnish"
@@ -87,6 +87,7 @@ backend server_{number} {{
 
 def check(settings: Settings) -> None:
     """SettingsError for what only others can."""
+    check_tcp(settings)
     if settings.dns:
         refuse("SERVERS_DNS", settings.dns, "Varnish looks names up once, at its start; put the name into SERVERS")
     if settings.spare:

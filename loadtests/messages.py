@@ -51,6 +51,8 @@ class HoldOrder:
     protocol: str
     target: str
     """Whom a request names as its host, by HTTP."""
+    api_key: str
+    """What a gateway is shown, by HTTP."""
 
     def to_wire(self) -> dict[str, Any]:
         return asdict(self)

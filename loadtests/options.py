@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from loadtests import profiles, segments
+from loadtests import mixes, profiles, segments
 from loadtests.wire.protocols import METHODS, PROTOCOLS
 
 Value = str | int | float | bool
@@ -122,6 +122,21 @@ def _profile(text: str) -> str:
         raise OptionError(f"load_profile: {error}") from None
 
 
+def _services(text: str) -> str:
+    try:
+        mixes.parse(text)
+    except ValueError as error:
+        # It knows which service.
+        raise OptionError(f"services: {error}") from None
+    return text
+
+
+def _api_key(text: str) -> str:
+    if not re.fullmatch(r"[!-~]{0,100}", text):
+        raise ValueError
+    return text
+
+
 FIELDS: tuple[Field, ...] = (
     _choice("protocol", PROTOCOLS, "line: a line is echoed; http: the body of a POST"),
     _choice("method", METHODS, "http: post, an echo of its body; get, items by their keys"),
@@ -149,6 +164,8 @@ FIELDS: tuple[Field, ...] = (
     _whole("spin_units", 0, 0, MOST_UNITS, "the same in the server's units, in place of spin_us", on_form=False),
     _whole("hash_rounds", 0, 0, MOST_UNITS, "the same in the server's rounds, in place of hash_us", on_form=False),
     _choice("behind", ("none", "store", "broker"), "requests read and write a store, or send to a broker"),
+    Field("services", "", "of a gateway, such as reads:6:read,waits:3:sleep=500", mixes.NOTATION, _services),
+    Field("api_key", "", "http: what a gateway is shown", "printable ASCII without spaces, at most 100", _api_key),
     _whole("keys", 10_000, 0, MOST_KEYS, "behind, get: keys that requests draw theirs from"),
     _number("zipf", 0.0, 0, 3, "behind, get: skew of the keys, exponent of Zipf's law"),
     _number("reads", 1.0, 0, 1, "store: share of requests that read; others write"),
@@ -195,6 +212,9 @@ class Options:
     """What `spin_us` comes to on the target (calibrate.in_units), or what was asked for in its place."""
     hash_rounds: int
     behind: str
+    services: str
+    """Empty: there is one, and no path to it."""
+    api_key: str
     keys: int
     zipf: float
     reads: float
@@ -221,9 +241,14 @@ class Options:
         return self.method == "get"
 
     @property
+    def parts(self) -> tuple[mixes.Part, ...]:
+        """What goes to each service; empty: there is one."""
+        return mixes.parse(self.services)
+
+    @property
     def writes(self) -> bool:
         """Whether requests may write to a store."""
-        return self.behind == "store" and self.reads < 1
+        return self.behind == "store" and self.reads < 1 and not self.services
 
     @property
     def profile(self) -> profiles.Profile | None:
@@ -293,6 +318,7 @@ def _check_combination(wanted: Options) -> None:
         if wanted.arrivals != "constant":
             raise OptionError(f"arrivals: {wanted.arrivals} needs mode open")
     _check_method(wanted)
+    _check_gateway(wanted)
     _check_behind(wanted)
     if wanted.precise and not (wanted.open_loop and wanted.engine == "fast"):
         raise OptionError("precise: true needs mode open and engine fast")
@@ -310,6 +336,21 @@ def _check_method(wanted: Options) -> None:
     if wanted.writes or wanted.scans:
         found = f"reads {wanted.reads:g} and scans {wanted.scans:g}"
         raise OptionError(f"method: get asks for items by their keys, so reads 1 and scans 0, not {found}")
+
+
+def _check_gateway(wanted: Options) -> None:
+    for name, found in (("services", wanted.services), ("api_key", wanted.api_key)):
+        if found and wanted.protocol != "http":
+            raise OptionError(f"{name}: {_shown(found)} needs protocol http, not {wanted.protocol}")
+    if not wanted.services:
+        return
+    if wanted.gets:
+        raise OptionError("method: post with services, not get")
+    reading = [part.name for part in wanted.parts if part.reads]
+    if reading and wanted.behind != "store":
+        raise OptionError(f"services: {reading[0]} reads, which needs behind store, not {wanted.behind}")
+    if wanted.behind == "broker":
+        raise OptionError("services: with a broker behind there are none")
 
 
 def _check_behind(wanted: Options) -> None:

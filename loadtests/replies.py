@@ -81,6 +81,12 @@ class StatusError(EchoError):
     kind, text, answered = "status", "another status than 200", True
 
 
+class LimitedError(EchoError):
+    """Of HTTP: what a gateway says that lets no more requests through than it is to (429). It is counted apart."""
+
+    kind, text, answered, is_undone = "limited", "429: more requests than the gateway lets through", True, True
+
+
 class FramingError(EchoError):
     """Of HTTP: nobody can tell where such a reply ends."""
 
@@ -121,7 +127,7 @@ _BACKEND: dict[str, type[BackendError]] = {
 BACKEND_FAILURES: tuple[str, ...] = tuple(error.kind for error in _BACKEND.values())
 _OTHERS: tuple[type[EchoError], ...] = (
     *(ConnectError, ResetError, SilenceError, EndOfStreamError, BadEchoError, RefusedError),
-    *(WrongError, StatusError, FramingError),
+    *(WrongError, StatusError, FramingError, LimitedError),
 )
 FAILURES: tuple[str, ...] = (*(error.kind for error in _OTHERS), *BACKEND_FAILURES)
 

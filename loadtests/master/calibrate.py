@@ -48,7 +48,7 @@ def in_units(wanted: Options, host: str, port: int) -> tuple[Options, int]:
     if not (wanted.spin_us or wanted.hash_us):
         return wanted, 0
     address = _resolved(host, port)
-    wire = protocols.of(wanted.protocol, wanted.target)
+    wire = protocols.of(wanted.protocol, wanted.target, wanted.api_key)
     client = EchoClient(lambda: address, wire, TIMEOUT_S)
     echoes = 0
 

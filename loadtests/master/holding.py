@@ -50,7 +50,7 @@ class Holding:
             at_once = max(4, OPENING_AT_ONCE // len(workers))
             share = share_of(wanted, index, len(workers))
             earlier = before(wanted, index, len(workers))
-            to = (options.protocol, options.target)
+            to = (options.protocol, options.target, options.api_key)
             order = HoldOrder(self._hold_id, host, port, share, at_once, options.dns, earlier, *to)
             self._runner.send_message(HOLD, order.to_wire(), worker)
         return set(workers)

@@ -28,9 +28,9 @@ class Tried(NamedTuple):
     """Whether a connection was made, whatever came of it."""
 
 
-def try_echo(target: str, host: str, port: int, protocol: str, timeout_s: float = TIMEOUT_S) -> Tried:
-    """Connect, and have one request echoed."""
-    wire = protocols.of(protocol, target)
+def try_echo(target: str, host: str, port: int, protocol: str, timeout_s: float = TIMEOUT_S, key: str = "") -> Tried:
+    """Connect, and have one request echoed; `key`: what a gateway is shown."""
+    wire = protocols.of(protocol, target, key)
     reached = False
     client = None
     try:

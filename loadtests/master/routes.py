@@ -16,7 +16,7 @@ from loadtests.master.control import Control, StartRefusedError
 from loadtests.master.server_tab import ServerTab
 from loadtests.master.tally import Tally
 from loadtests.master.verify_behind import KINDS, SEEN, Behind, Kind, Seen
-from loadtests.options import MOST_KEYS, MOST_USERS, OptionError
+from loadtests.options import MOST_KEYS, MOST_USERS, OptionError, Options
 from loadtests.targets import address_of, first_choice, offered
 from loadtests.wire.protocols import PROTOCOLS
 
@@ -25,6 +25,10 @@ _CONNECTIONS = f"a whole number of connections, at most {verify.MOST_CONNECTIONS
 
 _IGNORED_KEYS = frozenset({"host", "profile"})
 """Locust's form always sends them; the target decides where the load goes."""
+
+
+def _tried(wanted: Options, host: str, port: int) -> reach.Tried:
+    return reach.try_echo(wanted.target, host, port, wanted.protocol, key=wanted.api_key)
 
 
 class Routes:
@@ -53,7 +57,7 @@ class Routes:
     def echo(self) -> Response:
         try:
             target, address, protocol = self._asked_target()
-            tried = reach.try_echo(target, *address, protocol)
+            tried = reach.try_echo(target, *address, protocol, key=request.values.get("api_key", ""))
         except OptionError as refusal:
             tried = reach.Tried(str(refusal), False)
         return jsonify(
@@ -168,7 +172,7 @@ class Routes:
         run = control.run
         if run is not None and not run.over.is_set():
             raise StartRefusedError(f"{run.trial_id} is running: stop it first")
-        if error := reach.try_echo(wanted.target, *control.targets[wanted.target], wanted.protocol).error:
+        if error := _tried(wanted, *control.targets[wanted.target]).error:
             raise StartRefusedError(error)
         return wanted
 

@@ -125,7 +125,8 @@ class Unattended:
     def _why_no_echo(self) -> str:
         target = self._asked.wanted.target
         host, port = self._control.targets[target]
-        tried = reach.try_echo(target, host, port, self._asked.wanted.protocol)
+        wanted = self._asked.wanted
+        tried = reach.try_echo(target, host, port, wanted.protocol, key=wanted.api_key)
         return tried.error if tried.connected else f"{target} cannot be reached at {host}:{port}"
 
     @staticmethod

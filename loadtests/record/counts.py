@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,7 +126,7 @@ class Batch:
 
 
 READ, WRITE, SCAN, SEND = VERBS = ("read", "write", "scan", "send")
-"""What a request asks of what stands behind the server."""
+"""What a request asks of what stands behind the server. Of several services, their names are in the place of these."""
 
 
 class AskedBatch:
@@ -133,9 +134,9 @@ class AskedBatch:
 
     __slots__ = ("bytes", "checked", "latency_s", "stale")
 
-    def __init__(self) -> None:
-        self.latency_s: dict[str, list[float]] = {verb: [] for verb in VERBS}
-        self.bytes = dict.fromkeys(VERBS, 0)
+    def __init__(self, verbs: Sequence[str] = VERBS) -> None:
+        self.latency_s: dict[str, list[float]] = {verb: [] for verb in verbs}
+        self.bytes = dict.fromkeys(verbs, 0)
         self.stale = self.checked = 0
 
     def add(self, verb: str, latency_s: float, size: int, is_checked: bool, is_stale: bool) -> None:
@@ -145,8 +146,8 @@ class AskedBatch:
         self.stale += is_stale
 
     def clear(self) -> None:
-        for verb in VERBS:
-            self.latency_s[verb].clear()
+        for verb, latency_s in self.latency_s.items():
+            latency_s.clear()
             self.bytes[verb] = 0
         self.stale = self.checked = 0
 

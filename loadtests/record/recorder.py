@@ -11,7 +11,7 @@ flight at the edge.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from loadtests.record.counts import VERBS, Added, AskedBatch, Batch, OpenLoopTimes, Slice, Snapshot, UserClock
@@ -30,7 +30,15 @@ def _microseconds(durations_s: list[float]) -> list[int]:
 class Recorder:
     """Counts for a run from `started_at`, with a window from `opens_at` to `closes_at` (None: until `close`)."""
 
-    def __init__(self, started_at: float, opens_at: float, closes_at: float | None, *, open_loop: bool = False) -> None:
+    def __init__(
+        self,
+        started_at: float,
+        opens_at: float,
+        closes_at: float | None,
+        *,
+        open_loop: bool = False,
+        verbs: Sequence[str] = VERBS,
+    ) -> None:
         self._open_loop = open_loop
         self._opens_at = opens_at
         self._closes_at = math.inf if closes_at is None else closes_at
@@ -40,7 +48,7 @@ class Recorder:
         self._sent = self._completed = self._in_flight_at_end = 0
         self._slots = SlotCounts(opens_at, self._closes_at)
         self._times = OpenLoopTimes()
-        self._asked = {verb: Histogram() for verb in VERBS}
+        self._asked = {verb: Histogram() for verb in verbs}
         self._finished = False
         self._current = self._slice_from(started_at)
 

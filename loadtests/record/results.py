@@ -15,9 +15,9 @@ from loadtests.options import Options
 from loadtests.record import hdr
 from loadtests.record.counts import VERBS
 from loadtests.record.histogram import RELATIVE_ERROR, Histogram
-from loadtests.replies import FAILURES
+from loadtests.replies import FAILURES, LimitedError
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999}
 
 
@@ -41,13 +41,15 @@ def merge(
     slices = [piece for final in finals for piece in final["slices"]]
     window = [piece for piece in slices if piece["in_window"]]
     histograms = _histograms(options, finals, window)
-    asked = _asked(finals) if options.behind != "none" else {}
+    asked = _asked(finals, VERBS) if options.behind != "none" and not options.services else {}
+    services = _asked(finals, [part.name for part in options.parts])
     # Workers close an open-ended window when the stop reaches them, some milliseconds apart.
     duration_s = max(0.0, sum(final["closes_s"] for final in finals) / len(finals)) if finals else 0.0
+    speaks_http = options.protocol == "http"
     ok, failures, slots = _sum(window, "ok"), _failures(window), _slots(finals)
     in_window = [counts for (second, is_after), counts in slots.items() if second >= 0 and not is_after]
     offered, missed = (sum(counts[which] for counts in in_window) for which in (0, 1))
-    every = histograms | {verb: histogram for verb, histogram in asked.items() if histogram.count}
+    every = histograms | {verb: histogram for verb, histogram in (asked | services).items() if histogram.count}
     return {
         "schema_version": SCHEMA_VERSION,
         "trial_id": trial_id,
@@ -64,6 +66,10 @@ def merge(
         "ok": ok,
         "failed": sum(failures.values()),
         "failures": failures,
+        # Answered 429 by a gateway, which is no failure of the server's; null without HTTP.
+        "limited": _limited(window) if speaks_http else None,
+        # Of those answered rightly, by the service that they went to; null with one.
+        "by_service": {name: {"ok": of.count, "latency_us": _summary(of)} for name, of in services.items()} or None,
         "connections_opened": _sum(window, "connections"),
         # Of those answered rightly; null with nothing behind the server.
         "asked": {verb: asked[verb].count for verb in asked} if asked else None,
@@ -88,7 +94,7 @@ def merge(
             **{name: [list(bucket) for bucket in histogram.buckets()] for name, histogram in every.items()},
         },
         "hdr": {name: hdr.encode(histogram) if histogram.count else None for name, histogram in every.items()},
-        "slices": _merged_slices(slices, slots if options.open_loop else None, bool(asked), options.gets),
+        "slices": _merged_slices(slices, slots if options.open_loop else None, bool(asked), options),
         "generator": [final["generator"] for final in finals if final["generator"] is not None],
         # Of each worker, in the order in which they share the load; null where it did not know.
         "master_clocks": [final.get("master_clock") for final in finals],
@@ -101,6 +107,7 @@ def merge(
             "ok": _sum(slices, "ok"),
             "failed": sum(_failures(slices).values()),
             "failures": _failures(slices),
+            "limited": _limited(slices) if speaks_http else None,
             "stale": _sum(slices, "stale") if asked else None,
             "cached": _sum(slices, "cached") if options.gets else None,
             "age_max_s": _age_max(slices) if options.gets else None,
@@ -125,9 +132,9 @@ def _histograms(
     }
 
 
-def _asked(finals: Iterable[Mapping[str, Any]]) -> dict[str, Histogram]:
-    """Latencies by what requests asked of what is behind the server."""
-    return {verb: _merged(final["asked_us"][verb] for final in finals if verb in final["asked_us"]) for verb in VERBS}
+def _asked(finals: Sequence[Mapping[str, Any]], verbs: Iterable[str]) -> dict[str, Histogram]:
+    """Latencies by what requests asked of what is behind the server, or by service."""
+    return {verb: _merged(final["asked_us"][verb] for final in finals if verb in final["asked_us"]) for verb in verbs}
 
 
 def _summary(histogram: Histogram) -> dict[str, float | None]:
@@ -155,7 +162,7 @@ def _slots(finals: Iterable[Mapping[str, Any]]) -> Slots:
 
 
 def _merged_slices(
-    slices: Iterable[Mapping[str, Any]], slots: Slots | None, asked: bool, gets: bool
+    slices: Iterable[Mapping[str, Any]], slots: Slots | None, asked: bool, options: Options
 ) -> list[dict[str, Any]]:
     """Slices of the same second and the same side of the window's closing, added over the workers."""
     groups: dict[tuple[int, bool], list[Mapping[str, Any]]] = {}
@@ -178,12 +185,13 @@ def _merged_slices(
                 "in_window": bool(group[0]["in_window"]),
                 "ok": _sum(group, "ok"),
                 "failed": sum(_failures(group).values()),
+                "limited": _limited(group) if options.protocol == "http" else None,
                 "offered": None if slots is None else offered[key][0],
                 "missed": None if slots is None else offered[key][1],
                 "in_flight": _sum(group, "in_flight"),
                 "stale": _sum(group, "stale") if asked else None,
-                "cached": _sum(group, "cached") if gets else None,
-                "age_max_s": _age_max(group) if gets else None,
+                "cached": _sum(group, "cached") if options.gets else None,
+                "age_max_s": _age_max(group) if options.gets else None,
                 "p50_us": supported_percentile(latency, 0.5),
                 "p99_us": supported_percentile(latency, 0.99),
                 "max_us": latency.maximum,
@@ -230,7 +238,13 @@ def _failures(slices: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     for piece in slices:
         for kind, count in piece["failures"].items():
             totals[kind] += count
+    # Those are counted apart.
+    del totals[LimitedError.kind]
     return totals
+
+
+def _limited(slices: Iterable[Mapping[str, Any]]) -> int:
+    return sum(int(piece["failures"].get(LimitedError.kind, 0)) for piece in slices)
 
 
 def _merged(wires: Iterable[Mapping[str, Any]]) -> Histogram:

@@ -20,6 +20,7 @@ from loadtests.replies import (
     EchoError,
     EndOfStreamError,
     FramingError,
+    LimitedError,
     StatusError,
     WrongError,
     refused,
@@ -27,7 +28,10 @@ from loadtests.replies import (
 
 _END = b"\r\n\r\n"
 _VERSION = b"HTTP/1."
-_READ = b"POST /?read="
+_READ = b"read="
+KEY_HEADER = b"X-Api-Key"
+"""What a gateway may ask for."""
+_TOO_MANY = 429
 
 _ECHOED, _LAST = Answer(is_stale=False, is_last=False), Answer(is_stale=False, is_last=True)
 
@@ -57,9 +61,9 @@ class Http:
     room = 1024
     """For a head of usual length, so that one read takes the whole reply."""
 
-    def __init__(self, host: str) -> None:
-        """`host` goes into every request."""
-        self._host = host.encode()
+    def __init__(self, host: str, key: str = "") -> None:
+        """`host` goes into every request, and so does a key where there is one."""
+        self._host = host.encode() + (b"\r\n%s: %s" % (KEY_HEADER, key.encode()) if key else b"")
 
     def request(self, payload: bytes, words: Sequence[bytes] = ()) -> bytes:
         return b"POST /" + (b"?" if words else b"") + b"&".join(words) + self._tail(payload)
@@ -73,6 +77,11 @@ class Http:
     @staticmethod
     def form(word: bytes) -> bytes:
         return b"POST /?" + word + b"%s"
+
+    @staticmethod
+    def to(path: str, words: Sequence[bytes]) -> bytes:
+        """A request to a path that begins with these words, with a %s for its rest."""
+        return b"POST /" + path.encode() + (b"?" if words else b"") + b"&".join(words) + b"%s"
 
     def size(self, request: bytes) -> int:
         return len(request) - request.find(_END) - len(_END)
@@ -89,7 +98,7 @@ class Http:
         body, echo = received[body_at:], request[request.find(_END) + len(_END) :]
         if body == echo and status == 200 and length == len(echo):
             return _LAST if is_last else _ECHOED
-        return other_than_echo(head, body, echo, is_read=request.startswith(_READ))
+        return other_than_echo(head, body, echo, is_read=_READ in request[: request.find(b" HTTP/")])
 
 
 def body_of(received: bytes) -> int | None:
@@ -110,7 +119,7 @@ def other_than_echo(head: Head, body: bytes, echo: bytes, is_read: bool) -> Answ
         if length != len(echo) and not (is_read and length == len(STALE)):
             raise _kept(BadEchoError(f"Content-Length {length}"), whole and not head.is_last)
     elif length is None or length > _MOST_ERROR_BYTES:
-        raise StatusError(f"{head.status} {head.reason}")
+        raise _of_status(head)
     if len(body) < length:
         return None
     if whole and is_read and head.status == 200 and body == STALE:
@@ -140,7 +149,12 @@ def _failure(head: Head, body: bytes, is_read: bool) -> EchoError:
         return WrongError()
     if body.startswith(ERROR + b" "):
         return refused(body[len(ERROR) :].decode(errors="replace").strip())
-    return StatusError(f"{head.status} {head.reason}")
+    return _of_status(head)
+
+
+def _of_status(head: Head) -> EchoError:
+    said = f"{head.status} {head.reason}"
+    return LimitedError(said) if head.status == _TOO_MANY else StatusError(said)
 
 
 def _why_endless(head: Head) -> str:

@@ -23,9 +23,9 @@ _CACHED = frozenset(("HIT", "STALE"))
 class HttpGet(Http):
     """What is asked of the server stands in the target, behind the size."""
 
-    def __init__(self, host: str, size: int) -> None:
+    def __init__(self, host: str, size: int, key: str = "") -> None:
         """`size`: bytes of every item."""
-        super().__init__(host)
+        super().__init__(host, key)
         self._size = size
         self._tail_of_get = b" HTTP/1.1\r\nHost: %s\r\n\r\n" % self._host
         self.room = Http.room + size

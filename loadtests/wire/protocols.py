@@ -48,11 +48,11 @@ class Wire(Protocol):
         """
 
 
-def of(protocol: str, target: str) -> Wire:
-    """Of one of PROTOCOLS. `target`: whom an HTTP request names as its host."""
-    return Http(target) if protocol == "http" else Lines()
+def of(protocol: str, target: str, key: str = "") -> Wire:
+    """Of one of PROTOCOLS. `target`: whom an HTTP request names as its host; `key`: what it shows a gateway."""
+    return Http(target, key) if protocol == "http" else Lines()
 
 
-def of_gets(target: str, payload_bytes: int) -> HttpGet:
+def of_gets(target: str, payload_bytes: int, key: str = "") -> HttpGet:
     """Of HTTP with GETs of items, each with a body of so many bytes."""
-    return HttpGet(target, payload_bytes)
+    return HttpGet(target, payload_bytes, key)

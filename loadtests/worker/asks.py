@@ -7,13 +7,17 @@ store a request reads or writes; with a broker each is a message.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from bisect import bisect
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
+from loadtests.mixes import Part
 from loadtests.options import Options
-from loadtests.record.counts import READ, SCAN, SEND, WRITE, AskedBatch
+from loadtests.record.counts import READ, SCAN, SEND, VERBS, WRITE, AskedBatch
 from loadtests.replies import EchoError
 from loadtests.wire import protocols
+from loadtests.wire.http import Http
 from loadtests.wire.protocols import Wire
 from loadtests.worker import keys, payload
 from loadtests.worker.versions import Versions
@@ -35,7 +39,7 @@ class Forms(NamedTuple):
 
 def items(options: Options, worker: int = 0, workers: int = 1) -> Iterator[bytes]:
     """Requests of one worker that get items, with nothing behind the server."""
-    form = protocols.of_gets(options.target, options.payload_bytes).item(_words(options))
+    form = protocols.of_gets(options.target, options.payload_bytes, options.api_key).item(_words(options))
     return map(form.__mod__, keys.draws(options.keys, options.zipf, f"{_seed(options, worker, workers)}/keys"))
 
 
@@ -47,26 +51,38 @@ def _seed(options: Options, worker: int, workers: int) -> str:
     return f"{options.seed}/{options.trial_id}/{worker}/{workers}"
 
 
+def verbs(options: Options) -> tuple[str, ...]:
+    """By what the answers of a run are counted: the names of its services where there are several."""
+    return tuple(part.name for part in options.parts) or VERBS
+
+
 class Asks:
     """Of one worker's users in one run."""
 
     def __init__(self, options: Options, worker: int = 0, workers: int = 1) -> None:
-        """`options.behind` is not none."""
+        """`options.behind` is not none, or there are several services."""
         seed = _seed(options, worker, workers)
-        self.batch = AskedBatch()
-        self._forms = Forms.of(protocols.of(options.protocol, options.target))
+        self.verbs = verbs(options)
+        self.batch = AskedBatch(self.verbs)
+        self._parts = options.parts
+        self._forms = Forms.of(protocols.of(options.protocol, options.target, options.api_key))
         self._item = b""
         """Of requests that get items, with places for a key and the key again; empty: there are none."""
         if options.gets:
-            self._item = protocols.of_gets(options.target, options.payload_bytes).reading_item(_words(options))
+            of_gets = protocols.of_gets(options.target, options.payload_bytes, options.api_key)
+            self._item = of_gets.reading_item(_words(options))
         self._to_broker = options.behind == "broker"
         self._reads, self._scans = options.reads, options.scans
-        self._versions = Versions(options.keys, worker, workers)
-        self._draw = keys.draws(options.keys, options.zipf, f"{seed}/keys").__next__
+        # Services that read nothing have none.
+        count = max(1, options.keys)
+        self._versions = Versions(count, worker, workers)
+        self._draw = keys.draws(count, options.zipf, f"{seed}/keys").__next__
         self._random = random.Random(f"{seed}/verbs").random
 
     def user(self, lines: Iterator[bytes]) -> UserAsks:
         """One more user, who puts a verb before each of these rests of requests."""
+        if self._parts:
+            return Services(lines, self._parts, self._forms, self._versions, self._draw, self._random)
         if self._item:
             return Items(lines, self._item, self._forms, self._versions, self._draw)
         if self._to_broker:
@@ -126,6 +142,35 @@ class Items(UserAsks):
     def __next__(self) -> bytes:
         self.verb, key = READ, self._draw()
         return self._item % (key, key)
+
+
+class Services(UserAsks):
+    """Each request goes to one of several services, drawn by its share. What is read was written by nobody here."""
+
+    __slots__ = ("_paths", "_random", "_shares", "_total")
+
+    def __init__(
+        self,
+        lines: Iterator[bytes],
+        parts: Sequence[Part],
+        forms: Forms,
+        versions: Versions,
+        draw: keys.Draw,
+        uniform: keys.Uniform,
+    ) -> None:
+        super().__init__(lines, forms, versions, draw)
+        reading = (b"read=%d:0",)
+        self._paths = [
+            (part.name, Http.to(part.name, (*(reading if part.reads else ()), *part.words)), part.reads)
+            for part in parts
+        ]
+        *self._shares, self._total = accumulate(part.share for part in parts)
+        self._random = uniform
+
+    def __next__(self) -> bytes:
+        rest = next(self._lines)
+        self.verb, form, reads = self._paths[bisect(self._shares, self._random() * self._total)]
+        return form % (self._draw(), rest) if reads else form % rest
 
 
 class Messages(UserAsks):

@@ -13,11 +13,10 @@ from locust.stats import RequestStats
 from loadtests.destination import Destination
 from loadtests.options import Options
 from loadtests.record import schedule
-from loadtests.record.counts import VERBS
 from loadtests.record.recorder import Recorder
 from loadtests.wire import protocols
 from loadtests.wire.protocols import Wire
-from loadtests.worker.asks import Asks, items
+from loadtests.worker.asks import Asks, items, verbs
 from loadtests.worker.dispatcher import Dispatcher
 from loadtests.worker.fast.closed import ClosedLoop
 from loadtests.worker.fast.feed import Feed
@@ -52,7 +51,7 @@ class RunOnWorker:
     dispatcher: Dispatcher | None = None
     """None in a closed loop, and beside an engine."""
     asks: Asks | None = None
-    """None: nothing is behind the server."""
+    """None: nothing is behind the server, and there are no services."""
     items: Iterator[bytes] | None = None
     """Requests that get items, of all users; None: they get none, or from what is behind the server."""
     active: bool = True
@@ -69,12 +68,15 @@ class RunOnWorker:
         workers: int = 1,
     ) -> RunOnWorker:
         """The share of worker number `worker` of so many. `stats`: Locust's own, of this process. Raises OSError."""
-        recorder = Recorder(time.perf_counter(), window.opens_at, window.closes_at, open_loop=options.open_loop)
-        wire = protocols.of(options.protocol, options.target)
+        by = verbs(options)
+        recorder = Recorder(
+            time.perf_counter(), window.opens_at, window.closes_at, open_loop=options.open_loop, verbs=by
+        )
+        wire = protocols.of(options.protocol, options.target, options.api_key)
         if options.gets:
-            wire = protocols.of_gets(options.target, options.payload_bytes)
+            wire = protocols.of_gets(options.target, options.payload_bytes, options.api_key)
         run = cls(options, destination, recorder, window.begins_at, wire)
-        if options.behind != "none":
+        if options.behind != "none" or options.services:
             run.asks = Asks(options, worker, workers)
         elif options.gets:
             run.items = items(options, worker, workers)
@@ -93,7 +95,7 @@ class RunOnWorker:
                 precise=options.precise,
                 gets=options.gets,
                 asked=run.asks.batch if run.asks is not None else None,
-                asked_feeds={verb: Feed(stats, run.request_type, f"{options.target} {verb}") for verb in VERBS},
+                asked_feeds={verb: Feed(stats, run.request_type, f"{options.target} {verb}") for verb in by},
             )
         elif options.open_loop:
             run.dispatcher = Dispatcher(arrivals)

@@ -62,7 +62,8 @@ class EchoUser(User):
     @staticmethod
     def _ring(run: RunOnWorker) -> Iterator[bytes]:
         options = run.options
-        words = payload.words(options.sleep_us, options.spin_units, options.hash_rounds)
+        # What is asked of each of several services stands in its own form.
+        words = [] if options.services else payload.words(options.sleep_us, options.spin_units, options.hash_rounds)
         made = run.wire.request if run.asks is None else run.wire.rest
         return cycle([made(one, words) for one in payload.ring(run.rng, options.payload_bytes)])
 

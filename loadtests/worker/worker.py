@@ -78,7 +78,7 @@ class Worker:
             _destination(order.host, order.port, order.dns, order.before) if order.wanted else None,
             order.wanted,
             order.at_once,
-            protocols.of(order.protocol, order.target),
+            protocols.of(order.protocol, order.target, order.api_key),
         )
 
         def tell() -> None:

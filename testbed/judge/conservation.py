@@ -21,10 +21,11 @@ def conservation(e: Evidence) -> Gate:
     """
     if e.sent is None or e.total_ok is None or e.total_failures is None or e.total_in_flight is None:
         return unknown("conservation", "the load's totals", "sent = ok + failed + in flight")
-    failed = sum(e.total_failures.values())
-    if e.sent != e.total_ok + failed + e.total_in_flight:
-        found = f"{e.sent} sent, {e.total_ok} ok + {failed} failed + {e.total_in_flight} in flight"
-        return decide("conservation", False, found, "sent = ok + failed + in flight, exactly")
+    failed, limited = sum(e.total_failures.values()), e.total_limited or 0
+    if e.sent != e.total_ok + failed + limited + e.total_in_flight:
+        also, too = (f" + {limited} limited", " + limited") if limited else ("", "")
+        found = f"{e.sent} sent, {e.total_ok} ok + {failed} failed{also} + {e.total_in_flight} in flight"
+        return decide("conservation", False, found, f"sent = ok + failed{too} + in flight, exactly")
     if e.other_replies is None:
         return unknown("conservation", "replies outside of the load", "served = replies the clients counted")
     low = e.total_ok + e.other_replies

@@ -120,6 +120,14 @@ class Evidence:
     """Likewise, over the whole run."""
     requests: RequestCounts | None = None
     """What such a front has counted of its requests to the servers."""
+    rate_limit_rps: float = 0.0
+    """How many requests per second a gateway was to let through; 0: all."""
+    limited: int | None = 0
+    """Requests in the window that were answered 429, by the load's count; they are neither right nor failed."""
+    total_limited: int | None = 0
+    """Likewise, over the whole run."""
+    front_limited: int | None = None
+    """How many the front says that it has answered so."""
     front_replies: int | None = None
     """Among `other_replies`, those that came through the front."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from testbed.judge import conservation, holding, laws
+from testbed.judge import conservation, gateway, holding, laws
 from testbed.judge import gates as gate
 from testbed.judge.evidence import Evidence, Thresholds
 from testbed.judge.gates import Gate
@@ -149,6 +149,14 @@ RULES: tuple[Rule, ...] = (
         "Counts that were made apart: a request that is lost or counted twice shows. A cache that does not count its "
         "refreshes in the background has fetched at least as much as clients have waited for.",
         _plain(conservation.conservation),
+    ),
+    Rule(
+        "limited",
+        "invalidates",
+        "a gateway has answered 429 as often as the clients have got it, and never without a rate limit; where there "
+        "is either",
+        "What is refused is not measured, so how much it is has to be certain.",
+        _plain(gateway.limited),
     ),
     Rule(
         "connections",

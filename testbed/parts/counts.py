@@ -63,6 +63,8 @@ class FrontCounts:
     """The most of them at once."""
     servers: Mapping[str, ServerCounts] = field(default_factory=dict)
     """By name; empty where the front does not count by server."""
+    limited: int | None = None
+    """Requests that it answered 429, because more came than it lets through."""
     requests: RequestCounts | None = None
     """None: it hands on connections, and sees no requests."""
 

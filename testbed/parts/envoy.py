@@ -4,6 +4,7 @@ Source: envoyproxy.io, "Cluster manager" and "HTTP connection manager" under sta
 """
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,14 +15,18 @@ from testbed.parts.page import json_page, page, whole
 # Of the admin page; as in fronts/settings.py.
 COUNTERS_PORT = 8404
 # As in fronts/envoy.py.
-_CLUSTER = "cluster.servers."
+_CLUSTER = re.compile(r"cluster[.](servers|to-[a-z0-9-]+)[.](?P<name>[a-z0-9_]+)")
 _CLIENTS = "http.clients."
 # Of its runtime; the filter that obeys it has a sidecar alone.
 _FAULT = "fault.http"
 _LISTENER = "listener.0.0.0.0_8081."
 # By what is over: requests at servers at once, and those that wait for a connection.
 _OVERFLOWS = ("upstream_rq_active_overflow", "upstream_rq_pending_overflow")
-_ASKED = "/stats?format=json&filter=^(cluster.servers|http.clients|listener.0.0.0.0_8081)[.][a-z0-9_]*$"
+_LIMITED = "limit.http_local_rate_limit.rate_limited"
+_ASKED = (
+    "/stats?format=json&filter=^(cluster[.](servers|to-[a-z0-9-]*)|http.clients|listener.0.0.0.0_8081"
+    "|limit.http_local_rate_limit)[.][a-z0-9_]*$"
+)
 
 
 def parse(stats: Mapping[str, Any], clusters: Mapping[str, Any]) -> FrontCounts:
@@ -33,14 +38,16 @@ def parse(stats: Mapping[str, Any], clusters: Mapping[str, Any]) -> FrontCounts:
         connections=count.get(f"{_CLIENTS}downstream_cx_total"),
         open=count.get(f"{_CLIENTS}downstream_cx_active"),
         dropped=count.get(f"{_LISTENER}downstream_global_cx_overflow"),
+        limited=count.get(_LIMITED, 0),
         servers=_servers(clusters),
         requests=RequestCounts(
-            fetched=count.get(f"{_CLUSTER}upstream_rq_2xx", 0),
+            # There is none before the first.
+            fetched=_of_clusters(count, "upstream_rq_2xx") or 0,
             refreshed=0,
-            connections=count.get(f"{_CLUSTER}upstream_cx_total"),
-            failed=count.get(f"{_CLUSTER}upstream_cx_connect_fail"),
-            tried=count.get(f"{_CLUSTER}upstream_rq_total"),
-            retried=count.get(f"{_CLUSTER}upstream_rq_retry"),
+            connections=_of_clusters(count, "upstream_cx_total"),
+            failed=_of_clusters(count, "upstream_cx_connect_fail"),
+            tried=_of_clusters(count, "upstream_rq_total"),
+            retried=_of_clusters(count, "upstream_rq_retry"),
             asked=count.get(f"{_CLIENTS}downstream_rq_total"),
             refused=_refused(count),
         ),
@@ -48,9 +55,15 @@ def parse(stats: Mapping[str, Any], clusters: Mapping[str, Any]) -> FrontCounts:
 
 
 def _refused(count: Mapping[str, int]) -> int | None:
-    found = [count.get(f"{_CLUSTER}{name}") for name in _OVERFLOWS]
+    found = [_of_clusters(count, name) for name in _OVERFLOWS]
     known = [one for one in found if one is not None]
     return sum(known) if len(known) == len(found) else None
+
+
+def _of_clusters(count: Mapping[str, int], name: str) -> int | None:
+    """Of all servers together; None where none is counted."""
+    found = [value for key, value in count.items() if (of := _CLUSTER.fullmatch(key)) and of["name"] == name]
+    return sum(found) if found else None
 
 
 def counters(stats: Mapping[str, Any]) -> dict[str, int]:

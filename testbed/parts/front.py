@@ -9,7 +9,8 @@ from testbed.names import front_image
 from testbed.parts import envoy, haproxy, haproxy_http, nginx, nginx_cache, varnish
 from testbed.parts.asking import Address
 from testbed.parts.counts import FrontCounts
-from testbed.plan.cells import Cell, Trial, serving_slots
+from testbed.plan.axes import API_KEY
+from testbed.plan.cells import Cell, Trial, service_cells, serving_slots
 from testbed.plan.fitting import FRONT_MEMORY_BYTES
 from testbed.stack import needs, system
 from testbed.stack.services import Limits, Service
@@ -130,17 +131,22 @@ def environment(cell: Cell, there: Sequence[str], later: Sequence[str] = ()) -> 
     """What the front is told: the names of the servers that are there and of those that may join."""
     slots = serving_slots(cell) if cell.queue == "front" else None
     told = {
-        "SERVERS": " ".join(there),
+        # A service is found by its own name, which its path has as well.
+        "SERVERS": " ".join(service_cells(cell) or there),
         "SPARE_SERVERS": " ".join(later),
         "BALANCE": cell.balance,
         # In their queue or in its own: with as many as a server serves at once, nobody waits behind another there.
         "SERVER_MAXCONN": str(slots or 0),
+        "SERVICES_MAXCONN": " ".join(str(serving_slots(one) or 0) for one in service_cells(cell).values()),
         "THREADS": str(math.ceil(cell.front_cpus)),
         "MAXCONN": str(max(needs.LEAST_CONNECTIONS, needs.connections(cell))),
         "NAMES_TIMEOUT": str(_NAMES_TIMEOUT_S),
         "CACHE": "on" if cell.front == "nginx-cache" else "",
         "HTTP": "on" if cell.front == "haproxy-http" else "",
         **_mesh(cell),
+        "ROUTES": "on" if cell.has_services else "",
+        "RATE_LIMIT": f"{cell.rate_limit_rps:.12g}" if cell.rate_limit_rps else "",
+        "API_KEY": API_KEY if cell.auth == "key" else "",
     }
     return {name: value for name, value in told.items() if value}
 

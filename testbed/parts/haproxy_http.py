@@ -9,22 +9,24 @@ from dataclasses import replace
 from testbed.parts import haproxy
 from testbed.parts.asking import Asked
 from testbed.parts.counts import FrontCounts, RequestCounts, ServerCounts
-from testbed.parts.haproxy import SERVERS
+from testbed.parts.haproxy import CLIENTS, SERVERS
+
+ROUTE = "to-"
+"""Before the name of a service that has a path of its own; as in fronts/haproxy_http.py."""
 
 
 def parse(text: str) -> FrontCounts:
     """The counts out of the answer to `show stat`; of what is not in it, nothing is known."""
     counts = haproxy.parse(text)
-    rows = [row for row in haproxy.rows(text) if row["pxname"] == SERVERS and row["svname"] != "BACKEND"]
+    every = list(haproxy.rows(text))
+    rows = [row for row in every if _is_of_servers(row["pxname"]) and row["svname"] != "BACKEND"]
+    clients = next((row for row in every if (row["pxname"], row["svname"]) == (CLIENTS, "FRONTEND")), {})
     if not counts.servers or not rows:
         return counts
-    servers: dict[str, ServerCounts] = {}
-    for row in rows:
-        name = row["svname"]
-        servers[name] = replace(counts.servers[name], connections=haproxy.number(row, "connect"))
     return replace(
         counts,
-        servers=servers,
+        servers=_servers(rows),
+        limited=haproxy.number(clients, "dreq"),
         requests=RequestCounts(
             fetched=haproxy.sum_of(rows, "hrsp_2xx"),
             refreshed=0,
@@ -32,6 +34,24 @@ def parse(text: str) -> FrontCounts:
             failed=haproxy.sum_of(rows, "econ"),
         ),
     )
+
+
+def _is_of_servers(proxy: str) -> bool:
+    return proxy == SERVERS or proxy.startswith(ROUTE)
+
+
+def _servers(rows: list[dict[str, str]]) -> dict[str, ServerCounts]:
+    """By name. The first of several services has a path of its own, and all that no other has: of both together."""
+    found: dict[str, ServerCounts] = {}
+    for name in dict.fromkeys(row["svname"] for row in rows):
+        of = [row for row in rows if row["svname"] == name]
+        found[name] = ServerCounts(
+            connections=haproxy.sum_of(of, "connect"),
+            open=haproxy.sum_of(of, "scur"),
+            waiting=haproxy.sum_of(of, "qcur"),
+            failed=haproxy.sum_of(of, "econ"),
+        )
+    return found
 
 
 class HAProxyHttp:

@@ -34,11 +34,13 @@ _RESULTS = "/results/load"
 def stack(run: Run, trial: Trial, sweep: Sweep, domain: str = "") -> Stack:
     """All of it. `domain` is what stands behind a service's name for who asks DNS without a list of domains to try.
 
-    ValueError for a cell whose server is in the load's own network namespace.
+    ValueError for a cell whose server is in the load's own network namespace, and for one of several services.
     """
     cell = trial.cell
     if cell.network == "shared":
         raise ValueError(f"{trial.trial_id}: server and load in one network namespace")
+    if cell.has_services:
+        raise ValueError(f"{trial.trial_id}: several services behind a gateway")
     server = _server(run, trial)
     boxes = (server, _front(run, trial, server, domain)) if cell.is_proxied else (server,)
     commands = {server.name: SERVER_COMMAND, cell.front: FRONTS[cell.front].command if cell.is_proxied else ""}

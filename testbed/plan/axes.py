@@ -9,10 +9,11 @@ reads the cell. A line in its section in `schema` is for code that reads a sweep
 from typing import Any
 
 from servers.models import MODELS
-from testbed.plan import behind, behind_values, fault, fault_values, scaling, scaling_values
+from testbed.plan import behind, behind_values, fault, fault_values, scaling, scaling_values, services
 from testbed.plan.axis import Axis, Form, number
 from testbed.plan.fields import (
     Arrivals,
+    Auth,
     Balance,
     Breaker,
     CacheControl,
@@ -37,6 +38,7 @@ from testbed.plan.fields import (
     Protocol,
     Queue,
     Rate,
+    RateLimit,
     ReplicaCount,
     ReplicaCpus,
     Retries,
@@ -61,6 +63,9 @@ def _connection(value: Any) -> str:
     known = {"persistent": "one for all requests", "per-request": "new for each request"}
     return known.get(str(value), f"new after {value} requests")
 
+
+API_KEY = "threadmill"
+"""What a gateway asks for where it asks for a key. It keeps nobody out; it has to be looked at all the same."""
 
 # In the order of a cell's fields, which is the order in which the plan crosses them: the last changes first.
 AXES: tuple[Axis, ...] = (
@@ -509,7 +514,8 @@ AXES: tuple[Axis, ...] = (
         ("server",),
         "where connections wait: in the servers' accept queues, or in one queue of the front; none without one",
         asks="where connections wait. `server`: the proxy hands them on at once. `front`: it gives a replica as many "
-        "as that serves at once, and keeps the others in one queue; haproxy alone, and for models with a bound",
+        "as that serves at once, and keeps the others in one queue; haproxy alone, and for models with a bound; "
+        "gateways always do so for those",
         earlier="none",
         left=True,
         title="connections wait in the",
@@ -604,6 +610,36 @@ AXES: tuple[Axis, ...] = (
         words=lambda value: f"{value:g} CPU",
     ),
     Axis(
+        "front.rate_limit",
+        "rate_limit_rps",
+        RateLimit,
+        (0.0,),
+        "requests per second that the gateway lets through, more are answered 429; 0: all",
+        asks="with `haproxy-http` and `envoy`, how many requests per second go through, of all clients together; more "
+        "are answered 429 at once",
+        default_words="none",
+        earlier=0.0,
+        written=lambda value: value or "none",
+        heading="rate\nlimit",
+        text=lambda value: f"{value:g}" if value else "none",
+        title="rate limit",
+        words=lambda value: f"{value:g} requests/s" if value else "none",
+    ),
+    Axis(
+        "front.auth",
+        "auth",
+        Auth,
+        ("none",),
+        "key: the gateway answers 401 to a request without the key that the load shows; none without a gateway",
+        asks="with `haproxy-http` and `envoy`, whether a request needs a key (`X-Api-Key`), without which it is "
+        "answered 401",
+        earlier="none",
+        left=True,
+        title="asks for",
+        words=lambda value: "a key" if value == "key" else "nothing",
+        form=Form("api_key", lambda auth: API_KEY if auth == "key" else "", lambda key: "key" if key else "none"),
+    ),
+    Axis(
         "load.dns",
         "dns",
         Dns,
@@ -667,6 +703,21 @@ AXES: tuple[Axis, ...] = (
         left=True,
         title="fault",
         words=fault_values.label,
+    ),
+    Axis(
+        "services",
+        "services",
+        services.Serves,
+        (services.NONE,),
+        "the services that a gateway hands requests on to by their path, as JSON; none for one",
+        asks="with `haproxy-http` and `envoy`, several services in place of replicas, each on a path of its own with "
+        "its own model, share of the requests and work; [fronts.md](fronts.md#gateways) has every key",
+        written=services.written,
+        text=services.label,
+        earlier=services.NONE,
+        left=True,
+        title="services",
+        words=services.label,
     ),
     Axis(
         "load.at",

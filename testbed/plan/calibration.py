@@ -1,12 +1,14 @@
 """From the calibration to a trial's work: units, the least time they can take, the machine's drift. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from servers.protocol import MAX_HASH_ROUNDS, MAX_SPIN_UNITS
 from testbed.errors import UserError
-from testbed.plan.cells import Cell
+from testbed.plan.cells import Cell, cells, service_cells
 from testbed.plan.schema import Sweep
+from testbed.plan.services import NONE
 from testbed.units import format_us
 
 Calibration = dict[str, Any]
@@ -29,12 +31,23 @@ class Work:
 
     spin_units: int
     hash_rounds: int
+    services: Mapping[str, "Work"] = field(default_factory=dict)
+    """Of each service by its name, where there are several."""
 
 
 def kinds(sweep: Sweep) -> tuple[str, ...]:
     """The kinds of work that the sweep asks for; empty when there is nothing to calibrate."""
-    asked = {"spin": sweep.workload.spin, "hash": sweep.workload.hash}
+    asked = {"spin": [*sweep.workload.spin], "hash": [*sweep.workload.hash]}
+    for one in _of_services(sweep):
+        asked["spin"].append(one.spin_us)
+        asked["hash"].append(one.hash_us)
     return tuple(kind for kind, values in asked.items() if any(values))
+
+
+def _of_services(sweep: Sweep) -> list[Cell]:
+    if sweep.services == (NONE,):
+        return []
+    return [one for cell in cells(sweep) for one in service_cells(cell).values()]
 
 
 def work(cell: Cell, calibration: Calibration | None) -> Work:
@@ -43,14 +56,16 @@ def work(cell: Cell, calibration: Calibration | None) -> Work:
     return Work(
         spin_units=round(cell.spin_us / 1000 * known.get(_SPIN, 0)),
         hash_rounds=round(cell.hash_us / 1000 * known.get(_HASH, 0)),
+        services={name: work(one, calibration) for name, one in service_cells(cell).items()},
     )
 
 
 def check_work(sweep: Sweep, calibration: Calibration | None) -> None:
     """UserError where a request would have to compute more units than a server takes on. Pure."""
+    parts = _of_services(sweep)
     bounds = (
-        ("spin", sweep.workload.spin, _SPIN, MAX_SPIN_UNITS),
-        ("hash", sweep.workload.hash, _HASH, MAX_HASH_ROUNDS),
+        ("spin", (*sweep.workload.spin, *(one.spin_us for one in parts)), _SPIN, MAX_SPIN_UNITS),
+        ("hash", (*sweep.workload.hash, *(one.hash_us for one in parts)), _HASH, MAX_HASH_ROUNDS),
     )
     for name, asked_us, rate, bound in bounds:
         per_ms = (calibration or {}).get(rate, 0)
@@ -70,8 +85,10 @@ def _fastest(name: str, *readings: Calibration | None) -> float:
 def least_cpu_us(asked: Work, *readings: Calibration | None) -> float | None:
     """CPU time below which no request of this work can stay: at the fastest speed that any of the readings tells.
 
-    None where a kind that is asked for was not calibrated.
+    None where a kind that is asked for was not calibrated, and of several services, whose requests differ.
     """
+    if asked.services:
+        return None
     least = 0.0
     for amount, name in ((asked.spin_units, _SPIN), (asked.hash_rounds, _HASH)):
         speed = _fastest(name, *readings)

@@ -12,12 +12,12 @@ from servers.models import find
 from servers.models.traits import THREADS, WORKERS, Size
 from testbed.errors import UserError
 from testbed.names import behind_name, front_image, http_name
-from testbed.plan import fault_values, scaling_fit
+from testbed.plan import fault_values, scaling_fit, services
 from testbed.plan.axes import AXES, BY_FIELD, FIELDS
 from testbed.plan.behind import Behind
 from testbed.plan.behind_values import of_text
 from testbed.plan.fault import Fault
-from testbed.plan.fields import OF_HTTP, PROXIES, QUEUEING, RESILIENT
+from testbed.plan.fields import GATEWAYS, OF_HTTP, PROXIES, QUEUEING, RESILIENT
 from testbed.plan.profile import STEADY, mean_rps
 from testbed.plan.schema import Exclude, Sweep
 
@@ -33,6 +33,8 @@ CANARY_USERS = 8
 
 # As the servers' own default: with one worker a pool of processes would be another model.
 LEAST_WORKERS = 2
+# Of a service whose model has a pool of threads, where the cell's own has none: as the axis has it.
+LEAST_THREADS = 16
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,13 @@ class Cell:
     eject_for_us: int
     sidecar: str
     sidecar_cpus: float
+    rate_limit_rps: float
+    auth: str
     dns: str
     scaling: str
     behind: str
     fault: str
+    services: str
     share: float | None = None
     """Of a search: the part of the rate it found that this trial is at. Repeats have the share in common, not the rate.
     """
@@ -116,7 +121,8 @@ class Cell:
         stands = self.what_is_behind
         beyond = stands.part.cpus_of_all if stands else 0.0
         of_each = self.most_cpus_of_each + self.sidecar_cpus
-        return of_each * self.most_replicas + self.front_cpus + beyond
+        servers = sum(one.cpus for one in service_cells(self).values()) or of_each * self.most_replicas
+        return servers + self.front_cpus + beyond
 
     @property
     def what_is_behind(self) -> Behind | None:
@@ -149,6 +155,16 @@ class Cell:
     def is_direct(self) -> bool:
         """Whether servers take the connections that clients make, or as many: nothing between them speaks HTTP."""
         return not self.by_request and self.sidecar == NO_SIDECAR
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether that container looks at what a request is, and no cache."""
+        return self.front in GATEWAYS
+
+    @property
+    def has_services(self) -> bool:
+        """Whether there are several, each with a server and a path of its own."""
+        return self.services != services.NONE
 
     @property
     def is_single(self) -> bool:
@@ -209,7 +225,8 @@ def proxies(sweep: Sweep) -> list[str]:
 
 def server_images(sweep: Sweep) -> list[str]:
     """The servers of the sweep by the names of their images; by the model's where another stands in for that."""
-    return list(dict.fromkeys(_image(cell, sweep) for cell in cells(sweep)))
+    every = [one for cell in cells(sweep) for one in service_cells(cell).values() or (cell,)]
+    return list(dict.fromkeys(_image(one, sweep) for one in every))
 
 
 def _image(cell: Cell, sweep: Sweep) -> str:
@@ -263,9 +280,36 @@ def _with_pools(cell: Cell) -> Cell:
     """With the pool sizes its model has; 0 where it has none."""
     workers = (cell.workers or max(LEAST_WORKERS, math.ceil(cell.cpus_of_each))) if has_workers(cell.model) else 0
     cell = replace(cell, workers=workers, threads=cell.threads if has_threads(cell.model) else 0)
+    if cell.is_gateway:
+        # It keeps connections, and a request must not wait behind one that another server could have: as many as the
+        # server serves at once, and no more.
+        return replace(cell, queue="server" if cell.has_services or serving_slots(cell) is None else "front")
     if cell.queue == "front" and (cell.front not in QUEUEING or serving_slots(cell) is None):
         return replace(cell, queue="server")
     return cell
+
+
+@cache
+def service_cells(cell: Cell) -> dict[str, Cell]:
+    """By the name of each service, what its server is and is asked; empty where there is one for all paths."""
+    parts = services.of_text(cell.services)
+    return {
+        part.name: _with_pools(
+            replace(
+                cell,
+                services=services.NONE,
+                model=part.model or cell.model,
+                # Those of the cell belong to its own model.
+                workers=cell.workers if part.model in ("", cell.model) else 0,
+                threads=cell.threads or LEAST_THREADS,
+                cpus=cell.cpus / len(parts) if part.cpus is None else part.cpus,
+                sleep_us=cell.sleep_us if part.sleep_us is None else part.sleep_us,
+                spin_us=cell.spin_us if part.spin_us is None else part.spin_us,
+                hash_us=cell.hash_us if part.hash_us is None else part.hash_us,
+            )
+        )
+        for part in parts
+    }
 
 
 def with_front(cell: Cell) -> Cell:
@@ -282,6 +326,8 @@ def with_front(cell: Cell) -> Cell:
         eject_for_us=cell.eject_for_us if cell.eject else 0,
         sidecar_cpus=cell.sidecar_cpus if cell.sidecar != NO_SIDECAR else 0.0,
     )
+    if not cell.is_gateway:
+        cell = replace(cell, rate_limit_rps=0.0, auth="none")
     return cell if cell.is_proxied else replace(cell, front_cpus=0.0, balance="none", queue="none")
 
 

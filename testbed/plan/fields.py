@@ -120,6 +120,11 @@ def _model(value: object) -> str:
     return str(value)
 
 
+def _rate_limit(value: object) -> float:
+    """0 stands for none."""
+    return 0.0 if value == "none" else float(number(value, 1, 1e6, _RATE_LIMIT))
+
+
 def _imaged(value: object) -> str:
     if value not in EVERY:
         raise not_allowed(f"one of {', '.join(EVERY)}")
@@ -199,6 +204,7 @@ _MEMORY = f"a size from {format_bytes(MIN_MEMORY_BYTES)} to the machine's memory
 _MODELS = "what `orchestrate.py models` lists"
 _CONNECTION = "persistent, per-request, or {requests: N} with N from 1 to 1000000"
 _RATE = "requests per second, 0.1 to 1000000"
+_RATE_LIMIT = "none, or requests per second, 1 to 1000000"
 _WORK = "a duration from 0 to 10s, such as 500us or 5ms"
 _CACHE_CONTROL = "none, or printable ASCII without a space at either end, at most 200, such as max-age=2"
 _NAME = "lower-case letters, digits and hyphens, at most 41, such as cpu-limits"
@@ -231,6 +237,7 @@ Users = Annotated[int, whole(1, MAX_USERS)]
 Holders = Annotated[int, whole(0, MAX_USERS)]
 PoolSize = Annotated[int, whole(1, 1024)]
 Rate = Annotated[float, numeric(0.1, 1e6, _RATE)]
+RateLimit = Annotated[float, Reader(_rate_limit, allowed=_RATE_LIMIT)]
 Fraction = Annotated[float, numeric(0.01, 2.0, "a share of capacity, 0.01 to 2")]
 SweepName = Annotated[str, _text(r"[a-z0-9][a-z0-9-]{0,40}", _NAME)]
 ImageName = Annotated[str, _text(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*", "the name of an image, such as some/image:1")]
@@ -247,6 +254,7 @@ ReplicaCpus = Literal["split", "each"]
 Front = Literal["none", "dns", "haproxy", "nginx", "nginx-cache", "varnish", "haproxy-http", "envoy"]
 Balance = Literal["roundrobin", "leastconn", "source"]
 Queue = Literal["server", "front"]
+Auth = Literal["none", "key"]
 Dns = Literal["once", "each", "all"]
 TryUs = Annotated[int, quantity(parse_duration_us, 0, 60_000_000, "a duration from 0 to 60s, such as 500ms", "us")]
 Retries = Annotated[int, whole(0, 5)]

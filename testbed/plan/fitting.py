@@ -5,11 +5,11 @@ Each value of a sweep file may be right by itself and a combination of them stil
 
 from collections.abc import Callable
 
-from testbed.plan import cells, fault_values, scaling, scaling_fit
+from testbed.plan import cells, fault_values, scaling, scaling_fit, services
 from testbed.plan.behind import NONE
 from testbed.plan.behind_values import label
-from testbed.plan.cells import NO_SIDECAR, Cell
-from testbed.plan.fields import MIN_CPUS, PROXIES, Machine
+from testbed.plan.cells import NO_SIDECAR, SEARCHES, Cell, service_cells
+from testbed.plan.fields import GATEWAYS, MIN_CPUS, PROXIES, Machine
 from testbed.plan.scaling import Change
 from testbed.plan.schema import Sweep
 from testbed.units import format_bytes
@@ -127,6 +127,37 @@ def _fault(cell: Cell, machine: Machine) -> str:
     return fault_values.misfit(cell.fault, cell.replicas, cell.scaling, cell.sidecar, is_swarm)
 
 
+def _services(cell: Cell, machine: Machine) -> str:
+    parts = service_cells(cell)
+    if not parts:
+        return ""
+    leave = "or leave the combination out by exclude"
+    for found, allowed in (
+        (not cell.is_gateway and f"front {cell.front}", f"front {' or '.join(GATEWAYS)} (what knows paths)"),
+        (cell.replicas > 1 and f"{cell.replicas} replicas", "1 replica (each service has one server)"),
+        (cell.scaling != scaling.NONE and "scaling", "scaling none (each service has one server)"),
+        (cell.sidecar != NO_SIDECAR and "sidecars", "sidecar none (they are of replicas)"),
+        (cell.fault != NONE and "a fault", "fault none (it is of replicas)"),
+        (cell.method == "get" and "method get", "method post (items have paths of their own)"),
+        ("bridge" not in machine.networks and "a Swarm", "one engine"),
+        (cell.mode in SEARCHES and f"mode {cell.mode}", "mode closed or open (which capacity would it be of?)"),
+    ):
+        if found:
+            return f"found services with {found}, allowed: {allowed}, {leave}"
+    stands = cell.what_is_behind
+    reading = [one.name for one in services.of_text(cell.services) if one.reads]
+    if reading and (stands is None or stands.kind != "store"):
+        return f"found {reading[0]} that reads, allowed: with a store behind, {leave}"
+    if stands is not None and stands.kind != "store":
+        return f"found services with {label(cell.behind)}, allowed: a store or nothing behind, {leave}"
+    small = [name for name, one in parts.items() if one.cpus < MIN_CPUS]
+    if small:
+        return f"found {parts[small[0]].cpus:.3g} CPUs for {small[0]}, allowed: at least {MIN_CPUS} for each"
+    if cell.limit != "quota":
+        return f"found services with limit {cell.limit}, allowed: quota, {leave}"
+    return ""
+
+
 def _least(cell: Cell, _: Machine) -> str:
     if cell.cpus_of_each >= MIN_CPUS:
         return ""
@@ -162,12 +193,13 @@ def _memory(cell: Cell, machine: Machine) -> str:
     front = FRONT_MEMORY_BYTES if cell.is_proxied else 0
     stands = cell.what_is_behind
     beside = SIDECAR_MEMORY_BYTES if cell.sidecar != NO_SIDECAR else 0
-    of_all = (cell.most_memory_of_each + beside) * cell.most_replicas
+    servers = len(service_cells(cell)) or cell.most_replicas
+    of_all = (cell.most_memory_of_each + beside) * servers
     needed = of_all + front + (stands.part.memory_of_all if stands else 0)
     if needed <= machine.memory_bytes:
         return ""
     return (
-        f"found {format_bytes(cell.most_memory_of_each)} for each of {cell.most_replicas}, {format_bytes(needed)} in "
+        f"found {format_bytes(cell.most_memory_of_each)} for each of {servers}, {format_bytes(needed)} in "
         f"all, allowed: at most the {format_bytes(machine.memory_bytes)} of this machine"
     )
 
@@ -187,6 +219,7 @@ _CHECKS: tuple[tuple[str, Callable[[Cell, Machine], str]], ...] = (
     ("behind", _behind),
     ("workload.method", _items),
     ("front", _http),
+    ("services", _services),
     ("sidecar", _sidecar),
     ("fault", _fault),
     ("replicas.count", _least),

@@ -12,9 +12,11 @@ from testbed.plan import fault_values, scaling_fit
 from testbed.plan.behind_values import Stands
 from testbed.plan.fault_values import Faults
 from testbed.plan.fields import (
+    GATEWAYS,
     OF_HTTP,
     QUEUEING,
     RESILIENT,
+    Auth,
     Balance,
     Breaker,
     CacheControl,
@@ -34,6 +36,7 @@ from testbed.plan.fields import (
     PoolSize,
     Protocol,
     Queue,
+    RateLimit,
     ReplicaCount,
     ReplicaCpus,
     Retries,
@@ -57,6 +60,7 @@ from testbed.plan.load_section import Load
 from testbed.plan.profile import misfit
 from testbed.plan.scaling_values import Scales
 from testbed.plan.sections import Strict, excluding, section, setting
+from testbed.plan.services import Serves
 
 
 @section("limits")
@@ -137,6 +141,8 @@ class Front(Strict):
     breaker: Values[Breaker]
     eject: Values[Eject]
     eject_for: Values[EjectUs]
+    rate_limit: Values[RateLimit]
+    auth: Values[Auth]
 
     @model_validator(mode="before")
     @classmethod
@@ -149,6 +155,8 @@ class Front(Strict):
             raise not_allowed(f"queue front only with kind {' or '.join(QUEUEING)}: no other has a queue of its own")
         if self.kind == ("varnish",) and self.balance != ("roundrobin",):
             raise not_allowed("balance roundrobin with kind varnish: it has no other here")
+        if not set(self.kind) & set(GATEWAYS) and (self.rate_limit != (0.0,) or self.auth != ("none",)):
+            raise not_allowed(f"rate_limit and auth only with kind {' or '.join(GATEWAYS)}")
         return self
 
     @model_validator(mode="after")
@@ -217,6 +225,7 @@ class Sweep(Strict):
     scaling: Values[Scales]
     behind: Values[Stands]
     fault: Values[Faults]
+    services: Values[Serves]
     warmup: WarmupUs = setting(2_000_000, "before the window")
     duration: WindowUs = setting(10_000_000, "of the window")
     repeat: Annotated[int, whole(1, 1000)] = setting(1, "blocks: each holds every combination once")

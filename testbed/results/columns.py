@@ -75,6 +75,11 @@ _MEASURED = {
     "all; 0 with `method: get` and no cache, empty without that",
     "edge_cached": "how many those were",
     "edge_age_max_s": "the greatest age of those, in whole seconds, since a server had made it",
+    "limited": "requests in the window that a gateway answered 429, because more came than it lets through; neither "
+    "verified replies nor failed ones",
+    "limited_share": "the same by all requests that ended in the window",
+    "service_rps": "of several services: verified replies per second of each",
+    "service_p99_us": "99th percentile of the latency of each",
     "behind_cpu_s": "CPU time in the window of all that stands behind the servers; consumers included",
     "behind_cpu_us_per_request": "the same per verified reply",
     "cache_hit_ratio": "reads that the cache answered by reads that asked it, by the servers' own counts over their "
@@ -115,7 +120,17 @@ COLUMNS: dict[str, str] = {**_WHICH_TRIAL, **{axis.field: axis.meaning for axis 
 
 # Everything else is a number, true or false, or empty where it is not known.
 TEXT_COLUMNS = frozenset(
-    ["trial_id", "search_id", "redo_of", "status", "verdict", "reasons", "backend_error_names"]
+    [
+        "trial_id",
+        "search_id",
+        "redo_of",
+        "status",
+        "verdict",
+        "reasons",
+        "backend_error_names",
+        "service_rps",
+        "service_p99_us",
+    ]
     + [name for name, kind in get_type_hints(Cell).items() if kind is str]
 )
 

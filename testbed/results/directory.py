@@ -24,7 +24,7 @@ from testbed.results.columns import COLUMNS, EARLIER
 #   5  the verdicts front-bound and transient, what a front has counted, and what was changed within the window
 #   6  the verdict backend-bound, and what stands behind the servers has counted
 #   7  protocols and methods, and what a cache before the servers has answered
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 _SWITCHES_SINCE = 3
 
 # What load and probe write of a trial of a minute stays below this.

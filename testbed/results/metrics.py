@@ -1,6 +1,6 @@
 """The measured columns of trials.csv, out of what the load and the boxes have to say. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from testbed.judge.boxes import Box, most, total
@@ -54,12 +54,30 @@ def metrics(cell: Cell, load: dict[str, Any] | None, boxes: Sequence[Box]) -> di
         **_of_fronts(fronts, ok),
         **_of_sidecars([box for box in boxes if box.role == "sidecar"], ok),
         **_of_the_edge(load, ok),
+        **_of_the_gateway(load),
         **_of_what_is_behind([box for box in boxes if box.role in BEHIND and not box.removed], ok),
         **asked_behind.columns(load),
         "generator_cpu_share": _generator_share(load),
         "probe_cpu_share": total(box.watching_cpu_share for box in servers),
         "server_served": total(box.served for box in servers),
     }
+
+
+def _of_the_gateway(load: dict[str, Any] | None) -> dict[str, Any]:
+    limited, ended = at(load, "limited"), total((at(load, "ok"), at(load, "failed"), at(load, "limited")))
+    services = at(load, "by_service") or {}
+    return {
+        "limited": limited,
+        "limited_share": rounded(limited / ended, 4) if limited is not None and ended else None,
+        "service_rps": _each(services, lambda one: rounded(at(one, "ok") / at(load, "window", "duration_s"), 1)),
+        "service_p99_us": _each(services, lambda one: at(one, "latency_us", "p99")),
+    }
+
+
+def _each(services: dict[str, Any], of: Callable[[dict[str, Any]], Any]) -> str:
+    """`reads 3200, waits 21000`; what is not known of one is left out."""
+    known = {name: of(one) for name, one in services.items()}
+    return ", ".join(f"{name} {value:g}" for name, value in known.items() if value is not None)
 
 
 def _of_fronts(fronts: Sequence[Box], ok: int | None) -> dict[str, Any]:

@@ -202,7 +202,8 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
     known = found.other_echoes is not None and before_start is not None
     holders, made = at(load, "idle_holders"), at(load, "connections")
     return Evidence(
-        model=cell.model,
+        # Of several services each has its own.
+        model="services" if cell.has_services else cell.model,
         workers=cell.workers,
         threads=cell.threads,
         mode="closed" if cell.mode == "closed" else "open",
@@ -232,13 +233,14 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         tracked_limit=found.tracked_limit,
         window_s=at(load, "window", "duration_s"),
         ok=at(load, "ok"),
-        failed=at(load, "failed"),
+        # Requests that were limited took their users for a time that is not measured, too.
+        failed=total((at(load, "failed"), at(load, "limited") or 0)),
         users_starved=at(load, "users_starved"),
         users_absent=at(load, "users_absent") or 0.0,
         service_time_mean_us=at(load, "service_time_us", "mean"),
         service_time_max_us=at(load, "service_time_us", "max"),
         dispatch_lag_p99_us=at(load, "dispatch_lag_us", "p99"),
-        achieved_over_offered=at(load, "achieved_over_offered"),
+        achieved_over_offered=_answered_over_offered(load),
         slice_ok=tuple(one["ok"] for one in in_window) or None,
         slice_p50_us=tuple(one["p50_us"] for one in in_window) or None,
         holders_opened=at(holders, "opened"),
@@ -263,8 +265,21 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         cached=_cached(cell, at(load, "cached")),
         total_cached=_cached(cell, at(totals, "cached")),
         requests=None if found.front is None else found.front.requests,
+        rate_limit_rps=cell.rate_limit_rps,
+        limited=at(load, "limited") or 0,
+        total_limited=at(totals, "limited") or 0,
+        front_limited=None if found.front is None else found.front.limited,
         front_replies=total((found.front_echoes, before_start, at(holders, "echoes") or 0)),
     )
+
+
+def _answered_over_offered(load: dict[str, Any] | None) -> float | None:
+    """What is limited was sent and answered on time."""
+    achieved, ok, limited = (at(load, name) for name in ("achieved_over_offered", "ok", "limited"))
+    if achieved is None or not limited:
+        return None if achieved is None else float(achieved)
+    offered = at(load, "offered")
+    return (ok + limited) / offered if offered else None
 
 
 def _cached(cell: Cell, count: int | None) -> int | None:
@@ -339,6 +354,7 @@ def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         "sidecar_connections": found.sidecar_connections,
         "sidecar_counts": {name: asdict(counts) for name, counts in found.sidecars.items()},
         "ejections": found.ejections,
+        "by_service": at(found.load, "by_service"),
         "actions": found.actions,
         "provision": found.provision,
         **_reports(found),

@@ -3,11 +3,12 @@
 import time
 
 from testbed.judge import shape
+from testbed.plan.axes import API_KEY
 from testbed.plan.cells import NO_SIDECAR, Cell
 from testbed.results.record import Findings
 from testbed.run.boxes import Boxes, TrialFailed
 from testbed.stack.locust_api import Echo, Load, asked_behind
-from testbed.stack.system import BEHIND_SIDECAR_PORT, target
+from testbed.stack.system import BEHIND_SIDECAR_PORT, cell_of, target
 
 READY_TIMEOUT_S = 30.0
 # How often a server that starts is asked for an echo. Python under a small CPU limit takes 0.1 to 2 s to start.
@@ -58,7 +59,7 @@ class Checks:
         return came.error
 
     def _echo_on_the_way_of_the_load(self, called: str) -> str:
-        echo = self._asked(called)
+        echo = self._asked(called, API_KEY if self._cell.auth == "key" else "")
         self._found.front_echoes = _added(self._found.front_echoes, echo.echoes)
         self._found.check_connections = _added(self._found.check_connections, int(echo.reached))
         return echo.error
@@ -68,9 +69,9 @@ class Checks:
         self._found.sidecar_connections = _added(self._found.sidecar_connections, int(echo.reached))
         return echo.error
 
-    def _asked(self, called: str) -> Echo:
+    def _asked(self, called: str, key: str = "") -> Echo:
         """One try for an echo, with what it adds to what the servers will have counted."""
-        echo = self._load.echo(called, self._cell.protocol)
+        echo = self._load.echo(called, self._cell.protocol, **({"key": key} if key else {}))
         self._echoed(echo.echoes)
         self._found.perhaps_echoed += int(echo.reached and bool(echo.error))
         return echo
@@ -105,9 +106,23 @@ class Checks:
                 self._wait_for_echo(name, deadline)
         if not self._cell.is_direct:
             self._wait_for_echo(target(self._cell), deadline)
+        if self._cell.auth == "key":
+            checks.append(self._without_key())
+
+    def _without_key(self) -> dict[str, str]:
+        """Does the gateway keep out who shows no key? No server is asked then."""
+        echo = self._load.echo(target(self._cell), self._cell.protocol)
+        self._found.check_connections = _added(self._found.check_connections, int(echo.reached))
+        if not echo.error:
+            self._echoed(echo.echoes)
+            self._found.front_echoes = _added(self._found.front_echoes, echo.echoes)
+        right = echo.reached and "401" in echo.error
+        reason = "" if right else f"asked without a key: {echo.error or 'echoed'}, instead of 401"
+        return {"name": "no key is answered 401", "status": "pass" if right else "fail", "reason": reason}
 
     def _verified(self, name: str) -> list[dict[str, str]]:
-        model, workers, threads = self._cell.model, self._cell.workers, self._cell.threads
+        of = cell_of(self._cell, name)
+        model, workers, threads = of.model, of.workers, of.threads
         at_once = shape.checked_at_once(model, workers, threads)
         verified = self._load.verify(self._called[name], at_once, asked_behind(self._cell), self._cell.protocol)
         self._echoed(verified.echoes)
@@ -118,7 +133,8 @@ class Checks:
 
     def _mismatch(self, name: str) -> str:
         """How it differs from its model while it holds connections; empty when it does not."""
-        slots = shape.serving_slots(self._cell.model, self._cell.workers, self._cell.threads)
+        of = cell_of(self._cell, name)
+        slots = shape.serving_slots(of.model, of.workers, of.threads)
         connections = min(slots or SHAPE_CONNECTIONS, SHAPE_CONNECTIONS)
         held = self._load.hold(self._called[name], connections, self._cell.protocol)
         try:
@@ -133,7 +149,7 @@ class Checks:
         deadline = time.monotonic() + SHAPE_TIMEOUT_S
         while True:
             self._boxes.fail_if_ended("during the verification")
-            mismatch = self._boxes.shape_mismatch(name, self._cell, connections)
+            mismatch = self._boxes.shape_mismatch(name, cell_of(self._cell, name), connections)
             if not mismatch or time.monotonic() > deadline:
                 return mismatch
             time.sleep(READY_INTERVAL_S)

@@ -7,9 +7,10 @@ from typing import Any
 import requests
 
 from testbed.errors import Breakdown
+from testbed.plan import services
 from testbed.plan.axes import AXES
 from testbed.plan.calibration import Work
-from testbed.plan.cells import Cell, Trial
+from testbed.plan.cells import Cell, Trial, service_cells
 from testbed.plan.profile import STEADY
 from testbed.stack.system import target
 
@@ -70,12 +71,24 @@ def form(trial: Trial, work: Work, warmup_s: float, window_s: float) -> dict[str
         **({"rate": 0} if cell.profile != STEADY else {}),
         "spin_units": work.spin_units,
         "hash_rounds": work.hash_rounds,
+        "services": services_text(cell, work),
         "seed": trial.seed,
         "warmup_s": warmup_s,
         "window_s": window_s,
         "reply_timeout_s": reply_timeout_s(cell),
         "trial_id": trial.trial_id,
     }
+
+
+def services_text(cell: Cell, work: Work) -> str:
+    """What goes to each service, in the notation of the load's option; empty for one. Pure."""
+    parts = []
+    for one in services.of_text(cell.services):
+        asked, units = service_cells(cell)[one.name], work.services.get(one.name, Work(0, 0))
+        amounts = (("sleep", asked.sleep_us), ("spin", units.spin_units), ("hash", units.hash_rounds))
+        words = [f"{name}={amount}" for name, amount in amounts if amount]
+        parts.append(":".join((one.name, f"{one.share:.12g}", *(["read"] if one.reads else []), *words)))
+    return ",".join(parts)
 
 
 def asked_behind(cell: Cell) -> dict[str, Any]:
@@ -92,7 +105,8 @@ def asked_behind(cell: Cell) -> dict[str, Any]:
 
 def reply_timeout_s(cell: Cell) -> float:
     """How long a server may be silent: twice what a reply takes where all users' work is done under the CPU limit."""
-    reply_us = cell.sleep_us + cell.users * (cell.spin_us + cell.hash_us) / cell.cpus
+    every = service_cells(cell).values() or (cell,)
+    reply_us = max(one.sleep_us + cell.users * (one.spin_us + one.hash_us) / one.cpus for one in every)
     return min(MOST_REPLY_TIMEOUT_S, max(REPLY_TIMEOUT_S, 2 * reply_us / 1e6))
 
 
@@ -149,9 +163,9 @@ class Load:
         except LoadError:
             return 0
 
-    def echo(self, target: str, protocol: str = "line") -> Echo:
-        """One real echo from the load's network to the server."""
-        parameters = {"target": target, "protocol": protocol}
+    def echo(self, target: str, protocol: str = "line", key: str = "") -> Echo:
+        """One real echo from the load's network to the server; `key`: what a gateway is shown."""
+        parameters = {"target": target, "protocol": protocol, **({"api_key": key} if key else {})}
         answer = self._call("GET", "/threadmill/echo", REQUEST_TIMEOUT_S, params=parameters)
         return Echo("" if answer["ok"] else str(answer["error"]), answer["replies"], bool(answer["connections"]))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from testbed.names import image_name
 from testbed.plan import scaling
-from testbed.plan.cells import Cell, Trial
+from testbed.plan.cells import Cell, Trial, service_cells
 from testbed.stack import face, needs
 from testbed.stack.cpus import UNPINNED, CpuSets, format_cpu_list, parse_cpu_list
 from testbed.stack.services import (
@@ -190,9 +190,16 @@ def server_names(cell: Cell) -> tuple[str, ...]:
     before it, else numbered."""
     if cell.is_single:
         return (cell.model,)
+    if parts := service_cells(cell):
+        return tuple(f"{one.model}-{place + 1}" for place, one in enumerate(parts.values()))
     # A container that was taken out does not come back: what it has counted is its own. Its place takes another.
     count = cell.replicas if cell.most_replicas == cell.replicas else cell.most_replicas * LIVES
     return tuple(f"{cell.model}-{n + 1}" for n in range(count))
+
+
+def cell_of(cell: Cell, name: str) -> Cell:
+    """What the server of this name is: of several services its own, else the cell."""
+    return dict(zip(server_names(cell), service_cells(cell).values(), strict=False)).get(name, cell)
 
 
 def servers(run: Run, trial: Trial) -> tuple[Service, ...]:
@@ -206,25 +213,32 @@ def servers(run: Run, trial: Trial) -> tuple[Service, ...]:
         Service(
             name=name,
             role="server",
-            image=run.server_image(cell),
+            image=run.server_image(cell_of(cell, name)),
             user=run.user,
             environment={
-                "WORKERS": str(cell.workers or 1),
-                "THREADS": str(cell.threads or 1),
+                "WORKERS": str(cell_of(cell, name).workers or 1),
+                "THREADS": str(cell_of(cell, name).threads or 1),
                 **needs.environment(cell),
                 **face.of_server(cell),
             },
-            limits=server_limits(run, cell, place),
+            limits=server_limits(run, cell_of(cell, name), place),
             network=network_of(cell),
-            aliases=(cell.model,) if cell.front == "dns" else (),
+            aliases=_aliases(cell, place),
             in_network_of=HOLDER if shares else None,
             labels=labels(run, trial),
             # Readiness is a real echo from outside: a check inside would spend the limit that is being measured.
             checked_inside=False,
-            joins_later=place >= cell.replicas,
+            joins_later=not cell.has_services and place >= cell.replicas,
         )
         for place, name in enumerate(server_names(cell))
     )
+
+
+def _aliases(cell: Cell, place: int) -> tuple[str, ...]:
+    """What else the server at this place is called in its network: by its service, or as all of them."""
+    if cell.has_services:
+        return (tuple(service_cells(cell))[place],)
+    return (cell.model,) if cell.front == "dns" else ()
 
 
 def labels(run: Run, trial: Trial) -> dict[str, str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fronts import envoy, haproxy
+from fronts import envoy, haproxy, nginx
 from fronts.settings import SettingsError, read
 
 
@@ -27,6 +27,65 @@ def test_haproxy_speaks_http_where_it_is_told_so() -> None:
     assert "mode tcp" in haproxy.configuration(read({"SERVERS": "a"}))
     with pytest.raises(SettingsError, match=r"^HTTP='yes': must be on or off$"):
         read({"SERVERS": "a", "HTTP": "yes"})
+
+
+ROUTED = {"SERVERS": "reads waits", "ROUTES": "on", "SERVICES_MAXCONN": "2 0", "RATE_LIMIT": "400", "API_KEY": "k"}
+
+
+def test_haproxy_asks_for_a_key_then_limits_then_looks_at_the_path() -> None:
+    text = gateway(ROUTED)
+    asked = [line for line in text if line.startswith(("http-request", "use_backend", "default_backend"))]
+    assert asked == [
+        'http-request return status 401 content-type text/plain string "no key" unless { req.hdr(X-Api-Key) -m str k }',
+        "http-request track-sc0 int(1)",
+        "http-request deny deny_status 429 if { sc0_gpc0_rate ge 400 }",
+        "http-request sc-inc-gpc0(0)",
+        "use_backend to-reads if { path /reads } || { path_beg /reads/ }",
+        "use_backend to-waits if { path /waits } || { path_beg /waits/ }",
+        "default_backend servers",
+    ]
+    assert text.count("server reads reads:8081 init-addr libc maxconn 2") == 2
+    assert text.count("server waits waits:8081 init-addr libc") == 1
+
+
+def test_envoy_asks_for_a_key_then_limits_then_looks_at_the_path() -> None:
+    told = envoy.configuration(read(ROUTED))["static_resources"]
+    manager = told["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    limit, router = manager["http_filters"]
+    bucket = limit["typed_config"]["token_bucket"]
+    assert (bucket["tokens_per_fill"], bucket["fill_interval"]) == (40, "0.100000000s")
+    assert router["name"] == "envoy.filters.http.router"
+    keyless, *paths = manager["route_config"]["virtual_hosts"][0]["routes"]
+    assert keyless["direct_response"]["status"] == 401 and keyless["match"]["headers"][0]["invert_match"]
+    assert [(one["match"], one["route"]["cluster"]) for one in paths] == [
+        ({"path_separated_prefix": "/reads"}, "to-reads"),
+        ({"path_separated_prefix": "/waits"}, "to-waits"),
+        ({"prefix": "/"}, "to-reads"),
+    ]
+    bounds = [one["circuit_breakers"].get("per_host_thresholds") for one in told["clusters"]]
+    assert bounds == [[{"priority": "DEFAULT", "max_connections": 2}], None]
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"SERVERS": "a", "RATE_LIMIT": "0.5"}, "RATE_LIMIT='0.5': must be 0, or requests per second from 1"),
+        ({"SERVERS": "a", "RATE_LIMIT": "many"}, "RATE_LIMIT='many'"),
+        ({"SERVERS": "a", "API_KEY": "a b"}, "API_KEY: must be letters"),
+        ({"SERVERS_DNS": "a", "ROUTES": "on"}, "ROUTES='on': SERVERS must name the services"),
+        ({"SERVERS": "a b", "SERVICES_MAXCONN": "1"}, "SERVICES_MAXCONN='1': must be a whole number for each"),
+    ],
+)
+def test_what_a_gateway_is_told_has_to_make_sense(environment: dict[str, str], says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        read(environment)
+
+
+@pytest.mark.parametrize("told", [{"ROUTES": "on"}, {"RATE_LIMIT": "5"}, {"API_KEY": "k"}])
+def test_what_sees_no_requests_is_told_nothing_of_them(told: dict[str, str]) -> None:
+    for front in (haproxy.configuration, nginx.configuration):
+        with pytest.raises(SettingsError, match=next(iter(told))):
+            front(read({"SERVERS": "a", **told}))
 
 
 def test_haproxy_follows_a_name_there_too() -> None:
@@ -66,7 +125,6 @@ def test_envoy_follows_a_name_and_has_as_many_threads_as_it_is_told() -> None:
     ("environment", "says"),
     [
         ({"SERVERS": "a", "SPARE_SERVERS": "b"}, "SPARE_SERVERS='b': .* cannot be told of servers later"),
-        ({"SERVERS": "a", "SERVER_MAXCONN": "4"}, "SERVER_MAXCONN=4: must be 0: .* has no queue"),
     ],
 )
 def test_what_envoy_cannot_is_refused(environment: dict[str, str], says: str) -> None:

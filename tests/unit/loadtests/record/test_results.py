@@ -11,7 +11,10 @@ from loadtests.record import results
 from loadtests.record.counts import Batch
 from loadtests.record.histogram import Histogram
 from loadtests.record.recorder import Recorder
-from loadtests.replies import FAILURES
+from loadtests.replies import FAILURES, LimitedError
+
+# What a gateway limits is no failure.
+OTHERS = [kind for kind in FAILURES if kind != LimitedError.kind]
 
 
 def histogram_of(values):
@@ -80,7 +83,8 @@ def test_slices_of_workers_that_started_a_little_apart_are_the_same_slices():
     assert [piece["start_s"] for piece in merged["slices"]] == [-0.99, 0, 1, 2]
     assert merged["slices"][-1] == {
         "start_s": 2, "duration_s": 0.7, "in_window": False, "ok": 1, "failed": 0, "offered": None, "missed": None,
-        "in_flight": 0, "stale": None, "cached": None, "age_max_s": None, "p50_us": 100, "p99_us": None, "max_us": 100,
+        "limited": None, "in_flight": 0, "stale": None, "cached": None, "age_max_s": None, "p50_us": 100,
+        "p99_us": None, "max_us": 100,
     }  # fmt: skip
 
 
@@ -139,7 +143,7 @@ def test_what_was_due_in_the_window_is_offered_and_what_was_not_sent_by_its_end_
     ]
     assert [piece["in_flight"] for piece in merged["slices"]] == [1, 0, 1, 0]
     assert merged["totals"] == {
-        "sent": 5, "ok": 5, "failed": 0, "in_flight": 0, "failures": dict.fromkeys(FAILURES, 0),
+        "sent": 5, "ok": 5, "failed": 0, "in_flight": 0, "failures": dict.fromkeys(OTHERS, 0), "limited": None,
         "stale": None, "cached": None, "age_max_s": None,
     }  # fmt: skip
 
@@ -206,9 +210,9 @@ def test_replies_from_a_cache_are_added_over_workers_and_the_oldest_is_kept():
 
 
 def test_every_failure_has_its_place_even_when_it_did_not_happen():
-    assert merge(final([]))["failures"] == dict.fromkeys(FAILURES, 0)
+    assert merge(final([]))["failures"] == dict.fromkeys(OTHERS, 0)
     assert (
-        *("connect", "reset", "timeout", "eof", "bad_echo", "refused", "wrong", "status", "framing"),
+        *("connect", "reset", "timeout", "eof", "bad_echo", "refused", "wrong", "status", "framing", "limited"),
         *("backend unreachable", "backend timeout", "backend exhausted", "backend unknown key", "backend refused"),
     ) == FAILURES
 
@@ -226,7 +230,7 @@ def test_a_percentile_is_null_where_the_sample_is_too_small_for_it(count, fracti
 def test_the_file_is_complete_json_and_nothing_else_is_left(tmp_path):
     path = tmp_path / "load" / "t1.json"
     results.write_whole(path, merge(final([(0.5, 100)])))
-    assert json.loads(path.read_text())["schema_version"] == 4
+    assert json.loads(path.read_text())["schema_version"] == 5
     assert [file.name for file in path.parent.iterdir()] == ["t1.json"]
 
 

@@ -40,7 +40,14 @@ def test_gates_belong_to_the_loop_they_are_defined_for() -> None:
     assert behind - closed == {"behind_survived", "wrong_value"}
     beside = {gate.name for gate in judge(dataclasses.replace(GOOD, boxes=(*GOOD.boxes, Box("a", "sidecar")))).gates}
     assert beside - closed == {"sidecar_survived", "connections"}
-    assert closed | opened | holding | before | behind | beside == {*INVALIDATING, *GENERATOR_SHORT, *SCHEDULE, *FLAGS}
+    limited = {gate.name for gate in judge(dataclasses.replace(GOOD, rate_limit_rps=9.0)).gates}
+    assert limited - closed == {"limited"}
+    assert closed | opened | holding | before | behind | beside | limited == {
+        *INVALIDATING,
+        *GENERATOR_SHORT,
+        *SCHEDULE,
+        *FLAGS,
+    }
 
 
 FAILING: list[tuple[str, dict[str, Any], str]] = [

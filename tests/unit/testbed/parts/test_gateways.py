@@ -55,6 +55,7 @@ def test_envoy_counts_connections_of_both_sides_and_requests() -> None:
         connections=10,
         open=0,
         dropped=0,
+        limited=0,
         servers={"event-loop-1": ServerCounts(connections=1, open=1, failed=0, is_ejected=False)},
         requests=RequestCounts(
             fetched=810, refreshed=0, connections=2, failed=0, tried=815, retried=5, asked=812, refused=2

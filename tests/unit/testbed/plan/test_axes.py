@@ -20,7 +20,7 @@ from testbed.plan import cells, keys
 from testbed.plan.axes import AXES, BY_FIELD
 from testbed.plan.calibration import work
 from testbed.plan.cells import Cell
-from testbed.plan.fields import PROXIES
+from testbed.plan.fields import GATEWAYS, PROXIES
 from testbed.plan.sweepfile import parse
 from testbed.results.columns import COLUMNS, EARLIER, TEXT_COLUMNS
 from testbed.stack import locust_api
@@ -158,6 +158,9 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         "scaling": sweep.scaling,
         "behind": sweep.behind,
         "fault": sweep.fault,
+        "rate_limit_rps": sweep.front.rate_limit,
+        "auth": sweep.front.auth,
+        "services": sweep.services,
         "share": (None,),
     }
     found: list[dict[str, Any]] = []
@@ -186,6 +189,8 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
             cell["sidecar_cpus"] = 0.0
         if cell["front"] in ("none", "dns"):
             cell |= {"front_cpus": 0.0, "balance": "none", "queue": "none"}
+        if cell["front"] not in GATEWAYS:
+            cell |= {"rate_limit_rps": 0.0, "auth": "none"}
         elif cell["front"] == "nginx" or cell["model"] not in ONE_BOUND:
             cell["queue"] = "server"
         if not cells.has_threads(cell["model"]):
@@ -263,6 +268,9 @@ OTHER = {
     "replica_cpus": "each",
     "front": "dns",
     "front_cpus": 0.25,
+    "rate_limit_rps": 50.0,
+    "auth": "key",
+    "services": '{"a":{"share":1.0},"b":{"share":1.0,"sleep":"1ms"}}',
     "balance": "leastconn",
     "queue": "front",
     "front_timeout_us": 500_000,
@@ -286,6 +294,7 @@ BESIDE = (
     | {field: {"front": "envoy", "eject": 1} for field in ("front_timeout_us", "retries", "breaker", "eject_for_us")}
     | {"eject": {"front": "envoy"}, "sidecar_cpus": {"sidecar": "envoy"}}
     | {"cache_control": {"protocol": "http"}, "method": {"protocol": "http"}}
+    | {field: {"front": "envoy", "protocol": "http"} for field in ("rate_limit_rps", "auth", "services")}
 )
 
 
@@ -314,11 +323,12 @@ def test_the_load_generator_has_the_fields_and_choices_of_the_axes() -> None:
         assert field.parse(axis.form.sent(axis.usual)) == field.default, axis.key
         if axis.form.told is not None and axis.form.told is not axis.form.sent:
             assert axis.form.told(field.parse(axis.form.sent(OTHER[axis.field]))) == OTHER[axis.field], axis.key
-        if get_origin(axis.kind) is Literal and axis.field != "mode":
+        if get_origin(axis.kind) is Literal and axis.field not in ("mode", "auth"):
             assert sorted(field.choices) == sorted(get_args(axis.kind)), axis.key
     taken = {axis.form.name for axis in AXES if axis.form}
     # What the sweep or the calibration makes, and what no sweep asks for.
     made = {"spin_us", "hash_us", "spin_units", "hash_rounds", "warmup_s", "window_s", "reply_timeout_s", "trial_id"}
+    made |= {"services"}
     assert there.keys() - taken - made == {"stop_grace_s", "seed"}
 
 
@@ -357,10 +367,13 @@ def test_every_axis_is_a_column_with_its_meaning_in_one_place_of_the_table() -> 
         "eject_for_us": 0,
         "sidecar": "none",
         "sidecar_cpus": 0.0,
+        "rate_limit_rps": 0.0,
+        "auth": "none",
         "dns": "once",
         "scaling": "none",
         "behind": "none",
         "fault": "none",
+        "services": "none",
     }
 
 
