@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from testbed.names import front_image
 from testbed.parts import envoy
-from testbed.plan.cells import NO_SIDECAR, Cell, Trial
+from testbed.plan.cells import NO_SIDECAR, Cell, Trial, serving_slots
 from testbed.plan.fitting import SIDECAR_MEMORY_BYTES
 from testbed.stack import needs, system
-from testbed.stack.services import Limits, Service
+from testbed.stack.services import ROLE_LABEL, Limits, Service
 from testbed.stack.system import BEHIND_SIDECAR_PORT, Run
 
 _TASKS = 64
@@ -45,6 +45,8 @@ def services(run: Run, trial: Trial, servers: tuple[Service, ...]) -> tuple[Serv
                 "SERVERS": "127.0.0.1",
                 "SERVER_PORT": str(BEHIND_SIDECAR_PORT),
                 "SIDECAR": "on",
+                # A request must not wait behind a connection that stays, where a server serves so many at once.
+                "SERVER_MAXCONN": str(serving_slots(cell) or 0),
                 "MAXCONN": str(max(needs.LEAST_CONNECTIONS, needs.connections(cell))),
             },
             limits=Limits(
@@ -53,7 +55,8 @@ def services(run: Run, trial: Trial, servers: tuple[Service, ...]) -> tuple[Serv
             network=None,
             in_network_of=server.name,
             scratch=("/tmp",),
-            labels=system.labels(run, trial),
+            # The image's own says that it is a front.
+            labels={**system.labels(run, trial), ROLE_LABEL: "sidecar"},
             after=(server.name,),
         )
         for server in servers

@@ -10,7 +10,7 @@ from typing import Any
 
 from servers.models import MODELS
 from testbed.plan import behind, behind_values, fault, fault_values, scaling, scaling_values, services
-from testbed.plan.axis import Axis, Form, number
+from testbed.plan.axis import Axis, Form, Text, number
 from testbed.plan.fields import (
     Arrivals,
     Auth,
@@ -57,6 +57,11 @@ from testbed.units import format_us
 
 def _written_connection(value: str) -> str | dict[str, int]:
     return {"requests": int(value)} if value.isdigit() else value
+
+
+def _or_none(text: Text) -> Text:
+    """Of an axis that is off at 0."""
+    return lambda value: text(value) if value else "none"
 
 
 def _connection(value: Any) -> str:
@@ -527,12 +532,15 @@ AXES: tuple[Axis, ...] = (
         TryUs,
         (0,),
         "how long envoy waits for a reply before it gives up this try; 0: for ever",
-        asks="envoy alone: how long it waits for a reply to each try, which it then answers with 504. 0: for ever",
+        asks="`envoy` alone: how long it waits for a reply to each try of a request, which it then answers with 504",
+        default_words="none",
         earlier=0,
+        written=lambda value: f"{value}us" if value else "none",
+        text=_or_none(format_us),
         excluded_as="front_timeout",
         heading="front\ntimeout",
         title="time-out of each try of the front",
-        words=lambda value: "none" if not value else format_us(value),
+        words=_or_none(format_us),
     ),
     Axis(
         "front.retries",
@@ -540,8 +548,8 @@ AXES: tuple[Axis, ...] = (
         Retries,
         (0,),
         "how often envoy tries a request again that a server failed",
-        asks="envoy alone: how often it tries a request again that was reset, timed out, or answered with 502, 503 or "
-        "504, each time at another replica where there is one",
+        asks="`envoy` alone: how often it tries a request again that was reset, timed out, or answered with 502, 503 "
+        "or 504, each time at another replica where there is one",
         earlier=0,
         heading="front\nretries",
         title="further tries of the front",
@@ -552,11 +560,14 @@ AXES: tuple[Axis, ...] = (
         Breaker,
         (0,),
         "requests that envoy has at all servers at once at most, further ones get 503; 0: no bound",
-        asks="envoy alone: how many requests it has at all servers together at once, and as many connections; what is "
-        "more is answered with 503 at once. 0: no bound",
+        asks="`envoy` alone: how many requests it has at all servers together at once; what is more is answered with "
+        "503 at once",
+        default_words="none",
         earlier=0,
+        written=lambda value: value or "none",
+        text=_or_none(str),
         title="circuit breaker of the front",
-        words=lambda value: f"{value} requests" if value else "none",
+        words=_or_none(lambda value: f"{value} requests"),
     ),
     Axis(
         "front.eject",
@@ -564,11 +575,14 @@ AXES: tuple[Axis, ...] = (
         Eject,
         (0,),
         "after how many errors in a row envoy gives a server nothing for some time; 0: never",
-        asks="envoy alone: after how many errors in a row, time-outs and refused connections among them, it gives a "
-        "server nothing for `eject_for`. 0: never",
+        asks="`envoy` alone: after how many errors in a row, time-outs and refused connections among them, it gives a "
+        "server nothing for `eject_for`",
+        default_words="none",
         earlier=0,
+        written=lambda value: value or "none",
+        text=_or_none(str),
         title="errors in a row until a server is ejected",
-        words=lambda value: str(value) if value else "none is",
+        words=_or_none(str),
     ),
     Axis(
         "front.eject_for",

@@ -163,9 +163,10 @@ class Front(Strict):
     def _who_is_resilient(self) -> Self:
         if set(self.kind) & set(RESILIENT):
             return self
-        for name in ("timeout", "retries", "breaker", "eject"):
+        for name, off in {"timeout": "none", "retries": "0", "breaker": "none", "eject": "none"}.items():
             if any(getattr(self, name)):
-                raise not_allowed_at((name,), f"0 without kind {' or '.join(RESILIENT)}: no other has that here")
+                only = " or ".join(RESILIENT)
+                raise not_allowed_at((name,), f"{off} without kind {only}: no other has that here")
         return self
 
 

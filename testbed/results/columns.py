@@ -38,8 +38,8 @@ _MEASURED = {
     "failed": "failed requests in the window",
     "in_flight": "requests without reply when the window closed",
     "connections_lost": "requests in the window whose connection ended before their reply; among `failed`",
-    "outage_s": "with a fault: seconds from it to the end of the last second of the window in which fewer than 99 % of "
-    "the requests that ended, or were due and not sent, were answered rightly; 0 without such a second",
+    "outage_s": "with a fault: seconds from it to the end of the last second of the window in which more than 1 % of "
+    "the requests that ended failed, or at whose end more waited than before; 0 without such a second",
     "ejected_after_s": "seconds from the fault until the front was seen to give its server nothing any more, looked at "
     "every 250 ms; empty where that did not come",
     "back_after_s": "seconds from the end of the fault until that server was no more ejected; empty where it never "

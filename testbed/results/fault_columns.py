@@ -7,8 +7,10 @@ from testbed.judge.boxes import total
 from testbed.results.nested import at
 from testbed.results.rounding import rounded
 
-# Of the requests that ended in a second, or were due in it and not sent, so many answered rightly: it is served again.
-SERVED = 0.99
+# Of the requests that end in a second, or are due in it.
+MOST_FAILED = 0.01
+# How many are under way at any time varies by so many by itself.
+_LEAST_WAITING = 3
 # A request whose connection ended before its reply.
 _LOST = ("reset", "eof")
 
@@ -46,19 +48,22 @@ def ejected(actions: Records, ejections: Records) -> dict[str, float | None]:
 def outage(slices: Records | None, since_s: float) -> tuple[float, bool] | None:
     """Seconds from this one of the window to the end of the last that was not served, and whether others followed.
 
-    0 where every second was served. None where nothing is known of seconds, or of what was missed in them.
+    A second is served where no more than 1 % of the requests that ended in it failed, and where at its end no more wait
+    than before the fault, those that were due and could not be sent included; 1 % of a second's requests is nothing.
+    0 where every second was served. None where nothing is known of seconds, or of what was due in them.
     """
-    seconds = [one for one in slices or () if one["in_window"] and one["start_s"] + one["duration_s"] > since_s]
-    if not seconds or any(one.get("missed") is None for one in seconds):
+    seconds = [one for one in slices or () if one["in_window"]]
+    after = [one for one in seconds if one["start_s"] + one["duration_s"] > since_s]
+    if not after or any(one.get("offered") is None for one in seconds):
         return None
-    unserved = [place for place, one in enumerate(seconds) if not _is_served(one)]
+    before = [one for one in slices or () if one["start_s"] + one["duration_s"] <= since_s][-1:]
+    usual = max([_LEAST_WAITING, *(one["in_flight"] for one in before)])
+    unserved, waiting = [], 0
+    for one in after:
+        ended = one["ok"] + one["failed"]
+        waiting += one["offered"] - ended
+        if one["failed"] > MOST_FAILED * ended or waiting > usual + MOST_FAILED * one["offered"]:
+            unserved.append(one)
     if not unserved:
         return 0.0, True
-    last = seconds[unserved[-1]]
-    return last["start_s"] + last["duration_s"] - since_s, unserved[-1] < len(seconds) - 1
-
-
-def _is_served(second: dict[str, Any]) -> bool:
-    wanted = second["ok"] + second["failed"] + second["missed"]
-    # One in which nothing ends and all users wait has nothing due that could be missed.
-    return bool(second["ok"] >= SERVED * wanted and (second["ok"] or not second["offered"]))
+    return unserved[-1]["start_s"] + unserved[-1]["duration_s"] - since_s, unserved[-1] is not after[-1]

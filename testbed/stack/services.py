@@ -14,6 +14,7 @@ from testbed.stack.cpus import parse_cpu_list
 
 RUN_LABEL = "threadmill.run"
 TRIAL_LABEL = "threadmill.trial"
+ROLE_LABEL = "threadmill.role"
 
 # What a service is there for. `holder` does nothing but keep a network namespace for others; a `sidecar` takes what
 # comes for a server; a `store` is read and written by servers, to a `broker` they send, and a `consumer` takes from it.

@@ -8,35 +8,48 @@ from testbed.results import fault_columns
 from testbed.results.fault_columns import ejected, outage
 
 
-def seconds(*ok: int, offered: int = 200, **of_each: list[int]) -> list[dict[str, Any]]:
+def seconds(*ok: int, offered: int = 200, failed: tuple[int, ...] = (), in_flight: int = 0) -> list[dict[str, Any]]:
     """One slice a second, the first before the window."""
-    made = []
-    for place, count in enumerate(ok):
-        failed, missed = (of_each.get(name, [0] * len(ok))[place] for name in ("failed", "missed"))
-        made.append({"ok": count, "failed": failed, "missed": missed, "offered": offered, "duration_s": 1.0})
-        made[-1] |= {"start_s": float(place - 1), "in_window": place > 0}
-    return made
+    of_each = (*failed, *[0] * (len(ok) - len(failed)))
+    return [
+        {
+            "ok": count,
+            "failed": of_each[place],
+            "offered": offered,
+            "in_flight": in_flight,
+            "start_s": float(place - 1),
+            "duration_s": 1.0,
+            "in_window": place > 0,
+        }
+        for place, count in enumerate(ok)
+    ]
 
 
-def test_an_outage_lasts_to_the_end_of_the_last_second_that_was_not_served() -> None:
-    slices = seconds(0, 200, 150, 100, 195, 200, failed=[200, 0, 50, 100, 5, 1])
+def test_an_outage_lasts_to_the_end_of_the_last_second_in_which_more_than_1_percent_failed() -> None:
+    slices = seconds(0, 200, 150, 100, 197, 200, failed=(200, 0, 50, 100, 3, 0))
     assert outage(slices, 1.25) == (2.75, True)
     # What went before the fault is not its doing.
     assert outage(slices, 3.5) == (0.5, True)
     assert outage(slices, 4.0) == (0.0, True)
+    assert outage(seconds(0, 200, 198, failed=(0, 0, 2)), 1.0) == (0.0, True)
 
 
 def test_one_that_lasts_until_the_window_closes_is_not_over() -> None:
-    assert outage(seconds(0, 200, 0, 0, failed=[0, 0, 200, 200]), 1.0) == (2.0, False)
+    assert outage(seconds(0, 200, 0, 0, failed=(0, 0, 200, 200)), 1.0) == (2.0, False)
 
 
-def test_a_second_is_not_served_in_which_requests_were_not_sent_or_nothing_came() -> None:
-    assert outage(seconds(0, 200, 197, 200, missed=[0, 0, 3, 0]), 0.0) == (2.0, True)
-    assert outage(seconds(0, 200, 0, 200), 0.0) == (2.0, True)
-    assert outage(seconds(0, 0, 0, offered=0), 0.0) == (0.0, True)
+def test_a_second_is_not_served_at_whose_end_requests_wait_that_did_not_before() -> None:
+    # A server that stands still for a second, and makes up for it.
+    assert outage(seconds(0, 200, 4, 396, 200), 1.0) == (1.0, True)
+    assert outage(seconds(0, 200, 134, 134, 332), 1.0) == (2.0, True)
+    assert outage(seconds(0, 200, 0, 0), 1.0) == (2.0, False)
+    # As many as are under way anyway.
+    assert outage(seconds(0, 200, 195, 205), 1.0) == (0.0, True)
+    assert outage(seconds(0, 200, 150, 250), 1.0) == (1.0, True)
+    assert outage(seconds(0, 200, 150, 250, in_flight=50), 1.0) == (0.0, True)
 
 
-@pytest.mark.parametrize("slices", [None, [], [{**seconds(0, 1)[1], "missed": None}]])
+@pytest.mark.parametrize("slices", [None, [], [{**seconds(0, 1)[1], "offered": None}]])
 def test_without_seconds_nothing_is_known(slices: Any) -> None:
     assert outage(slices, 0.0) is None
 
