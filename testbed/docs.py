@@ -56,7 +56,14 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "What a fault did": ("connections_lost", "outage_s", "outage_over", "ejected_after_s", "back_after_s"),
     "What a cache before the servers has answered": ("edge_hit_ratio", "edge_cached", "edge_age_max_s"),
-    "What a gateway let through": ("limited", "limited_share", "service_rps", "service_p99_us"),
+    "What a gateway let through": (
+        "limited",
+        "limited_share",
+        "service_rps",
+        "service_p50_us",
+        "service_p99_us",
+        "service_limited",
+    ),
     "What stands behind the servers": (
         *("behind_cpu_s", "behind_cpu_us_per_request", "cache_hit_ratio", "cache_fetches"),
         *("pool_waits", "pool_wait_mean_us"),

@@ -152,6 +152,19 @@ class AskedBatch:
         self.stale = self.checked = 0
 
 
+@dataclass(slots=True)
+class Fates:
+    """Of the requests that asked for one thing, such as for one service."""
+
+    ok: int = 0
+    """Right answers over the whole run, the window's among them."""
+    failures: Counter[str] = field(default_factory=Counter)
+    """By kind, in the window."""
+
+    def to_wire(self) -> dict[str, Any]:
+        return {"ok": self.ok, "failures": dict(self.failures)}
+
+
 @dataclass(frozen=True, slots=True)
 class Added:
     """What a batch has added: right answers, the bytes of their requests, the sum of their latencies in microseconds,

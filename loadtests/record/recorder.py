@@ -14,7 +14,17 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from loadtests.record.counts import VERBS, Added, AskedBatch, Batch, OpenLoopTimes, Slice, Snapshot, UserClock
+from loadtests.record.counts import (
+    VERBS,
+    Added,
+    AskedBatch,
+    Batch,
+    Fates,
+    OpenLoopTimes,
+    Slice,
+    Snapshot,
+    UserClock,
+)
 from loadtests.record.histogram import Histogram
 from loadtests.record.schedule import SlotCounts
 
@@ -49,6 +59,7 @@ class Recorder:
         self._slots = SlotCounts(opens_at, self._closes_at)
         self._times = OpenLoopTimes()
         self._asked = {verb: Histogram() for verb in verbs}
+        self._fates = {verb: Fates() for verb in verbs}
         self._finished = False
         self._current = self._slice_from(started_at)
 
@@ -102,8 +113,14 @@ class Recorder:
         current = self._current
         current.checked += is_checked
         current.stale += is_stale
+        self._right(verb, 1)
         if current.in_window:
             self._asked[verb].record(latency_us)
+
+    def _right(self, verb: str, count: int) -> None:
+        # What comes after the end was in flight at it.
+        if not self._finished:
+            self._fates[verb].ok += count
 
     def from_cache(self, age_s: int) -> None:
         """The reply that was just counted came from a cache, and was this old."""
@@ -111,12 +128,15 @@ class Recorder:
         current.cached += 1
         current.age_max_s = max(current.age_max_s, age_s)
 
-    def failed(self, clock: UserClock, now: float, kind: str, answered: bool) -> None:
-        """A request failed at `now`; `answered` when the server did reply, though not with the echo."""
+    def failed(self, clock: UserClock, now: float, kind: str, answered: bool, verb: str = "") -> None:
+        """A request failed at `now`; `answered` when the server did reply, though not with the echo. `verb`: what it
+        had asked for; empty with nothing to choose."""
         current = self._current
         if now >= current.end:
             current = self._cut(now)
         current.failures[kind] = current.failures.get(kind, 0) + 1
+        if verb and current.in_window:
+            self._fates[verb].failures[kind] += 1
         clock.done_at = now
         self._completed += 1
         if answered:
@@ -165,6 +185,7 @@ class Recorder:
         added = {}
         for verb, latency_s in asked.latency_s.items():
             if latency_s:
+                self._right(verb, len(latency_s))
                 latencies_us = _microseconds(latency_s)
                 histogram = self._asked[verb] if current.in_window else Histogram()
                 counts = histogram.record_many(latencies_us)
@@ -217,6 +238,7 @@ class Recorder:
             "send_lag_us": self._times.send_lag_us.to_wire(),
             "dispatch_lag_us": self._times.dispatch_lag_us.to_wire(),
             "asked_us": {verb: histogram.to_wire() for verb, histogram in self._asked.items() if histogram.count},
+            "fates": {verb: fates.to_wire() for verb, fates in self._fates.items()},
             "slices": [piece.to_wire(self._opens_at) for piece in self._slices],
         }
 

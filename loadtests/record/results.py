@@ -68,8 +68,8 @@ def merge(
         "failures": failures,
         # Answered 429 by a gateway, which is no failure of the server's; null without HTTP.
         "limited": _limited(window) if speaks_http else None,
-        # Of those answered rightly, by the service that they went to; null with one.
-        "by_service": {name: {"ok": of.count, "latency_us": _summary(of)} for name, of in services.items()} or None,
+        # By the service that they were for; null with one.
+        "by_service": {name: _of_service(name, latency, finals) for name, latency in services.items()} or None,
         "connections_opened": _sum(window, "connections"),
         # Of those answered rightly; null with nothing behind the server.
         "asked": {verb: asked[verb].count for verb in asked} if asked else None,
@@ -135,6 +135,22 @@ def _histograms(
 def _asked(finals: Sequence[Mapping[str, Any]], verbs: Iterable[str]) -> dict[str, Histogram]:
     """Latencies by what requests asked of what is behind the server, or by service."""
     return {verb: _merged(final["asked_us"][verb] for final in finals if verb in final["asked_us"]) for verb in verbs}
+
+
+def _of_service(name: str, latency: Histogram, finals: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What became of the requests for one service in the window; `total_ok`: over the whole run."""
+    fates = [final["fates"][name] for final in finals if name in final["fates"]]
+    failures: Counter[str] = Counter()
+    for one in fates:
+        failures.update(one["failures"])
+    limited = failures.pop(LimitedError.kind, 0)
+    return {
+        "ok": latency.count,
+        "failed": failures.total(),
+        "limited": limited,
+        "total_ok": _sum(fates, "ok"),
+        "latency_us": _summary(latency),
+    }
 
 
 def _summary(histogram: Histogram) -> dict[str, float | None]:

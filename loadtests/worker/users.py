@@ -132,7 +132,8 @@ class EchoUser(User):
                 self.requests_on_connection = 0
             is_stale = client.round_trip(line)
         except EchoError as error:
-            recorder.failed(clock, perf_counter(), error.kind, error.answered)
+            verb = self.asks.verb if self.asks is not None else ""
+            recorder.failed(clock, perf_counter(), error.kind, error.answered, verb)
             if self.asks is not None:
                 self.asks.failed(error)
             self._report(None, 0, error)

@@ -128,6 +128,8 @@ class Evidence:
     """Likewise, over the whole run."""
     front_limited: int | None = None
     """How many the front says that it has answered so."""
+    services_ok: Mapping[str, int | None] | None = None
+    """Over the whole run, verified replies of each of several services, by its server's name; None: there is one."""
     front_replies: int | None = None
     """Among `other_replies`, those that came through the front."""
 

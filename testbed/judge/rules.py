@@ -159,6 +159,13 @@ RULES: tuple[Rule, ...] = (
         _plain(gateway.limited),
     ),
     Rule(
+        "routes",
+        "invalidates",
+        "each of several services has served at least what its clients got from it; where there are several",
+        "A gateway that takes a path for another would still answer every request, and measure the wrong server.",
+        _plain(gateway.routes),
+    ),
+    Rule(
         "connections",
         "invalidates",
         "the front has taken the connections that clients and checks made to it; and all servers together those that "

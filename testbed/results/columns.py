@@ -79,7 +79,9 @@ _MEASURED = {
     "verified replies nor failed ones",
     "limited_share": "the same by all requests that ended in the window",
     "service_rps": "of several services: verified replies per second of each",
+    "service_p50_us": "median latency of each",
     "service_p99_us": "99th percentile of the latency of each",
+    "service_limited": "requests for each in the window that were answered 429; empty where none was",
     "behind_cpu_s": "CPU time in the window of all that stands behind the servers; consumers included",
     "behind_cpu_us_per_request": "the same per verified reply",
     "cache_hit_ratio": "reads that the cache answered by reads that asked it, by the servers' own counts over their "
@@ -129,7 +131,9 @@ TEXT_COLUMNS = frozenset(
         "reasons",
         "backend_error_names",
         "service_rps",
+        "service_p50_us",
         "service_p99_us",
+        "service_limited",
     ]
     + [name for name, kind in get_type_hints(Cell).items() if kind is str]
 )

@@ -70,7 +70,9 @@ def _of_the_gateway(load: dict[str, Any] | None) -> dict[str, Any]:
         "limited": limited,
         "limited_share": rounded(limited / ended, 4) if limited is not None and ended else None,
         "service_rps": _each(services, lambda one: rounded(at(one, "ok") / at(load, "window", "duration_s"), 1)),
+        "service_p50_us": _each(services, lambda one: at(one, "latency_us", "p50")),
         "service_p99_us": _each(services, lambda one: at(one, "latency_us", "p99")),
+        "service_limited": _each(services, lambda one: at(one, "limited")) if limited else "",
     }
 
 

@@ -11,7 +11,7 @@ from testbed.judge.verdict import Verdict, judge
 from testbed.parts.counts import FrontCounts
 from testbed.parts.deliveries import Deliveries
 from testbed.parts.part_counts import PartCounts
-from testbed.plan.cells import Cell, Trial
+from testbed.plan.cells import Cell, Trial, service_cells
 from testbed.plan.profile import STEADY
 from testbed.plan.scaling import NONE
 from testbed.results import behind_counts, fault_columns, front_counts, part_counts
@@ -21,6 +21,7 @@ from testbed.results.nested import at
 from testbed.results.rounding import rounded
 from testbed.stack.cpus import CpuSets
 from testbed.stack.services import Limits, Role, Service
+from testbed.stack.system import server_names
 
 REPORT_MARK = "[REPORT] "
 
@@ -269,8 +270,17 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         limited=at(load, "limited") or 0,
         total_limited=at(totals, "limited") or 0,
         front_limited=None if found.front is None else found.front.limited,
+        services_ok=_of_services(cell, load),
         front_replies=total((found.front_echoes, before_start, at(holders, "echoes") or 0)),
     )
+
+
+def _of_services(cell: Cell, load: dict[str, Any] | None) -> dict[str, int | None] | None:
+    """Verified replies of each of several services, by the name of its server; None with one."""
+    if not cell.has_services:
+        return None
+    names = zip(server_names(cell), service_cells(cell), strict=True)
+    return {server: at(load, "by_service", name, "total_ok") for server, name in names}
 
 
 def _answered_over_offered(load: dict[str, Any] | None) -> float | None:

@@ -275,11 +275,12 @@ class Loop:
 
     def _fail(self, connection: UserConnection, now: float, error: EchoError) -> None:
         self._flush()
-        self._recorder.failed(connection, now, error.kind, error.answered)
+        asks = connection.asks
+        self._recorder.failed(connection, now, error.kind, error.answered, asks.verb if asks is not None else "")
         feed = self._feed
-        if connection.asks is not None:
-            connection.asks.failed(error)
-            feed = self._asked_feeds[connection.asks.verb]
+        if asks is not None:
+            asks.failed(error)
+            feed = self._asked_feeds[asks.verb]
         feed.failed(error)
         # Some answer before they have read all of it, and what is left of it would stand before the next request.
         is_good = error.keeps_connection and not connection.is_sending

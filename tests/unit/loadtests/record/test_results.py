@@ -246,3 +246,35 @@ def test_a_write_that_fails_leaves_the_earlier_file_alone_and_no_fragment(tmp_pa
         results.write_whole(path, {"attempt": 2})
     assert json.loads(path.read_text()) == {"attempt": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["t1.json"]
+
+
+def test_each_service_has_what_became_of_its_requests():
+    def of_services(name):
+        recorder = Recorder(-1.0, 0.0, 2.0, verbs=("reads", "waits"))
+        clock = recorder.join()
+        for now, verb, kind in (
+            (-0.5, "reads", None), (0.2, "reads", None), (0.4, "reads", "limited"), (0.6, "waits", "eof"),
+            (0.8, "waits", "limited"), (1.0, "waits", None), (2.5, "waits", None), (2.6, "reads", "limited"),
+        ):  # fmt: skip
+            recorder.begin(clock, now - 0.1)
+            if kind is None:
+                recorder.asked(verb, recorder.ok(clock, now, 64), is_checked=False, is_stale=False)
+            else:
+                recorder.failed(clock, now, kind, answered=True, verb=verb)
+        recorder.begin(clock, 2.9)
+        recorder.finish(3.0)
+        # It was in flight at the end.
+        recorder.asked("waits", recorder.ok(clock, 3.1, 64), is_checked=False, is_stale=False)
+        return reported(recorder, name)
+
+    merged = merge(of_services("w1"), of_services("w2"), protocol="http", services="reads:2,waits:1")
+    found = {name: {key: one[key] for key in ("ok", "failed", "limited", "total_ok")} for name, one in
+             merged["by_service"].items()}  # fmt: skip
+    assert found == {
+        "reads": {"ok": 2, "failed": 0, "limited": 2, "total_ok": 4},
+        "waits": {"ok": 2, "failed": 2, "limited": 2, "total_ok": 4},
+    }
+    for key in ("ok", "failed", "limited"):
+        assert sum(one[key] for one in found.values()) == merged[key]
+    assert sum(one["total_ok"] for one in found.values()) == merged["totals"]["ok"]
+    assert merge(final([]))["by_service"] is None

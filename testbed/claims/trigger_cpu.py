@@ -1,0 +1,19 @@
+"""CPU use, as a trigger."""
+
+from testbed.claims.claim import Claim
+from testbed.claims.sweeps import quick
+from testbed.claims.triggering import QUESTION, SWEEP, deciding
+
+CLAIM = Claim(
+    name="trigger-cpu",
+    statement="CPU use tells early that a server needs more.",
+    source="Kubernetes documentation: horizontal pod autoscaling",
+    link="https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/",
+    question=QUESTION,
+    sweep=SWEEP,
+    predicate="Holds where it fires at least 2 s before the objective breaks in every ramp, and never under a steady "
+    "load under which the objective holds; does not hold where one of the two is so in no trial. The figure is the "
+    "median lead with its range.",
+    decide=deciding("cpu"),
+    quick=quick(SWEEP),
+)
