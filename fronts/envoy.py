@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fronts import envoy_mesh
+from fronts.envoy_mesh import Mesh
 from fronts.settings import PAGE_PORT, PORT, Settings, SettingsError, check_files, read, refuse, wait_for_names
 
 CLUSTER = "servers"
@@ -22,8 +24,6 @@ ROUTE = "to-"
 """Before the name of a service that has a path of its own: what its cluster is called."""
 
 _CONFIGURATION = "/tmp/envoy.json"
-# By default a cluster has room for 1,024 connections and as many requests: a bound that nobody has asked for.
-_NO_BOUND = 1_000_000_000
 _BALANCES = {"roundrobin": "ROUND_ROBIN", "leastconn": "LEAST_REQUEST", "source": "RING_HASH"}
 _EXTENSIONS = "type.googleapis.com/envoy.extensions"
 _MONITORS = f"{_EXTENSIONS}.resource_monitors"
@@ -36,7 +36,7 @@ def check(settings: Settings) -> None:
         refuse("SPARE_SERVERS", " ".join(settings.spare), "Envoy cannot be told of servers later")
 
 
-def configuration(settings: Settings) -> dict[str, Any]:
+def configuration(settings: Settings, mesh: Mesh = Mesh()) -> dict[str, Any]:  # noqa: B008 - frozen
     """The bootstrap file, as JSON has it. Pure."""
     check(settings)
     return {
@@ -53,7 +53,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
                 }
             ]
         },
-        "static_resources": {"listeners": [_listener(settings)], "clusters": _clusters(settings)},
+        **envoy_mesh.runtime(mesh),
+        "static_resources": {"listeners": [_listener(settings, mesh)], "clusters": _clusters(settings, mesh)},
     }
 
 
@@ -61,7 +62,7 @@ def _address(host: str, port: int) -> dict[str, Any]:
     return {"socket_address": {"address": host, "port_value": port}}
 
 
-def _listener(settings: Settings) -> dict[str, Any]:
+def _listener(settings: Settings, mesh: Mesh) -> dict[str, Any]:
     manager = {
         "@type": f"{_EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": CLIENTS,
@@ -73,10 +74,10 @@ def _listener(settings: Settings) -> dict[str, Any]:
         "stream_idle_timeout": "0s",
         "request_headers_timeout": "10s",
         "common_http_protocol_options": {"idle_timeout": "0s"},
-        "http_filters": [*_limit(settings), _router()],
+        "http_filters": [*_limit(settings), *envoy_mesh.filters(mesh), _router()],
         "route_config": {
             "name": CLUSTER,
-            "virtual_hosts": [{"name": CLUSTER, "domains": ["*"], "routes": _routes(settings)}],
+            "virtual_hosts": [{"name": CLUSTER, "domains": ["*"], "routes": _routes(settings, mesh)}],
         },
     }
     return {
@@ -113,7 +114,7 @@ def _router() -> dict[str, Any]:
     return {"name": "envoy.filters.http.router", "typed_config": config}
 
 
-def _routes(settings: Settings) -> list[dict[str, Any]]:
+def _routes(settings: Settings, mesh: Mesh) -> list[dict[str, Any]]:
     """The first that matches has a request. Whoever shows no key is told so before anything is limited."""
     routes: list[dict[str, Any]] = []
     if settings.api_key:
@@ -128,11 +129,11 @@ def _routes(settings: Settings) -> list[dict[str, Any]]:
         )
     if settings.routes:
         routes += [
-            {"match": {"path_separated_prefix": f"/{name}"}, "route": _to(f"{ROUTE}{name}", settings)}
+            {"match": {"path_separated_prefix": f"/{name}"}, "route": _to(f"{ROUTE}{name}", settings, mesh)}
             for name in settings.servers
         ]
-        return [*routes, {"match": {"prefix": "/"}, "route": _to(f"{ROUTE}{settings.servers[0]}", settings)}]
-    return [*routes, {"match": {"prefix": "/"}, "route": _to(CLUSTER, settings)}]
+        return [*routes, {"match": {"prefix": "/"}, "route": _to(f"{ROUTE}{settings.servers[0]}", settings, mesh)}]
+    return [*routes, {"match": {"prefix": "/"}, "route": _to(CLUSTER, settings, mesh)}]
 
 
 def _unlimited() -> dict[str, Any]:
@@ -146,23 +147,23 @@ def _unlimited() -> dict[str, Any]:
     return {"envoy.filters.http.local_ratelimit": config}
 
 
-def _to(cluster: str, settings: Settings) -> dict[str, Any]:
-    route: dict[str, Any] = {"cluster": cluster, "timeout": "0s"}
+def _to(cluster: str, settings: Settings, mesh: Mesh) -> dict[str, Any]:
+    route: dict[str, Any] = {"cluster": cluster, "timeout": "0s", **envoy_mesh.route(mesh)}
     if settings.balance == "source":
         route["hash_policy"] = [{"connection_properties": {"source_ip": True}}]
     return route
 
 
-def _clusters(settings: Settings) -> list[dict[str, Any]]:
+def _clusters(settings: Settings, mesh: Mesh) -> list[dict[str, Any]]:
     """One, or one for each service with a path of its own."""
     if settings.routes:
         bounds = zip(settings.servers, settings.services_connections, strict=True)
-        return [_cluster(f"{ROUTE}{name}", [name], most, settings) for name, most in bounds]
+        return [_cluster(f"{ROUTE}{name}", [name], most, settings, mesh) for name, most in bounds]
     names = [settings.dns] if settings.dns else list(settings.servers)
-    return [_cluster(CLUSTER, names, settings.server_connections, settings)]
+    return [_cluster(CLUSTER, names, settings.server_connections, settings, mesh)]
 
 
-def _cluster(called: str, names: Sequence[str], most: int, settings: Settings) -> dict[str, Any]:
+def _cluster(called: str, names: Sequence[str], most: int, settings: Settings, mesh: Mesh) -> dict[str, Any]:
     """`most`: connections at once to each server, further requests wait here; 0: no bound."""
     http = {
         "@type": f"{_EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions",
@@ -178,18 +179,7 @@ def _cluster(called: str, names: Sequence[str], most: int, settings: Settings) -
         # The kernel asks a full accept queue again after 1 and 3 s.
         "connect_timeout": "4s",
         "lb_policy": _BALANCES[settings.balance],
-        "circuit_breakers": {
-            "thresholds": [
-                {
-                    "priority": "DEFAULT",
-                    "max_connections": _NO_BOUND,
-                    "max_pending_requests": _NO_BOUND,
-                    "max_requests": _NO_BOUND,
-                    "max_retries": _NO_BOUND,
-                }
-            ],
-            **({"per_host_thresholds": [{"priority": "DEFAULT", "max_connections": most}]} if most else {}),
-        },
+        **envoy_mesh.cluster(mesh, most),
         "typed_extension_protocol_options": {_UPSTREAM_HTTP: http},
         "load_assignment": {"cluster_name": called, "endpoints": [{"lb_endpoints": endpoints}]},
     }
@@ -208,7 +198,7 @@ def main(words: Sequence[str]) -> int:
     """One line on standard error, and 2, where nothing follows from the environment."""
     try:
         settings = read(os.environ)
-        text = json.dumps(configuration(settings), indent=1)
+        text = json.dumps(configuration(settings, envoy_mesh.read(os.environ)), indent=1)
         check_files(settings.connections, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
         wait_for_names(settings.servers, settings.names_timeout_s)
     except SettingsError as error:

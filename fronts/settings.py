@@ -86,7 +86,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         raise SettingsError(f"BALANCE={balance[:40]!r}: must be {', '.join(BALANCES[:-1])} or {BALANCES[-1]}")
     if (key := env.get("API_KEY", "")) and not _KEY.fullmatch(key):
         raise SettingsError("API_KEY: must be letters, digits, dots, dashes and underscores, at most 100")
-    routes = _switch(env, "ROUTES")
+    routes = switch(env, "ROUTES")
     if routes and not servers:
         raise SettingsError("ROUTES='on': SERVERS must name the services")
     bounds = env.get("SERVICES_MAXCONN", " ".join("0" for _ in servers)).split()
@@ -96,22 +96,22 @@ def read(environment: Mapping[str, str]) -> Settings:
         servers=servers,
         spare=spare,
         dns=dns,
-        slots=_whole(env, "SLOTS", 16, 1, 256),
-        server_port=_whole(env, "SERVER_PORT", PORT, 1, 65_535),
+        slots=whole(env, "SLOTS", 16, 1, 256),
+        server_port=whole(env, "SERVER_PORT", PORT, 1, 65_535),
         balance=balance,
-        server_connections=_whole(env, "SERVER_MAXCONN", 0, 0, 100_000),
-        threads=_whole(env, "THREADS", 1, 1, 64),
+        server_connections=whole(env, "SERVER_MAXCONN", 0, 0, 100_000),
+        threads=whole(env, "THREADS", 1, 1, 64),
         # Each takes two open files, and an engine may have a limit of 20,000 for a container.
-        connections=_whole(env, "MAXCONN", 8_000, 1, 100_000),
+        connections=whole(env, "MAXCONN", 8_000, 1, 100_000),
         # The servers' own default. Above the kernel's net.core.somaxconn the kernel silently uses that.
-        backlog=_whole(env, "BACKLOG", 1_024, 1, 65_535),
-        is_cache=_switch(env, "CACHE"),
+        backlog=whole(env, "BACKLOG", 1_024, 1, 65_535),
+        is_cache=switch(env, "CACHE"),
         routes=routes,
         services_connections=tuple(map(int, bounds)),
         rate_limit=_rate(env, "RATE_LIMIT"),
         api_key=key,
-        is_http=_switch(env, "HTTP"),
-        names_timeout_s=_whole(env, "NAMES_TIMEOUT", 0, 0, 600),
+        is_http=switch(env, "HTTP"),
+        names_timeout_s=whole(env, "NAMES_TIMEOUT", 0, 0, 600),
     )
 
 
@@ -180,7 +180,8 @@ def _names(env: Mapping[str, str], variable: str) -> tuple[str, ...]:
     return names
 
 
-def _switch(env: Mapping[str, str], name: str) -> bool:
+def switch(env: Mapping[str, str], name: str) -> bool:
+    """Whether a variable is `on`; it is off where it is not set. SettingsError."""
     if (text := env.get(name, "off")) not in ("on", "off"):
         raise SettingsError(f"{name}={text[:40]!r}: must be on or off")
     return text == "on"
@@ -193,7 +194,8 @@ def _rate(env: Mapping[str, str], name: str) -> float:
     return float(text)
 
 
-def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+def whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    """A variable as a whole number within these bounds. SettingsError."""
     text = env.get(name, str(default))
     # Nine digits hold every bound here, and keep a value of a million digits away from int().
     if not (text.isascii() and text.isdecimal() and len(text) <= 9 and low <= int(text) <= high):

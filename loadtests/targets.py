@@ -37,10 +37,15 @@ def read_fronts(environ: Mapping[str, str], targets: Collection[str]) -> dict[st
 
 
 def address_of(name: str, targets: Mapping[str, tuple[str, int]]) -> tuple[str, int] | None:
-    """Where a target is, or one replica of it by its number: `spmt-2` is a host of that name, on the port of servers.
+    """Where a target is, or one replica of it by its number: `spmt-2` is a host of that name, on the port of servers;
+    `spmt-2:8082` another port of it, where the server is if something else has that one.
 
     None for a name that is neither.
     """
+    name, colon, port = name.partition(":")
+    if colon:
+        found = address_of(name, targets)
+        return (found[0], int(port)) if found and port.isdecimal() and 0 < int(port) < 65536 else None
     if name in targets:
         return targets[name]
     base, hyphen, number = name.rpartition("-")

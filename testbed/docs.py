@@ -50,7 +50,11 @@ _GROUPS: dict[str, tuple[str, ...]] = {
         *("memory_peak_bytes", "pss_bytes", "oom_kills", "voluntary_switches", "involuntary_switches"),
         *("accept_queue_max", "listen_overflows", "imbalance", "server_served"),
     ),
-    "What the front spent": ("front_cpu_s", "front_cpu_us_per_request", "front_connections", "front_queue_max"),
+    "What the front and the sidecars spent": (
+        *("front_cpu_s", "front_cpu_us_per_request", "front_connections", "front_queue_max"),
+        *("front_retries", "amplification", "breaker_refused", "sidecar_cpu_s", "sidecar_cpu_us_per_request"),
+    ),
+    "What a fault did": ("connections_lost", "outage_s", "outage_over", "ejected_after_s", "back_after_s"),
     "What a cache before the servers has answered": ("edge_hit_ratio", "edge_cached", "edge_age_max_s"),
     "What a gateway let through": (
         "limited",

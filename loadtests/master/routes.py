@@ -44,6 +44,7 @@ class Routes:
         app.after_request(self._confirm_swarm)
         app.after_request(self._tidy_page)
         app.add_url_rule("/threadmill/echo", view_func=self.echo, methods=["GET"])
+        app.add_url_rule("/threadmill/crash", view_func=self.crash, methods=["POST"])
         app.add_url_rule("/threadmill/status", view_func=self.status, methods=["GET"])
         app.add_url_rule("/threadmill/responses", view_func=self.responses, methods=["GET"])
         app.add_url_rule("/threadmill/stop", view_func=self.stop, methods=["POST"])
@@ -62,6 +63,16 @@ class Routes:
         return jsonify(
             ok=not tried.error, error=tried.error, replies=int(not tried.error), connections=int(tried.connected)
         )
+
+    def crash(self) -> Response | tuple[Response, int]:
+        """A fault on purpose, while a run is on or not."""
+        try:
+            target, address, protocol = self._asked_target()
+            how = _read_choice("how", request.values, reach.CRASHES)
+        except OptionError as refusal:
+            return jsonify(error=str(refusal)), 409
+        tried = reach.crash(target, *address, protocol, how)
+        return jsonify(error=tried.error, connections=int(tried.connected))
 
     def verify(self) -> Response | tuple[Response, int]:
         try:

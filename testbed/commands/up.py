@@ -38,6 +38,11 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--auth", metavar="HOW", help="key: such a gateway answers 401 to a request without X-Api-Key")
     parser.add_argument(
+        "--sidecar",
+        metavar="SIDECAR",
+        help="with --http, what is beside the server and takes its requests: none, envoy",
+    )
+    parser.add_argument(
         "--behind",
         metavar="WHAT",
         help="what stands behind it: postgres, valkey, nats, rabbitmq, or as in a sweep file, such as "
@@ -64,6 +69,7 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
     scale = scale_by_hand.check_scale(names, arguments.replicas, arguments.front, arguments.front_cpus)
     scale_by_hand.check_front(scale, arguments.http)
     admission = gateway_by_hand.check_admission(scale.front, arguments.rate_limit, arguments.auth)
+    scale = scale_by_hand.with_sidecar(scale, arguments.sidecar, names, arguments.http)
     machine.require_docker()
     if (swarm := swarm_of(arguments)) is not None:
         return _on_swarm(arguments, names, swarm, plain(console))
@@ -76,6 +82,12 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
     return exits.OK
 
 
+def _of_several(arguments: argparse.Namespace) -> dict[str, bool]:
+    """The flags of more than one server by itself, and whether they are given."""
+    names = {"replicas": 1, "front": None, "sidecar": None}
+    return {name: getattr(arguments, name) != usual for name, usual in names.items()}
+
+
 def _with_behind(
     arguments: argparse.Namespace, models: list[str], machine: "Machine", say: Callable[[str], None]
 ) -> int:
@@ -85,7 +97,7 @@ def _with_behind(
 
     if len(models) > 1:
         raise UserError(f"--behind: found with {len(models)} models ({', '.join(models)}), allowed: with one")
-    for flag, given in (("replicas", arguments.replicas != 1), ("front", arguments.front is not None)):
+    for flag, given in _of_several(arguments).items():
         if given:
             raise UserError(
                 f"--{flag}: found {getattr(arguments, flag)}, allowed with --behind: none; a sweep has them"
@@ -109,7 +121,7 @@ def _on_swarm(
     from testbed.run.preparation import load_user
     from testbed.stack import by_hand
 
-    for flag, given in (("replicas", arguments.replicas != 1), ("front", arguments.front is not None)):
+    for flag, given in _of_several(arguments).items():
         if given:
             raise UserError(
                 f"--{flag}: found {getattr(arguments, flag)}, allowed with --on swarm: none; a sweep has them"

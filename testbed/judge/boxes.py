@@ -62,6 +62,8 @@ class Box:
     """Replies by its own count. Its `errors` belong to them where `other_replies` counts `!error`."""
     connections: int | None = None
     """Taken from the kernel's queue, by its own count; those it turned away among them."""
+    connections_made: int | None = None
+    """Of a sidecar: to its server, by its own count."""
     connection_limit: int | None = None
     """Of a front, a store or a broker: how many it may have open at once."""
     open_max: int | None = None
@@ -80,7 +82,11 @@ class Box:
     joined: bool = False
     """Whether it was started while the load was on: then what it used is counted from its start."""
     removed: bool = False
-    """Whether it was stopped or killed on purpose while the load was on."""
+    """Whether it was stopped or killed on purpose while the load was on, or crashed so that it ended."""
+    crashes: int = 0
+    """How often it was asked to crash; as many of its workers, or it itself, may have died of that."""
+    oom_asked: int = 0
+    """Among those, by memory that there was none of."""
 
 
 def total(values: Iterable[Number | None]) -> Number | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from testbed.judge import edge
 from testbed.judge.boxes import has_no_room, of_which, total
+from testbed.judge.edge import given_up
 from testbed.judge.evidence import Evidence
 from testbed.judge.gates import Gate, decide, unknown
 from testbed.judge.laws import surely_served
@@ -66,11 +67,15 @@ def connections(e: Evidence) -> Gate | None:
     to them, and those that checks have made past it.
 
     Each exactly, but for requests that failed: their connections may have been made or not, and taken or not. And one
-    that had no reply when the load ended may still have been on its way. None without a front.
+    that had no reply when the load ended may still have been on its way. None without a front or a sidecar.
     """
-    if not e.fronts:
+    if not e.fronts and not e.sidecars:
         return None
-    counts = (_by_the_front(e), _by_the_servers(e))
+    counts = (
+        *((_by_the_front(e),) if e.fronts else ()),
+        *((_by_the_sidecars(e),) if e.sidecars else ()),
+        _by_the_servers(e),
+    )
     known = [count for count in counts if isinstance(count, _Count)]
     found = "; ".join(f"{count.found} {count.words}" for count in known)
     allowed = "; ".join(count.allowed for count in known)
@@ -100,15 +105,34 @@ def _by_the_front(e: Evidence) -> _Count | str:
 
 def _by_the_servers(e: Evidence) -> _Count | str:
     """What they have taken against what was made to them; in words what is not known of these."""
-    taken, handed = total(box.connections for box in e.servers), _handed_on(e)
+    taken, handed = total(box.connections for box in e.servers), _made_to_the_servers(e)
     if taken is None or handed is None or e.direct_connections is None:
         lacking = of_which(e.servers, lambda box: box.connections)
         return f"the servers' count{lacking} or that of what was made to them"
     if (failed := _failed(e)) is None or (late := _late(e)) is None:
         return "what failed or was in flight"
-    uncertain = sum(failed) + (e.front_failed or 0) + late
+    uncertain = sum(failed) + (e.front_failed or 0) + late + given_up(e)
     sent = handed + e.direct_connections
     return _Count(taken, sent - uncertain, sent + uncertain, "taken by the servers")
+
+
+def _by_the_sidecars(e: Evidence) -> _Count | str:
+    """What they have taken against what was made to them, by the front or by clients; in words what is not known."""
+    taken = total(box.connections for box in e.sidecars)
+    by_the_load = _handed_on(e) if e.fronts else total((e.client_connections, e.check_connections))
+    made = total((by_the_load, e.sidecar_connections))
+    if taken is None or made is None:
+        lacking = of_which(e.sidecars, lambda box: box.connections)
+        return f"the sidecars' count{lacking} or that of what was made to them"
+    if (failed := _failed(e)) is None or (late := _late(e)) is None:
+        return "what failed or was in flight"
+    uncertain = sum(failed) + (e.front_failed or 0) + late + given_up(e)
+    return _Count(taken, made - uncertain, made + uncertain, "taken by the sidecars")
+
+
+def _made_to_the_servers(e: Evidence) -> int | None:
+    """By what stands next to them."""
+    return total(box.connections_made for box in e.sidecars) if e.sidecars else _handed_on(e)
 
 
 def _handed_on(e: Evidence) -> int | None:
@@ -135,8 +159,9 @@ def _late(e: Evidence) -> int | None:
     then; None: not known."""
     if e.total_in_flight is None:
         return None
-    if e.by_request:
-        # Those are the front's own. It makes one when it needs it, so late ones are at most as many as requests are.
+    if not e.is_direct:
+        # Those are the front's own, or the sidecars'. It makes one when it needs it, so late ones are at most as many
+        # as requests are.
         return e.total_in_flight + e.holders_unanswered
     at_once = surely_served(e)
     if at_once is None and e.connection == "persistent":

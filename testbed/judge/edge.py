@@ -30,7 +30,8 @@ def conservation(e: Evidence, failed: int, served: int | None) -> Gate:
     fetched = e.requests.fetched
     # It was asked when the load had ended: what it was still fetching then was served, and is not yet among its own.
     low = past + fetched - (loose if e.requests.counts_errors else 0)
-    high = past + fetched + loose
+    # A try that it gave up on reached a server all the same.
+    high = past + fetched + max(loose, given_up(e))
     asked = e.total_ok - e.total_cached + e.front_replies
     found = f"{served} served, {fetched} fetched by the front"
     allowed = f"{_between(low, high)} served"
@@ -42,6 +43,13 @@ def conservation(e: Evidence, failed: int, served: int | None) -> Gate:
         allowed += f", {_between(asked + refreshed, asked + refreshed + loose)} fetched"
         right = asked + refreshed <= fetched <= asked + refreshed + loose
     return decide(_NAME, right and low <= served <= high, found, allowed)
+
+
+def given_up(e: Evidence) -> int:
+    """Tries of the front that came to no reply of 200; 0 where it does not count them."""
+    if e.requests is None or e.requests.tried is None or e.requests.fetched is None:
+        return 0
+    return max(0, e.requests.tried - e.requests.fetched)
 
 
 def _between(low: int, high: int) -> str:

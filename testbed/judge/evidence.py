@@ -34,7 +34,7 @@ class Evidence:
     one_queue: bool = False
     """Whether connections wait in one queue of the front, and none in a server's."""
     transient: bool = False
-    """Whether rate, limits or replicas were to change within the window."""
+    """Whether rate, limits or replicas were to change within the window, or one was to fail."""
 
     boxes: tuple[Box, ...] = ()
     """Every container that was watched, with its limits and readings: the servers, their front, what is behind them,
@@ -105,6 +105,8 @@ class Evidence:
     """Those made the same way outside of the load: through the front, where there is one."""
     direct_connections: int | None = None
     """Those made straight to single servers, past the front: readiness, verification and shape."""
+    sidecar_connections: int | None = 0
+    """Those made to single sidecars, past the front."""
     front_to_replicas: Mapping[str, int] | None = field(default=None, hash=False)
     """Connections handed to each replica by the front's own count. None: it does not count them by replica."""
     front_failed: int | None = None
@@ -144,10 +146,20 @@ class Evidence:
         return tuple(box for box in self.boxes if box.role == "front")
 
     @property
+    def sidecars(self) -> tuple[Box, ...]:
+        """What stands beside the servers and takes all that comes for them; none where nothing does."""
+        return tuple(box for box in self.boxes if box.role == "sidecar")
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the connections that clients make are those that servers take."""
+        return not self.by_request and not self.sidecars
+
+    @property
     def measured(self) -> tuple[Box, ...]:
         """All that is under test."""
         # The probe of what is killed ends with it.
-        return (*self.servers, *self.fronts, *(box for box in self.behind if not box.removed))
+        return (*self.servers, *self.sidecars, *self.fronts, *(box for box in self.behind if not box.removed))
 
     @property
     def behind(self) -> tuple[Box, ...]:

@@ -57,14 +57,16 @@ def model_shape(e: Evidence) -> Gate:
 
 
 def server_survived(e: Evidence) -> Gate:
-    """One that was removed on purpose may end; what it has replaced until then counts as of the others."""
+    """One that was removed on purpose may end, and one that was asked to crash too; what it has replaced until then
+    counts as of the others, but for a worker for each crash."""
     allowed = "the server and its workers live until they are stopped"
     if lost := [box for box in e.servers if box.ended and not box.removed]:
         found = "; ".join(f"{box.ended}{_share_lost(e, box)}" for box in lost)
         return decide("server_survived", False, found, allowed)
     for box in e.servers:
-        if box.workers_replaced:
+        if (box.workers_replaced or 0) > box.crashes:
             found = f"{box.workers_replaced} of its workers died and were replaced"
+            found += f", and it was asked for {box.crashes}" if box.crashes else ""
             return decide("server_survived", False, said_of(box, e.servers, found), allowed)
     if not are_known(e.servers, lambda b: b.ended):
         return unknown("server_survived", f"the container's state{of_which(e.servers, lambda b: b.ended)}", allowed)
@@ -93,6 +95,19 @@ def front_survived(e: Evidence) -> Gate | None:
     return decide("front_survived", True, "lived", allowed)
 
 
+def sidecar_survived(e: Evidence) -> Gate | None:
+    """None without any."""
+    if not e.sidecars:
+        return None
+    allowed = "every sidecar lives until it is stopped"
+    for box in e.sidecars:
+        if box.ended:
+            return decide("sidecar_survived", False, box.ended, allowed)
+    if not are_known(e.sidecars, lambda b: b.ended):
+        return unknown("sidecar_survived", "the container's state", allowed)
+    return decide("sidecar_survived", True, "lived", allowed)
+
+
 def behind_survived(e: Evidence) -> Gate | None:
     """None where nothing stands behind the servers. A consumer that was killed on purpose is no fault."""
     if not e.behind:
@@ -109,7 +124,7 @@ def behind_survived(e: Evidence) -> Gate | None:
 def oom(e: Evidence) -> Gate:
     allowed = "0 processes killed for want of memory"
     for box in e.measured:
-        if box.oom_kills:
+        if (box.oom_kills or 0) > box.oom_asked:
             return decide("oom", False, said_of(box, e.measured, f"{box.oom_kills} killed"), allowed)
     if not are_known(e.measured, lambda b: b.oom_kills):
         lacking = [box for box in e.measured if box.oom_kills is None]
@@ -117,7 +132,8 @@ def oom(e: Evidence) -> Gate:
         are_read = any(box.cpu_used_s is not None for box in lacking)
         what = "this engine does not count them" if are_read else "nothing was read at the window's end"
         return unknown("oom", f"{what}{of_which(e.measured, lambda b: b.oom_kills)}", allowed)
-    return decide("oom", True, "0 killed", allowed)
+    asked = sum(box.oom_kills or 0 for box in e.measured)
+    return decide("oom", True, f"{asked} killed{', which was asked for' if asked else ''}", allowed)
 
 
 def connection_tracking(e: Evidence) -> Gate | None:
@@ -242,6 +258,7 @@ def disturbed(e: Evidence, t: Thresholds) -> Gate:
     allowed = f"at most {most:.1%} of the window taken from the processors of server or generator by others"
     shares = {
         "the server's": _stolen(e.servers),
+        "the sidecars'": _stolen(e.sidecars),
         "the front's": _stolen(e.fronts),
         "those behind": _stolen(e.behind),
         "the generator's": e.generator_steal_share,

@@ -10,8 +10,8 @@ from testbed.judge.gates import Gate, decide, generator_cpu, generator_throttlin
 
 def serving_slots(e: Evidence) -> int | None:
     """How many connections all servers together serve at once. None where there is no limit, or none is known; and
-    where clients' connections are not the servers', because a front hands on requests."""
-    if e.by_request:
+    where clients' connections are not the servers', because a front or a sidecar hands on requests."""
+    if not e.is_direct:
         return None
     slots = shape.serving_slots(e.model, e.workers, e.threads) if shape.is_known(e.model) else None
     return None if slots is None else slots * max(1, len(e.servers))
@@ -19,7 +19,7 @@ def serving_slots(e: Evidence) -> int | None:
 
 def surely_served(e: Evidence) -> int | None:
     """How many connections are served at once wherever they land, be it all on one server; None as above."""
-    if e.one_queue or e.by_request:
+    if e.one_queue or not e.is_direct:
         return serving_slots(e)
     return shape.surely_served(e.model, e.workers, e.threads) if shape.is_known(e.model) else None
 

@@ -61,7 +61,7 @@ RULES: tuple[Rule, ...] = (
         "server_survived",
         "invalidates",
         "every server and its pool's workers live until they are stopped; one that the sweep's scaling takes out may "
-        "end",
+        "end, and one that its fault crashes, or a worker of that for each crash",
         "A server that starts again, or a worker that is replaced, served only part of the window. Of several, the one "
         "that died is named: its count died with it, so no sum over them is known.",
         _plain(gate.server_survived),
@@ -74,6 +74,13 @@ RULES: tuple[Rule, ...] = (
         _plain(gate.front_survived),
     ),
     Rule(
+        "sidecar_survived",
+        "invalidates",
+        "every sidecar lives until it is stopped; where there are any",
+        "All that came for its server went through it.",
+        _plain(gate.sidecar_survived),
+    ),
+    Rule(
         "behind_survived",
         "invalidates",
         "what stands behind the servers lives until it is stopped, but for a consumer that the sweep has killed; where "
@@ -84,7 +91,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "oom",
         "invalidates",
-        "no process is killed for want of memory",
+        "no process is killed for want of memory, but by a fault that asks for that",
         "The users of a killed process are missing from every figure.",
         _plain(gate.oom),
     ),
@@ -137,7 +144,8 @@ RULES: tuple[Rule, ...] = (
         "invalidates",
         "sent = ok + failed + in flight, exactly; and the server's own count is the clients'; of several servers, the "
         "sum of theirs; behind a cache, the servers' is what that has fetched, and of what it has fetched all but its "
-        "refreshes are the clients' replies that are not out of the cache",
+        "refreshes are the clients' replies that are not out of the cache. Tries that a front gave up on may have been "
+        "served or not",
         "Counts that were made apart: a request that is lost or counted twice shows. A cache that does not count its "
         "refreshes in the background has fetched at least as much as clients have waited for.",
         _plain(conservation.conservation),
@@ -161,8 +169,8 @@ RULES: tuple[Rule, ...] = (
         "connections",
         "invalidates",
         "the front has taken the connections that clients and checks made to it; and all servers together those that "
-        "it made to them, and those that checks made past it; where there is a front. Not known of nginx as a cache, "
-        "which does not count those that it makes",
+        "it made to them, and those that checks made past it; where there is a front; and likewise "
+        "each with the sidecars in between. Not known of nginx as a cache, which does not count those that it makes",
         "Three counts that were made apart: a connection that is lost on the way, or that came from elsewhere, shows. "
         "Exact, but for requests that failed or had no reply when the load ended.",
         _plain(conservation.connections),

@@ -10,8 +10,9 @@ from testbed.judge.evidence import Evidence, Thresholds
 
 def fronts_full(e: Evidence, t: Thresholds) -> list[str]:
     """What shows that the front could not have handed on more. A queue in it shows nothing: it keeps connections for
-    servers that have no slot for them."""
-    return [line for front in e.fronts for line in [*_cpu(e, front, "the front", t), *_room(front)]]
+    servers that have no slot for them. A sidecar is a front of one server."""
+    named = [*((front, "the front") for front in e.fronts), *((one, f"the sidecar {one.name}") for one in e.sidecars)]
+    return [line for box, who in named for line in [*_cpu(e, box, who, t), *_room(box, who)]]
 
 
 def behind_full(e: Evidence, t: Thresholds) -> list[str]:
@@ -62,12 +63,12 @@ def _cpu(e: Evidence, box: Box, who: str, t: Thresholds) -> list[str]:
     return found
 
 
-def _room(front: Box) -> list[str]:
+def _room(front: Box, who: str) -> list[str]:
     found = []
     if has_no_room(front):
-        found.append(f"the front had all {front.connection_limit} connections open that it may have")
+        found.append(f"{who} had all {front.connection_limit} connections open that it may have")
     if front.dropped:
-        found.append(f"the front closed {front.dropped} connections for want of room")
+        found.append(f"{who} closed {front.dropped} connections for want of room")
     return found
 
 
@@ -112,7 +113,11 @@ def machine_full(e: Evidence, t: Thresholds) -> list[str]:
     together = generator + used_s / e.window_s
     if together < t.machine_cpu_share * e.machine_cpus:
         return []
-    more = [*(["front"] if e.fronts else []), *(["what is behind"] if e.behind else [])]
+    more = [
+        *(["sidecars"] if e.sidecars else []),
+        *(["front"] if e.fronts else []),
+        *(["what is behind"] if e.behind else []),
+    ]
     who = f"{', '.join(['server', *more])} and load workers"
     found = f"{who} share cores and together used {together:.3g} of {e.machine_cpus} CPUs"
     return [f"{found}; full from {t.machine_cpu_share:.0%}"]

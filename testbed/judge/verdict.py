@@ -6,17 +6,17 @@ Precedence: invalid > client-bound > front-bound > backend-bound > server-bound 
 - `client-bound`: the generator was short of CPU (a gate of GENERATOR_SHORT failed), whatever the server did; or, with
   the server not saturated, it did not keep its schedule (a gate of SCHEDULE failed), or both shared a machine that was
   full. A saturated server makes requests late and missed by itself, so there the schedule accuses nobody.
-- `front-bound`: the front used the CPU it can have, or had no room for more connections; whatever the servers did. What
-  it could not hand on the servers were never asked for: a rate is their capacity only where what stands before them had
-  something left. That a server was full as well is said.
+- `front-bound`: the front, or a sidecar, used the CPU it can have, or had no room for more connections; whatever the
+  servers did. What it could not hand on the servers were never asked for: a rate is their capacity only where what
+  stands before them had something left. That a server was full as well is said.
 - `backend-bound`: what stands behind the servers used the CPU it can have, or had no connection left for them. The
   reasons name the part. A server waits for its answers, so what it did is no capacity of its own, even where it was
   full as well, which is said.
 - `server-bound`: a server used the CPU it can have, or all the connections they can serve at once were busy.
 - `not-saturated`: none of these. Also where the evidence for saturation is missing: only what is shown counts as
   capacity.
-- `transient`, in place of the last four: rate, limits or replicas were to change within the window, so that no one
-  state is measured. See `_of_a_transient`.
+- `transient`, in place of the last four: rate, limits or replicas were to change within the window, or one to
+  fail, so that no one state is measured. See `_of_a_transient`.
 
 A gate of FLAGS is shown and changes no verdict: an unsteady trial is a measurement all the same, and dropping it would
 select results by how well they look.
@@ -45,7 +45,10 @@ FLAGS = rules.names("flag")
 # Of the schedule's gates, what is the generator's alone.
 OWN_LATENESS = ("send_lag",)
 
-_CHANGED = "rate, limits or replicas were to change within the window: its figures are means over that, and no capacity"
+_CHANGED = (
+    "rate, limits or replicas were to change within the window, or one was to fail: its figures are means over that, "
+    "and no capacity"
+)
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,11 @@ def _use(e: Evidence) -> list[str]:
     usable = sum(laws.usable_cpus(e, server) for server in e.servers)
     who, they = ("the server", "it") if len(e.servers) == 1 else ("the servers", "they")
     used = [f"{who} used {e.cpu_used_s / e.window_s:.3g} of the {usable:g} CPUs {they} can use"]
+    for box in e.sidecars:
+        if box.cpu_used_s is None:
+            used.append(f"not shown to be saturated: the CPU time of the sidecar {box.name} is not known")
+        else:
+            used.append(f"{box.name} used {box.cpu_used_s / e.window_s:.3g} of {laws.cpu_limit(e, box):g} CPUs")
     for front in e.fronts:
         if front.cpu_used_s is None:
             used.append("not shown to be saturated: the front's CPU time is not known")

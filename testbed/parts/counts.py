@@ -16,6 +16,8 @@ class ServerCounts:
     waiting_most: int | None = None
     failed: int | None = None
     """That it could not be reached for, after all retries."""
+    is_ejected: bool | None = None
+    """Whether it is given nothing now, because it has failed too often."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,14 @@ class RequestCounts:
     """That were made for them. One is kept, and used for many."""
     failed: int | None = None
     """Connections that could not be made."""
+    tried: int | None = None
+    """Requests that it sent to servers, those that it tried again counted each time, whatever came of them."""
+    retried: int | None = None
+    """Of those, the ones that it tried again."""
+    asked: int | None = None
+    """Requests of its clients."""
+    refused: int | None = None
+    """Of those, the ones that its circuit breaker let go to no server."""
     counts_errors: bool = False
     """Whether `fetched` has those in it that were answered with another status."""
 

@@ -143,11 +143,24 @@ def environment(cell: Cell, there: Sequence[str], later: Sequence[str] = ()) -> 
         "NAMES_TIMEOUT": str(_NAMES_TIMEOUT_S),
         "CACHE": "on" if cell.front == "nginx-cache" else "",
         "HTTP": "on" if cell.front == "haproxy-http" else "",
+        **_mesh(cell),
         "ROUTES": "on" if cell.has_services else "",
         "RATE_LIMIT": f"{cell.rate_limit_rps:.12g}" if cell.rate_limit_rps else "",
         "API_KEY": API_KEY if cell.auth == "key" else "",
     }
     return {name: value for name, value in told.items() if value}
+
+
+def _mesh(cell: Cell) -> dict[str, str]:
+    """What it does about servers that fail; nothing but for a front that can."""
+    told = {
+        "TRY_TIMEOUT_MS": math.ceil(cell.front_timeout_us / 1000),
+        "RETRIES": cell.retries,
+        "BREAKER": cell.breaker,
+        "EJECT": cell.eject,
+        "EJECT_FOR_MS": math.ceil(cell.eject_for_us / 1000),
+    }
+    return {name: str(value) for name, value in told.items() if value}
 
 
 def limits(run: Run, cell: Cell, servers: int) -> Limits:

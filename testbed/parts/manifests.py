@@ -8,7 +8,7 @@ from testbed.parts import unattended
 from testbed.plan import cells
 from testbed.plan.axes import BY_FIELD
 from testbed.plan.behind import NONE
-from testbed.plan.cells import Trial
+from testbed.plan.cells import NO_SIDECAR, Trial
 from testbed.plan.schema import Sweep
 from testbed.stack import kubernetes
 from testbed.stack.kubernetes import index
@@ -37,7 +37,12 @@ def manifests(sweep: Sweep, user: str, registry: str = "") -> Manifests:
     every = unattended.trials(sweep)
     if not every:
         raise UserError("exclude: leaves no trial to run")
-    possible = [trial for trial in every if trial.cell.network != "shared" and trial.cell.behind == NONE]
+    possible = [trial for trial in every if trial.cell.network != "shared" and not _own(trial)]
+    if not possible and all(map(_is_meshed, every)):
+        raise UserError(
+            "sidecar, fault: found in every cell, allowed for Kubernetes: none (sidecars are a mesh's own there, and "
+            "what goes wrong on purpose is brought about from here)"
+        )
     if not possible and all(trial.cell.behind != NONE for trial in every):
         raise UserError(
             "behind: found in every cell, allowed for Kubernetes: none (stores and brokers have operators of their own "
@@ -71,15 +76,31 @@ def _place(sweep: Sweep, number: int, registry: str) -> kubernetes.Place:
     return kubernetes.Place(namespace, {LOAD_STORE: CLAIM}, f"{registry}/" if registry else "")
 
 
+def _own(trial: Trial) -> bool:
+    """Whether it has what a cluster has of its own kind."""
+    return trial.cell.behind != NONE or _is_meshed(trial)
+
+
+def _is_meshed(trial: Trial) -> bool:
+    return trial.cell.fault != NONE or trial.cell.sidecar != NO_SIDECAR
+
+
 def _left_out(every: list[Trial], possible: list[Trial]) -> list[str]:
     shared = [trial.trial_id for trial in every if trial.cell.network == "shared"]
-    backed = [trial.trial_id for trial in every if trial not in possible and trial.trial_id not in shared]
+    meshed = [one.trial_id for one in every if _is_meshed(one)]
+    left = [trial.trial_id for trial in every if trial not in possible]
+    backed = [trial_id for trial_id in left if trial_id not in (*shared, *meshed)]
     lines = []
     if shared:
         told = ", ".join(shared)
         lines.append(f"network shared: not written: {told}: server and load would be one pod, which never completes")
     if backed:
         lines.append(f"behind: not written: {', '.join(backed)}: stores and brokers have operators of their own")
+    if meshed:
+        lines.append(
+            f"sidecar, fault: not written: {', '.join(meshed)}: sidecars are a mesh's own there, and what goes wrong "
+            "on purpose is brought about from here"
+        )
     return lines
 
 

@@ -18,10 +18,11 @@ class _Answer:
         return io.BytesIO(self._text.encode())
 
 
-def page(address: Asked, path: str) -> str:
+def page(address: Asked, path: str, method: str = "GET") -> str:
     """The body of this page. PartError, one line, where it does not answer or answers that something is wrong."""
     # Envoy speaks no HTTP/1.0, and sends its pages in chunks.
-    answer = address.ask(f"GET {path} HTTP/1.1\r\nHost: part\r\nConnection: close\r\n\r\n")
+    length = "" if method == "GET" else "Content-Length: 0\r\n"
+    answer = address.ask(f"{method} {path} HTTP/1.1\r\nHost: part\r\n{length}Connection: close\r\n\r\n")
     response = http.client.HTTPResponse(_Answer(answer))  # type: ignore[arg-type]
     try:
         response.begin()

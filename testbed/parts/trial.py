@@ -1,8 +1,8 @@
-"""What one trial consists of: its servers, and what stands in front of them and behind. Pure."""
+"""What one trial consists of: its servers, and what stands in front of them, beside them and behind. Pure."""
 
 from collections.abc import Sequence
 
-from testbed.parts import behind, front
+from testbed.parts import behind, front, sidecar
 from testbed.plan.cells import Trial
 from testbed.stack import system
 from testbed.stack.services import Service, Stack
@@ -12,9 +12,10 @@ from testbed.stack.system import Run
 def boxes(run: Run, trial: Trial) -> tuple[Service, ...]:
     """Every container of the trial that is measured, in the order in which they start."""
     stands = behind.services(run, trial)
-    servers = tuple(behind.with_behind(server, trial) for server in system.servers(run, trial))
+    alone = tuple(behind.with_behind(server, trial) for server in system.servers(run, trial))
+    servers = tuple(sidecar.with_sidecar(server, trial.cell) for server in alone)
     before = (front.service(run, trial, servers),) if trial.cell.is_proxied else ()
-    return (*stands, *servers, *before)
+    return (*stands, *servers, *sidecar.services(run, trial, servers), *before)
 
 
 def stack(run: Run, models: Sequence[str], trial: Trial) -> Stack:

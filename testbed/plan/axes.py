@@ -9,16 +9,19 @@ reads the cell. A line in its section in `schema` is for code that reads a sweep
 from typing import Any
 
 from servers.models import MODELS
-from testbed.plan import behind, behind_values, scaling, scaling_values, services
-from testbed.plan.axis import Axis, Form, number
+from testbed.plan import behind, behind_values, fault, fault_values, scaling, scaling_values, services
+from testbed.plan.axis import Axis, Form, Text, number
 from testbed.plan.fields import (
     Arrivals,
     Auth,
     Balance,
+    Breaker,
     CacheControl,
     Connection,
     Cpus,
     Dns,
+    Eject,
+    EjectUs,
     Fraction,
     Front,
     Holders,
@@ -38,18 +41,27 @@ from testbed.plan.fields import (
     RateLimit,
     ReplicaCount,
     ReplicaCpus,
+    Retries,
     Share,
+    Sidecar,
     ThinkUs,
+    TryUs,
     Users,
     ValueBytes,
     WorkUs,
     Zipf,
 )
 from testbed.plan.profile import STEADY, LoadProfile, label
+from testbed.units import format_us
 
 
 def _written_connection(value: str) -> str | dict[str, int]:
     return {"requests": int(value)} if value.isdigit() else value
+
+
+def _or_none(text: Text) -> Text:
+    """Of an axis that is off at 0."""
+    return lambda value: text(value) if value else "none"
 
 
 def _connection(value: Any) -> str:
@@ -515,6 +527,103 @@ AXES: tuple[Axis, ...] = (
         words=lambda value: "front" if value == "front" else "servers",
     ),
     Axis(
+        "front.timeout",
+        "front_timeout_us",
+        TryUs,
+        (0,),
+        "how long envoy waits for a reply before it gives up this try; 0: for ever",
+        asks="`envoy` alone: how long it waits for a reply to each try of a request, which it then answers with 504",
+        default_words="none",
+        earlier=0,
+        written=lambda value: f"{value}us" if value else "none",
+        text=_or_none(format_us),
+        excluded_as="front_timeout",
+        heading="front\ntimeout",
+        title="time-out of each try of the front",
+        words=_or_none(format_us),
+    ),
+    Axis(
+        "front.retries",
+        "retries",
+        Retries,
+        (0,),
+        "how often envoy tries a request again that a server failed",
+        asks="`envoy` alone: how often it tries a request again that was reset, timed out, or answered with 502, 503 "
+        "or 504, each time at another replica where there is one",
+        earlier=0,
+        heading="front\nretries",
+        title="further tries of the front",
+    ),
+    Axis(
+        "front.breaker",
+        "breaker",
+        Breaker,
+        (0,),
+        "requests that envoy has at all servers at once at most, further ones get 503; 0: no bound",
+        asks="`envoy` alone: how many requests it has at all servers together at once; what is more is answered with "
+        "503 at once",
+        default_words="none",
+        earlier=0,
+        written=lambda value: value or "none",
+        text=_or_none(str),
+        title="circuit breaker of the front",
+        words=_or_none(lambda value: f"{value} requests"),
+    ),
+    Axis(
+        "front.eject",
+        "eject",
+        Eject,
+        (0,),
+        "after how many errors in a row envoy gives a server nothing for some time; 0: never",
+        asks="`envoy` alone: after how many errors in a row, time-outs and refused connections among them, it gives a "
+        "server nothing for `eject_for`",
+        default_words="none",
+        earlier=0,
+        written=lambda value: value or "none",
+        text=_or_none(str),
+        title="errors in a row until a server is ejected",
+        words=_or_none(str),
+    ),
+    Axis(
+        "front.eject_for",
+        "eject_for_us",
+        EjectUs,
+        (3_000_000,),
+        "for how long envoy ejects a server, times how often it has been; 0 where it never does",
+        asks="with `eject`, for how long, times how often the server has been ejected",
+        earlier=0,
+        excluded_as="eject_for",
+        heading="eject\nfor",
+        title="a server is ejected for",
+    ),
+    Axis(
+        "sidecar.kind",
+        "sidecar",
+        Sidecar,
+        ("none",),
+        "what stands beside each server and takes its requests: none, envoy",
+        asks="what stands beside each server, in its network namespace, and takes all that comes for it. `envoy`: "
+        "hands on requests of HTTP. `sidecar: envoy` is short for it",
+        earlier="none",
+        excluded_as="sidecar",
+        left=True,
+        title="sidecar",
+    ),
+    Axis(
+        "sidecar.cpus",
+        "sidecar_cpus",
+        Cpus,
+        (0.1,),
+        "CPU limit of each sidecar; 0 without one",
+        asks="CPU limit of each sidecar",
+        earlier=0.0,
+        excluded_as="sidecar_cpus",
+        text=number,
+        heading="sidecar\ncpus",
+        title="CPU limit of each sidecar",
+        words=lambda value: f"{value:g} CPU",
+    ),
+    Axis(
         "front.rate_limit",
         "rate_limit_rps",
         RateLimit,
@@ -593,6 +702,21 @@ AXES: tuple[Axis, ...] = (
         title="behind the servers",
         words=behind_values.label,
         form=Form("behind", lambda text: behind_values.kind(text) or "none", None),
+    ),
+    Axis(
+        "fault",
+        "fault",
+        fault_values.Faults,
+        (fault.NONE,),
+        "what goes wrong with a replica on purpose while the load is on, as JSON; none for nothing",
+        asks="what goes wrong with a replica on purpose while an open loop is on: it stands still, fails, is slow, or "
+        "crashes; lists inside it cross; [patterns/mesh.md](patterns/mesh.md) has every key",
+        written=fault.written,
+        text=fault_values.label,
+        earlier=fault.NONE,
+        left=True,
+        title="fault",
+        words=fault_values.label,
     ),
     Axis(
         "services",

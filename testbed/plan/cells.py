@@ -12,11 +12,12 @@ from servers.models import find
 from servers.models.traits import THREADS, WORKERS, Size
 from testbed.errors import UserError
 from testbed.names import behind_name, front_image, http_name
-from testbed.plan import scaling_fit, services
+from testbed.plan import fault_values, scaling_fit, services
 from testbed.plan.axes import AXES, BY_FIELD, FIELDS
 from testbed.plan.behind import Behind
 from testbed.plan.behind_values import of_text
-from testbed.plan.fields import GATEWAYS, OF_HTTP, PROXIES, QUEUEING
+from testbed.plan.fault import Fault
+from testbed.plan.fields import GATEWAYS, OF_HTTP, PROXIES, QUEUEING, RESILIENT
 from testbed.plan.profile import STEADY, mean_rps
 from testbed.plan.schema import Exclude, Sweep
 
@@ -26,6 +27,7 @@ EXPECTED_OVERHEAD_S = 2.5
 EXPECTED_SEARCH_STEPS = 12
 
 SEARCHES = ("capacity", "relative")
+NO_SIDECAR = "none"
 # What `users` is by default in a closed loop; in a search it bounds the requests in flight and is far more.
 CANARY_USERS = 8
 
@@ -75,11 +77,19 @@ class Cell:
     front_cpus: float
     balance: str
     queue: str
+    front_timeout_us: int
+    retries: int
+    breaker: int
+    eject: int
+    eject_for_us: int
+    sidecar: str
+    sidecar_cpus: float
     rate_limit_rps: float
     auth: str
     dns: str
     scaling: str
     behind: str
+    fault: str
     services: str
     share: float | None = None
     """Of a search: the part of the rate it found that this trial is at. Repeats have the share in common, not the rate.
@@ -110,13 +120,19 @@ class Cell:
         """The CPU limits of the replicas, of what stands before them and behind, together, at any time at most."""
         stands = self.what_is_behind
         beyond = stands.part.cpus_of_all if stands else 0.0
-        servers = sum(one.cpus for one in service_cells(self).values()) or self.most_cpus_of_each * self.most_replicas
+        of_each = self.most_cpus_of_each + self.sidecar_cpus
+        servers = sum(one.cpus for one in service_cells(self).values()) or of_each * self.most_replicas
         return servers + self.front_cpus + beyond
 
     @property
     def what_is_behind(self) -> Behind | None:
         """What the servers talk to; None where there is nothing."""
         return of_text(self.behind)
+
+    @property
+    def what_fails(self) -> Fault | None:
+        """What goes wrong on purpose; None for nothing."""
+        return fault_values.of_text(self.fault)
 
     @property
     def image(self) -> str:
@@ -134,6 +150,11 @@ class Cell:
     def by_request(self) -> bool:
         """Whether that container speaks HTTP: it hands on requests, over connections of its own."""
         return self.front in OF_HTTP
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether servers take the connections that clients make, or as many: nothing between them speaks HTTP."""
+        return not self.by_request and self.sidecar == NO_SIDECAR
 
     @property
     def is_gateway(self) -> bool:
@@ -196,8 +217,10 @@ def cells(sweep: Sweep) -> list[Cell]:
 
 
 def proxies(sweep: Sweep) -> list[str]:
-    """The fronts of the sweep that are containers of their own, by the names of their images."""
-    return sorted({front_image(cell.front) for cell in cells(sweep) if cell.is_proxied})
+    """The fronts of the sweep that are containers of their own, and its sidecars, by the names of their images."""
+    every = cells(sweep)
+    fronts = {front_image(cell.front) for cell in every if cell.is_proxied}
+    return sorted(fronts | {cell.sidecar for cell in every if cell.sidecar != NO_SIDECAR})
 
 
 def server_images(sweep: Sweep) -> list[str]:
@@ -295,6 +318,13 @@ def with_front(cell: Cell) -> Cell:
         cell,
         replica_cpus=cell.replica_cpus if cell.replicas > 1 else "split",
         dns=(cell.dns or "each") if cell.front == "dns" else "once",
+    )
+    if cell.front not in RESILIENT:
+        cell = replace(cell, front_timeout_us=0, retries=0, breaker=0, eject=0)
+    cell = replace(
+        cell,
+        eject_for_us=cell.eject_for_us if cell.eject else 0,
+        sidecar_cpus=cell.sidecar_cpus if cell.sidecar != NO_SIDECAR else 0.0,
     )
     if not cell.is_gateway:
         cell = replace(cell, rate_limit_rps=0.0, auth="none")

@@ -125,6 +125,15 @@ def _rate_limit(value: object) -> float:
     return 0.0 if value == "none" else float(number(value, 1, 1e6, _RATE_LIMIT))
 
 
+def _none_is_0(reader: Reader) -> Reader:
+    """Reads `none` as 0, besides."""
+
+    def validate(value: object) -> int:
+        return 0 if value == "none" else int(reader.func(value))  # type: ignore[call-arg]  # it needs no more
+
+    return Reader(validate, allowed=f"none, or {reader.allowed}", unit=reader.unit)
+
+
 def _imaged(value: object) -> str:
     if value not in EVERY:
         raise not_allowed(f"one of {', '.join(EVERY)}")
@@ -256,6 +265,17 @@ Balance = Literal["roundrobin", "leastconn", "source"]
 Queue = Literal["server", "front"]
 Auth = Literal["none", "key"]
 Dns = Literal["once", "each", "all"]
+TryUs = Annotated[
+    int,
+    _none_is_0(quantity(parse_duration_us, 1_000, 60_000_000, "a duration from 1ms to 60s, such as 500ms", "us")),
+]
+Retries = Annotated[int, whole(0, 5)]
+Breaker = Annotated[int, _none_is_0(whole(1, MAX_USERS))]
+Eject = Annotated[int, _none_is_0(whole(1, 1000))]
+EjectUs = Annotated[
+    int, quantity(parse_duration_us, 100_000, 3_600_000_000, "a duration from 100ms to 60m, such as 3s", "us")
+]
+Sidecar = Literal["none", "envoy"]
 
 # The fronts that are containers of their own: they take connections, and make others to the replicas.
 PROXIES = ("haproxy", "nginx", "nginx-cache", "varnish", "haproxy-http", "envoy")
@@ -263,5 +283,7 @@ PROXIES = ("haproxy", "nginx", "nginx-cache", "varnish", "haproxy-http", "envoy"
 CACHES = ("nginx-cache", "varnish")
 GATEWAYS = ("haproxy-http", "envoy")
 OF_HTTP = (*CACHES, *GATEWAYS)
+# Of those, the ones that try again, give up, and leave servers out that fail.
+RESILIENT = ("envoy",)
 # Of those, the ones that can let requests wait in a queue of their own.
 QUEUEING = ("haproxy",)

@@ -5,17 +5,18 @@ Each value of a sweep file may be right by itself and a combination of them stil
 
 from collections.abc import Callable
 
-from testbed.plan import cells, scaling, scaling_fit, services
+from testbed.plan import cells, fault_values, scaling, scaling_fit, services
 from testbed.plan.behind import NONE
 from testbed.plan.behind_values import label
-from testbed.plan.cells import SEARCHES, Cell, service_cells
+from testbed.plan.cells import NO_SIDECAR, SEARCHES, Cell, service_cells
 from testbed.plan.fields import GATEWAYS, MIN_CPUS, PROXIES, Machine
 from testbed.plan.scaling import Change
 from testbed.plan.schema import Sweep
 from testbed.units import format_bytes
 
-# What a front of its own may use of memory. It is no axis: none came near it.
+# What a front of its own and each sidecar may use of memory. It is no axis: none came near it.
 FRONT_MEMORY_BYTES = 256 * 2**20
+SIDECAR_MEMORY_BYTES = 96 * 2**20
 
 
 def misfit(sweep: Sweep, machine: Machine) -> tuple[str, str]:
@@ -100,6 +101,32 @@ def _http(cell: Cell, machine: Machine) -> str:
     return ""
 
 
+def _sidecar(cell: Cell, machine: Machine) -> str:
+    if cell.sidecar == NO_SIDECAR:
+        return ""
+    leave = "or leave the combination out by exclude"
+    if cell.protocol != "http":
+        return (
+            f"found {cell.sidecar} and protocol {cell.protocol}, allowed: protocol http (a line is nothing that it "
+            f"could read), {leave}"
+        )
+    if "bridge" not in machine.networks:
+        return (
+            f"found {cell.sidecar}, allowed: none on a Swarm (there nothing shares a server's network namespace), "
+            f"{leave}"
+        )
+    if cell.network == "shared":
+        return f"found {cell.sidecar} and network shared, allowed: bridge (its ports are the load's there), {leave}"
+    if cell.scaling != scaling.NONE:
+        return f"found {cell.sidecar} and scaling, allowed: scaling none (a replica that joins has no sidecar), {leave}"
+    return ""
+
+
+def _fault(cell: Cell, machine: Machine) -> str:
+    is_swarm = "bridge" not in machine.networks
+    return fault_values.misfit(cell.fault, cell.replicas, cell.scaling, cell.sidecar, is_swarm)
+
+
 def _services(cell: Cell, machine: Machine) -> str:
     parts = service_cells(cell)
     if not parts:
@@ -109,6 +136,8 @@ def _services(cell: Cell, machine: Machine) -> str:
         (not cell.is_gateway and f"front {cell.front}", f"front {' or '.join(GATEWAYS)} (what knows paths)"),
         (cell.replicas > 1 and f"{cell.replicas} replicas", "1 replica (each service has one server)"),
         (cell.scaling != scaling.NONE and "scaling", "scaling none (each service has one server)"),
+        (cell.sidecar != NO_SIDECAR and "sidecars", "sidecar none (they are of replicas)"),
+        (cell.fault != NONE and "a fault", "fault none (it is of replicas)"),
         (cell.method == "get" and "method get", "method post (items have paths of their own)"),
         ("bridge" not in machine.networks and "a Swarm", "one engine"),
         (cell.mode in SEARCHES and f"mode {cell.mode}", "mode closed or open (which capacity would it be of?)"),
@@ -152,18 +181,21 @@ def _cpus(cell: Cell, machine: Machine) -> str:
         return ""
     front = f" and {cell.front_cpus:g} for the front" if cell.front_cpus else ""
     stands = cell.what_is_behind
+    beside = f" and {cell.sidecar_cpus:g} for its sidecar" if cell.sidecar_cpus else ""
     behind = f" and {stands.part.cpus_of_all:.3g} for what is behind" if stands else ""
     return (
-        f"found {cell.most_cpus_of_each:g} for each of {cell.most_replicas}{front}{behind}, {cell.cpus_of_all:g} in "
-        f"all, allowed: at most the {machine.cpus} CPUs of this machine"
+        f"found {cell.most_cpus_of_each:g}{beside} for each of {cell.most_replicas}{front}{behind}, "
+        f"{cell.cpus_of_all:g} in all, allowed: at most the {machine.cpus} CPUs of this machine"
     )
 
 
 def _memory(cell: Cell, machine: Machine) -> str:
     front = FRONT_MEMORY_BYTES if cell.is_proxied else 0
     stands = cell.what_is_behind
+    beside = SIDECAR_MEMORY_BYTES if cell.sidecar != NO_SIDECAR else 0
     servers = len(service_cells(cell)) or cell.most_replicas
-    needed = cell.most_memory_of_each * servers + front + (stands.part.memory_of_all if stands else 0)
+    of_all = (cell.most_memory_of_each + beside) * servers
+    needed = of_all + front + (stands.part.memory_of_all if stands else 0)
     if needed <= machine.memory_bytes:
         return ""
     return (
@@ -188,6 +220,8 @@ _CHECKS: tuple[tuple[str, Callable[[Cell, Machine], str]], ...] = (
     ("workload.method", _items),
     ("front", _http),
     ("services", _services),
+    ("sidecar", _sidecar),
+    ("fault", _fault),
     ("replicas.count", _least),
     ("limits.limit", _whole_processors),
     ("scaling", _scaling),

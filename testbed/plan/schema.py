@@ -8,17 +8,22 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from testbed.plan import scaling_fit
+from testbed.plan import fault_values, scaling_fit
 from testbed.plan.behind_values import Stands
+from testbed.plan.fault_values import Faults
 from testbed.plan.fields import (
     GATEWAYS,
     OF_HTTP,
     QUEUEING,
+    RESILIENT,
     Auth,
     Balance,
+    Breaker,
     CacheControl,
     Connection,
     Cpus,
+    Eject,
+    EjectUs,
     Imaged,
     ImageName,
     Keys,
@@ -34,9 +39,11 @@ from testbed.plan.fields import (
     RateLimit,
     ReplicaCount,
     ReplicaCpus,
+    Retries,
     Share,
     SweepName,
     ThinkUs,
+    TryUs,
     ValueBytes,
     Values,
     WarmupUs,
@@ -48,6 +55,7 @@ from testbed.plan.fields import (
     whole,
 )
 from testbed.plan.fields import Front as FrontKind
+from testbed.plan.fields import Sidecar as SidecarKind
 from testbed.plan.load_section import Load
 from testbed.plan.profile import misfit
 from testbed.plan.scaling_values import Scales
@@ -128,13 +136,18 @@ class Front(Strict):
     cpus: Values[Cpus]
     balance: Values[Balance]
     queue: Values[Queue]
+    timeout: Values[TryUs]
+    retries: Values[Retries]
+    breaker: Values[Breaker]
+    eject: Values[Eject]
+    eject_for: Values[EjectUs]
     rate_limit: Values[RateLimit]
     auth: Values[Auth]
 
     @model_validator(mode="before")
     @classmethod
     def _by_name(cls, given: object) -> object:
-        return {"kind": given} if isinstance(given, str | list) else given
+        return _by_kind(given)
 
     @model_validator(mode="after")
     def _who_can_queue(self) -> Self:
@@ -145,6 +158,34 @@ class Front(Strict):
         if not set(self.kind) & set(GATEWAYS) and (self.rate_limit != (0.0,) or self.auth != ("none",)):
             raise not_allowed(f"rate_limit and auth only with kind {' or '.join(GATEWAYS)}")
         return self
+
+    @model_validator(mode="after")
+    def _who_is_resilient(self) -> Self:
+        if set(self.kind) & set(RESILIENT):
+            return self
+        for name, off in {"timeout": "none", "retries": "0", "breaker": "none", "eject": "none"}.items():
+            if any(getattr(self, name)):
+                only = " or ".join(RESILIENT)
+                raise not_allowed_at((name,), f"{off} without kind {only}: no other has that here")
+        return self
+
+
+@section("sidecar")
+class Sidecar(Strict):
+    """What stands beside each server and takes its requests. One name, or a list of them, stands for `kind` alone."""
+
+    kind: Values[SidecarKind]
+    cpus: Values[Cpus]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, given: object) -> object:
+        return _by_kind(given)
+
+
+def _by_kind(given: object) -> object:
+    """A section of which a name, or a list of them, stands for its kind alone."""
+    return {"kind": given} if isinstance(given, str | list) else given
 
 
 class Order(Strict):
@@ -181,8 +222,10 @@ class Sweep(Strict):
     network: Values[Network]
     replicas: Replicas = Replicas.model_validate({})
     front: Front = Front.model_validate({})
+    sidecar: Sidecar = Sidecar.model_validate({})
     scaling: Values[Scales]
     behind: Values[Stands]
+    fault: Values[Faults]
     services: Values[Serves]
     warmup: WarmupUs = setting(2_000_000, "before the window")
     duration: WindowUs = setting(10_000_000, "of the window")
@@ -232,6 +275,10 @@ class Sweep(Strict):
             raise not_allowed_at(
                 ("front",), f"{speaks[0]} only with workload.protocol http: a line is nothing that it could read"
             )
+        if "envoy" in self.sidecar.kind and "http" not in self.workload.protocol:
+            raise not_allowed_at(
+                ("sidecar",), "none without workload.protocol http: a line is nothing that it could read"
+            )
         return self
 
     @model_validator(mode="after")
@@ -273,6 +320,9 @@ class Sweep(Strict):
         for place, one in enumerate(self.scaling):
             if allowed := scaling_fit.misfit_in_time(one, self.load.mode, self.duration):
                 raise not_allowed_at(("scaling", place), allowed)
+        for place, one in enumerate(self.fault):
+            if allowed := fault_values.misfit_in_time(one, self.load.mode, self.duration):
+                raise not_allowed_at(("fault", place), allowed)
         return self
 
     @field_validator("order")

@@ -13,7 +13,7 @@ from testbed.plan.axes import AXES
 from testbed.plan.axis import with_unit
 from testbed.plan.fields import Machine
 from testbed.plan.load_section import Load, Slo
-from testbed.plan.schema import Exclude, Front, Limits, Order, Pools, Replicas, Sweep, Workload
+from testbed.plan.schema import Exclude, Front, Limits, Order, Pools, Replicas, Sidecar, Sweep, Workload
 
 __all__ = ["Machine", "Sweep", "dump", "load", "parse"]
 
@@ -48,6 +48,7 @@ def _allowed_keys(location: Location) -> str:
         "exclude": Exclude,
         "replicas": Replicas,
         "front": Front,
+        "sidecar": Sidecar,
     }
     model: Any = sections.get(str(location[0]) if len(location) > 1 else "", Sweep)
     if location[:2] in (("load", "slo"), ("load", "objective")) and len(location) > 2:
@@ -117,6 +118,11 @@ def _read(text: str) -> tuple[yaml.Node | None, Any]:
         return yaml.compose(text, Loader=_FastLoader), yaml.load(text, Loader=_FastLoader)
     except yaml.YAMLError:
         return yaml.compose(text, Loader=_Loader), yaml.load(text, Loader=_Loader)
+
+
+def values(text: str) -> Any:
+    """What stands in a sweep file, unread: keys such as `on` are words here, not truths. YAMLError where it is none."""
+    return _read(text)[1]
 
 
 def parse(text: str, path: Path, machine: Machine) -> Sweep:

@@ -167,6 +167,8 @@ def decision(action: dict[str, Any]) -> str:
 
 
 def _amount(what: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
     if not isinstance(value, int | float):
         return "not known"
     return str(scaling.amount_of("memory", value)) if what == "memory" else f"{value:g}"

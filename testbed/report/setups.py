@@ -9,7 +9,12 @@ from testbed.report.source import Row
 from testbed.report.view import Group, View, axis_text, axis_title, varying_fields
 
 # The axes of what stands in the system, as far as it stands still.
-SPREAD = ("replicas", "replica_cpus", "front", "front_cpus", "balance", "queue", "dns", "behind")
+SPREAD = (
+    *("replicas", "replica_cpus", "front", "front_cpus", "balance", "queue", "dns", "behind"),
+    *("front_timeout_us", "retries", "breaker", "eject", "eject_for_us", "sidecar", "sidecar_cpus"),
+)
+# Of those, what only some fronts and what only sidecars have.
+_OFF = {"front_timeout_us", "retries", "breaker", "eject", "eject_for_us", "sidecar_cpus"}
 # What stands in for the axes where only few of their combinations were measured.
 CONDITION = "condition"
 
@@ -36,6 +41,8 @@ def system(row: Row) -> str:
     """`2 replicas of 0.5 CPU behind haproxy`, `1 replica of 1 CPU`."""
     count, cpus, front = row.get("replicas", 1), cpus_of_each(row), row.get("front") or "none"
     each = "" if cpus is None else f" of {axis_text('cpus', cpus)}"
+    beside = row.get("sidecar") or "none"
+    each += "" if beside == "none" else f"{' each' if count != 1 else ''} with a sidecar"
     before = "" if front == "none" else f" behind {front}"
     known = "an unknown number of" if count is None else f"{count:g}"
     return f"{known} replica{'s' if count != 1 else ''}{each}{before}"
@@ -50,11 +57,11 @@ def cpus_of_each(row: Row) -> float | None:
 
 
 def has_several(view: View) -> bool:
-    """Whether there were replicas or fronts, or something was to change."""
+    """Whether there were replicas, fronts or sidecars, or something was to change or to fail."""
     return any(
         (row.get("replicas") or 1) > 1
         or row.get("front") not in (None, "none")
-        or any(row.get(name) not in (None, "", scaling.NONE) for name in ("profile", "scaling"))
+        or any(row.get(name) not in (None, "", scaling.NONE) for name in ("profile", "scaling", "sidecar", "fault"))
         for group in view.groups
         for row in group.rows
     ) or has_several_behind(view)
@@ -93,6 +100,8 @@ def part(name: str, row: Row) -> str:
     if value is None:
         return f"{axis_title(name)} not known"
     text = axis_text(name, value)
+    if name in _OFF and not value and row.get("front" if name != "sidecar_cpus" else "sidecar") != "envoy":
+        return ""
     if name in ("balance", "queue", "front_cpus"):
         if row.get("front_cpus") in (None, 0, 0.0):
             return ""
@@ -106,6 +115,9 @@ def part(name: str, row: Row) -> str:
         "replicas": f"{text} replica{'s' if value != 1 else ''}",
         "front": "no front" if value == "none" else text,
         "behind": "nothing behind" if value == behind.NONE else text,
+        "sidecar": "no sidecar" if value == "none" else f"sidecar {text}",
+        "fault": "no fault" if value == scaling.NONE else text,
+        "retries": f"{text} retr{'ies' if value != 1 else 'y'}",
         "scaling": "no scaling" if value == scaling.NONE else f"scaling {text}",
         "users": f"{text} users",
     }

@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from testbed.report import moving, setups, standing, work
+from testbed.report import faults, moving, setups, standing, work
 from testbed.report.templating import fill
 from testbed.report.timeline import is_transient
 from testbed.report.view import View
@@ -28,7 +28,14 @@ def section(view: View) -> Markup:
         for one in moving.contests(view)
     ]
     transient = any(is_transient(group.rows[0]) for group in view.groups)
-    return fill("systems.html", still=still, moved=moved, objective=moving.objective_words(view) if transient else "")
+    failed = faults.contests(view)
+    return fill(
+        "systems.html",
+        still=still,
+        moved=moved,
+        failed=failed,
+        objective=moving.objective_words(view) if transient else "",
+    )
 
 
 def is_only(view: View) -> bool:

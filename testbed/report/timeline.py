@@ -223,5 +223,5 @@ def objective_us(results: Results) -> float | None:
 
 
 def is_transient(row: Row) -> bool:
-    """Whether load, limits or replicas were to change in its window."""
-    return any(row.get(name) not in (None, "", scaling.NONE) for name in ("profile", "scaling"))
+    """Whether load, limits or replicas were to change in its window, or one to fail."""
+    return any(row.get(name) not in (None, "", scaling.NONE) for name in ("profile", "scaling", "fault"))

@@ -37,6 +37,14 @@ _MEASURED = {
     "ok": "verified replies in the window",
     "failed": "failed requests in the window",
     "in_flight": "requests without reply when the window closed",
+    "connections_lost": "requests in the window whose connection ended before their reply; among `failed`",
+    "outage_s": "with a fault: seconds from it to the end of the last second of the window in which more than 1 % of "
+    "the requests that ended failed, or at whose end more waited than before; 0 without such a second",
+    "ejected_after_s": "seconds from the fault until the front was seen to give its server nothing any more, looked at "
+    "every 250 ms; empty where that did not come",
+    "back_after_s": "seconds from the end of the fault until that server was no more ejected; empty where it never "
+    "was, or still was when the window closed",
+    "outage_over": "whether seconds followed that were served; false: the window closed before",
     "cpu_used_s": "CPU time of the server's container in the window; of several servers this and what follows are sums",
     "cpu_us_per_request": "the same per verified reply, be it the server's own or of a cache before it",
     "window_s": "length of the window",
@@ -57,6 +65,12 @@ _MEASURED = {
     "front_connections": "connections that the front has taken, by its own count over its life",
     "front_queue_max": "most connections that waited in the front for a server, over its life; empty where it does not "
     "count them",
+    "front_retries": "requests that the front sent to a server once more, by its own count over its life; empty where "
+    "it does not count them",
+    "amplification": "requests that it sent to servers by requests that it was sent, likewise",
+    "breaker_refused": "requests that its circuit breaker let go to no server, likewise",
+    "sidecar_cpu_s": "CPU time of all sidecars in the window",
+    "sidecar_cpu_us_per_request": "the same per verified reply",
     "edge_hit_ratio": "verified replies in the window that a cache before the servers gave without asking them, by "
     "all; 0 with `method: get` and no cache, empty without that",
     "edge_cached": "how many those were",

@@ -5,6 +5,7 @@ from typing import Any
 from testbed.judge.boxes import total
 from testbed.parts.counts import FrontCounts
 from testbed.results.nested import at
+from testbed.results.rounding import rounded
 
 
 def of_box(front: FrontCounts | None) -> dict[str, Any]:
@@ -17,6 +18,25 @@ def of_box(front: FrontCounts | None) -> dict[str, Any]:
         "open_max": front.open_most,
         "dropped": front.dropped,
         "queue_max": front.waiting_most,
+    }
+
+
+def of_sidecar(counts: FrontCounts | None) -> dict[str, Any]:
+    """The fields of a sidecar's box."""
+    made = None if counts is None or counts.requests is None else counts.requests.connections
+    return {**of_box(counts), "connections_made": made}
+
+
+def tried_again(front: FrontCounts | None) -> dict[str, Any]:
+    """The columns of what a front did about servers that failed, over its life."""
+    requests = None if front is None else front.requests
+    if requests is None:
+        return dict.fromkeys(("front_retries", "amplification", "breaker_refused"))
+    tried, asked = requests.tried, requests.asked
+    return {
+        "front_retries": requests.retried,
+        "amplification": rounded(tried / asked, 4) if tried is not None and asked else None,
+        "breaker_refused": requests.refused,
     }
 
 

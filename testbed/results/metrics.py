@@ -52,6 +52,7 @@ def metrics(cell: Cell, load: dict[str, Any] | None, boxes: Sequence[Box]) -> di
         "listen_overflows": total(box.listen_overflows for box in servers),
         "imbalance": imbalance(servers),
         **_of_fronts(fronts, ok),
+        **_of_sidecars([box for box in boxes if box.role == "sidecar"], ok),
         **_of_the_edge(load, ok),
         **_of_the_gateway(load),
         **_of_what_is_behind([box for box in boxes if box.role in BEHIND and not box.removed], ok),
@@ -89,6 +90,11 @@ def _of_fronts(fronts: Sequence[Box], ok: int | None) -> dict[str, Any]:
         "front_connections": total(box.connections for box in fronts),
         "front_queue_max": most(box.queue_max for box in fronts),
     }
+
+
+def _of_sidecars(sidecars: Sequence[Box], ok: int | None) -> dict[str, Any]:
+    used_s = total(box.cpu_used_s for box in sidecars)
+    return {"sidecar_cpu_s": rounded(used_s, 4), "sidecar_cpu_us_per_request": _us_each(used_s, ok)}
 
 
 def _of_the_edge(load: dict[str, Any] | None, ok: int | None) -> dict[str, Any]:

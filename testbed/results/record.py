@@ -1,7 +1,7 @@
 """From what load, probe and server have left behind to the record of a trial: evidence, verdict, metrics. Pure."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from testbed.judge import steal
@@ -14,7 +14,7 @@ from testbed.parts.part_counts import PartCounts
 from testbed.plan.cells import Cell, Trial, service_cells
 from testbed.plan.profile import STEADY
 from testbed.plan.scaling import NONE
-from testbed.results import behind_counts, front_counts, part_counts
+from testbed.results import behind_counts, fault_columns, front_counts, part_counts
 from testbed.results.directory import SCHEMA_VERSION
 from testbed.results.metrics import metrics, worked_s
 from testbed.results.nested import at
@@ -47,6 +47,10 @@ class Seen:
     """Whether it was stopped on purpose while the load was on."""
     killed: bool = False
     """Whether it was killed on purpose while the load was on."""
+    crashes: list[str] = field(default_factory=list)
+    """How it was asked to crash, each time."""
+    frozen: bool = False
+    """Whether it stands still, on purpose."""
 
     @classmethod
     def of(cls, service: Service) -> "Seen":
@@ -72,8 +76,14 @@ class Findings:
     """Connections that readiness, verification and shape made straight to single servers; None as above."""
     check_connections: int | None = 0
     """Those made through the front besides the load's; None as above."""
+    sidecar_connections: int | None = 0
+    """Those made to single sidecars, past the front; None as above."""
     front: FrontCounts | None = None
     """What the front has counted when the load had ended; None without a front of its own, and where it did not say."""
+    sidecars: dict[str, FrontCounts] = field(default_factory=dict)
+    """Likewise of each sidecar, by its service; those that did not say are not there."""
+    ejections: list[dict[str, Any]] = field(default_factory=list)
+    """When the front was seen to give a server nothing any more, and when to give it something again."""
     stood: dict[str, tuple[PartCounts, PartCounts]] = field(default_factory=dict)
     """What each part behind the servers has counted when the window opened, and when it closed."""
     deliveries: Deliveries | None = None
@@ -111,7 +121,7 @@ def box_of(
     stood: tuple[PartCounts, PartCounts] | None = None,
 ) -> Box:
     """A measured service as the verdict and the record have it, over a window of that length. `front`, `stood`: what it
-    has counted itself, where it is a front, or stands behind the servers."""
+    has counted itself, where it is a front or a sidecar, or stands behind the servers."""
     probe = seen.probe
     # A control group and a network namespace of its own begin at zero, so what they have counted is what grew.
     grown = at(probe, "closed") if seen.joined else at(probe, "difference")
@@ -142,7 +152,10 @@ def box_of(
         said=seen.said,
         ended=seen.ended,
         joined=seen.joined,
-        removed=seen.removed or seen.killed,
+        # One that was asked to crash and has ended has done what it was asked.
+        removed=seen.removed or seen.killed or bool(seen.crashes and seen.ended),
+        crashes=len(seen.crashes),
+        oom_asked=seen.crashes.count("oom"),
         **_own_counts(seen, front, stood),
     )
 
@@ -151,6 +164,8 @@ def _own_counts(seen: Seen, front: FrontCounts | None, stood: tuple[PartCounts, 
     match seen.role:
         case "front":
             return front_counts.of_box(front)
+        case "sidecar":
+            return front_counts.of_sidecar(front)
         case "store" | "broker" | "consumer":
             return part_counts.of_box(stood)
         case _:
@@ -164,7 +179,15 @@ def _taken(report: dict[str, Any] | None) -> int | None:
 
 def _measured(found: Findings) -> list[Box]:
     window_s = at(found.load, "window", "duration_s")
-    return [box_of(seen, window_s, found.front, found.stood.get(seen.name)) for seen in found.boxes]
+
+    def counts(seen: Seen) -> FrontCounts | None:
+        return found.front if seen.role == "front" else found.sidecars.get(seen.name)
+
+    every = [box_of(seen, window_s, counts(seen), found.stood.get(seen.name)) for seen in found.boxes]
+    if not any(box.role == "sidecar" for box in every):
+        return every
+    # They are of a network namespace, in which a server and its sidecar both listen.
+    return [replace(box, listen_overflows=None) if box.role in ("server", "sidecar") else box for box in every]
 
 
 def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) -> Evidence:
@@ -193,7 +216,7 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         hash_us=cell.hash_us,
         idle_holders=cell.idle_holders,
         one_queue=cell.queue == "front",
-        transient=cell.profile != STEADY or cell.scaling != NONE,
+        transient=cell.profile != STEADY or cell.scaling != NONE or cell.what_fails is not None,
         boxes=(*_measured(found), *(_worker(one) for one in at(load, "generator") or ())),
         least_cpu_us=found.least_cpu_us,
         # Every probe reads the processors of the whole machine.
@@ -236,6 +259,7 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         client_connections=None if made is None else sum(made.values()),
         check_connections=total((found.check_connections, front_counts.of_the_start(load))),
         direct_connections=found.direct_connections,
+        sidecar_connections=found.sidecar_connections,
         front_to_replicas=front_counts.handed_on(found.front),
         front_failed=front_counts.failed(found.front),
         by_request=cell.by_request,
@@ -317,6 +341,8 @@ def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         "disturbed": verdict.disturbed,
         "reasons": list(verdict.reasons),
         **metrics(trial.cell, found.load, known.boxes),
+        **front_counts.tried_again(found.front),
+        **fault_columns.columns(found.load, found.actions, found.ejections, trial.cell.what_fails is not None),
         **behind_counts.columns(
             [seen.report for seen in found.boxes if seen.role == "server"],
             found.deliveries,
@@ -335,6 +361,9 @@ def record(trial: Trial, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         "deliveries": None if found.deliveries is None else asdict(found.deliveries),
         "check_connections": found.check_connections,
         "direct_connections": found.direct_connections,
+        "sidecar_connections": found.sidecar_connections,
+        "sidecar_counts": {name: asdict(counts) for name, counts in found.sidecars.items()},
+        "ejections": found.ejections,
         "by_service": at(found.load, "by_service"),
         "actions": found.actions,
         "provision": found.provision,

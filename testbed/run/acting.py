@@ -29,9 +29,10 @@ class Action:
     """What was done about it. Times are seconds since the window opened."""
 
     at_s: float
-    what: What
-    was: float
-    to: float
+    what: str
+    """As of Wanted; of a fault, the server it is of."""
+    was: float | str
+    to: float | str
     reason: str
     took_s: float | None = None
     """Until it was in force; None where it has not come to that."""

@@ -99,8 +99,8 @@ class Boxes:
                 continue
             others = [one for one in self._in_service() if one != name and self.seen[one].role == "server"]
             said = f"{self._called(name)} ended {when}: {ended}"
-            if self.seen[name].role == "consumer":
-                # The others take what it leaves.
+            if self.seen[name].role == "consumer" or self.seen[name].crashes:
+                # The others take what it leaves; and one that was asked to crash has done so.
                 self.seen[name].ended = said
                 continue
             if self.seen[name].role != "server" or not others:
@@ -203,6 +203,17 @@ class Boxes:
         self.seen[name].killed = True
         self._running[name].kill()
 
+    def freeze(self, name: str) -> None:
+        """Have one stand still, on purpose."""
+        self.seen[name].frozen = True
+        self._running[name].freeze()
+
+    def thaw(self, name: str) -> None:
+        """Have it go on, where it stands still."""
+        if self.seen[name].frozen:
+            self._running[name].thaw()
+            self.seen[name].frozen = False
+
     def stop(self, directory: ResultsDirectory) -> None:
         """Stop those that run, keep their logs, and note what these say. What is behind the servers comes last, brokers
         after their consumers, so that nobody loses what it still needs."""
@@ -212,6 +223,8 @@ class Boxes:
                 self._stop(name, directory)
 
     def _stop(self, name: str, directory: ResultsDirectory) -> None:
+        # What stands still takes no signal.
+        self.thaw(name)
         if self.seen[name].role in ("store", "broker"):
             # It has nothing to save, and some take seconds to end in order.
             self._running[name].kill()

@@ -4,11 +4,11 @@ import time
 
 from testbed.judge import shape
 from testbed.plan.axes import API_KEY
-from testbed.plan.cells import Cell
+from testbed.plan.cells import NO_SIDECAR, Cell
 from testbed.results.record import Findings
 from testbed.run.boxes import Boxes, TrialFailed
 from testbed.stack.locust_api import Echo, Load, asked_behind
-from testbed.stack.system import cell_of, target
+from testbed.stack.system import BEHIND_SIDECAR_PORT, cell_of, target
 
 READY_TIMEOUT_S = 30.0
 # How often a server that starts is asked for an echo. Python under a small CPU limit takes 0.1 to 2 s to start.
@@ -27,29 +27,46 @@ class Checks:
         self._cell = cell
         self._found = found
         # What the load generator calls each server by itself.
-        self._called = {name: target(cell) if cell.is_single else name for name in boxes.servers}
+        past = "" if cell.sidecar == NO_SIDECAR else f":{BEHIND_SIDECAR_PORT}"
+        self._called = {name: f"{target(cell) if cell.is_single else name}{past}" for name in boxes.servers}
 
     def wait_until_ready(self) -> None:
         """Ask every server for a real echo over the load's network until one comes back: nothing runs inside their
-        limits. Then take the way that the load will take; a cache keeps the connections that it makes, so that comes
-        when `verify` has counted. TrialFailed, BoxEnded where none comes."""
+        limits. Then take the way that the load will take; what speaks HTTP keeps the connections that it makes, so that
+        comes when `verify` has counted. TrialFailed, BoxEnded where none comes."""
         deadline = time.monotonic() + READY_TIMEOUT_S
         for called in self._called.values():
             self._wait_for_echo(called, deadline)
-        if not self._cell.is_single and not self._cell.by_request:
+        if not self._cell.is_single and self._cell.is_direct:
             self._wait_for_echo(target(self._cell), deadline)
 
     def echo_of(self, name: str) -> str:
         """Ask one server, by its own name, for an echo; empty when it came back, else why not."""
-        echo = self._asked(name)
+        return self._echo_of(self._called.get(name, name))
+
+    def _echo_of(self, called: str) -> str:
+        echo = self._asked(called)
         # One that was reached and did not echo has taken the connection, or left it in its queue.
         self._connected(None if echo.reached and echo.error else int(echo.reached))
         return echo.error
+
+    def crash(self, name: str, how: str) -> str:
+        """Ask one server to crash, by a request of its own; empty when its connection ended, else what came of it."""
+        came = self._load.crash(self._called[name], how, self._cell.protocol)
+        # Whether it was taken from the queue, counted, or answered, nobody can say of one that ended over it.
+        self._found.perhaps_echoed += 1
+        self._connected(int(came.reached) if not came.error else None if came.reached else 0)
+        return came.error
 
     def _echo_on_the_way_of_the_load(self, called: str) -> str:
         echo = self._asked(called, API_KEY if self._cell.auth == "key" else "")
         self._found.front_echoes = _added(self._found.front_echoes, echo.echoes)
         self._found.check_connections = _added(self._found.check_connections, int(echo.reached))
+        return echo.error
+
+    def _echo_of_its_sidecar(self, called: str) -> str:
+        echo = self._asked(called)
+        self._found.sidecar_connections = _added(self._found.sidecar_connections, int(echo.reached))
         return echo.error
 
     def _asked(self, called: str, key: str = "") -> Echo:
@@ -60,13 +77,17 @@ class Checks:
         return echo
 
     def _wait_for_echo(self, called: str, deadline: float) -> None:
-        ask = self.echo_of if called in self._called.values() else self._echo_on_the_way_of_the_load
+        ask = self._echo_on_the_way_of_the_load
+        if called in self._called.values():
+            ask = self._echo_of
+        elif called in self._called and not self._cell.is_single:
+            ask = self._echo_of_its_sidecar
         while True:
             if not (error := ask(called)):
                 return
             self._boxes.fail_if_ended("before it was ready")
             if time.monotonic() > deadline:
-                who = "server" if self._cell.is_single else called
+                who = "server" if self._cell.is_single and self._cell.is_direct else called
                 raise TrialFailed(f"{who} did not answer within {READY_TIMEOUT_S:g} s: {error}")
             time.sleep(READY_INTERVAL_S)
 
@@ -79,8 +100,12 @@ class Checks:
             mismatches.append(self._mismatch(name))
         self._found.verification = checks
         self._found.shape_mismatch = next(filter(None, mismatches), "")
-        if self._cell.by_request:
-            self._wait_for_echo(target(self._cell), time.monotonic() + READY_TIMEOUT_S)
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        if self._cell.sidecar != NO_SIDECAR and not self._cell.is_single:
+            for name in self._called:
+                self._wait_for_echo(name, deadline)
+        if not self._cell.is_direct:
+            self._wait_for_echo(target(self._cell), deadline)
         if self._cell.auth == "key":
             checks.append(self._without_key())
 

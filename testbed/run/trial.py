@@ -27,6 +27,7 @@ from testbed.run.backing import Backing
 from testbed.run.boxes import BoxEnded, Boxes, TrialFailed
 from testbed.run.checks import Checks
 from testbed.run.kill import Watcher
+from testbed.run.meshing import Mesh
 from testbed.run.scaler import Scaler
 from testbed.run.speeds import Speeds
 from testbed.run.trial_scaling import Scaled, scaler_of
@@ -98,6 +99,7 @@ class _TrialRun:
         self._front: Client | None = None
         self._backing: Backing | None = None
         self._actor: Actor | None = None
+        self._mesh: Mesh | None = None
         self._work = Work(0, 0)
         self._say = say
         self._began = time.monotonic()
@@ -157,6 +159,8 @@ class _TrialRun:
         if self._actor is not None:
             self.found.actions = [asdict(action) for action in self._actor.actions]
             self.found.provision = [asdict(one) for one in self._actor.provision]
+        if self._mesh is not None:
+            self._mesh.tell(self.found)
         self.found.least_cpu_us = calibration.least_cpu_us(self._work, *self.setting.speeds.readings)
         return record(self.trial, self.found, self.setting.run.cpu_sets, self.setting.engine.cpus)
 
@@ -190,6 +194,8 @@ class _TrialRun:
             kind = FRONTS[self.cell.front]
             host, port = setting.engine.published(setting.run.run_id, front.NAME, kind.counters)
             self._front = kind.client(Address(kind.name, port, host))
+        self._mesh = Mesh(self.cell, self.boxes, self._checks, self._front)
+        self._mesh.started(setting.engine, setting.run.run_id)
         self._backing = Backing.of(self.trial, self.boxes, setting.engine, setting.run.run_id)
         if setting.engine.is_here:
             self._tracking = Tracking(self.boxes.pids())
@@ -221,7 +227,11 @@ class _TrialRun:
         watcher: Watcher | None = self._scaler(now + opens_in_s)
         if self._backing is not None:
             watcher = self._backing.watcher(now + opens_in_s, watcher)
+        if self._mesh is not None:
+            watcher = self._mesh.watcher(clock_since(now + opens_in_s), watcher)
         self._watch_until(now + closes_in_s, "during the window", watcher)
+        if self._mesh is not None:
+            self._mesh.window_closed()
         if self._backing is not None:
             self.found.stood = self._backing.window_closed()
         self.boxes.note_ended("during the window")
@@ -296,6 +306,8 @@ class _TrialRun:
         engine.bring(run_id, system.MASTER, directory.load, [f"{trial_id}.json"])
         self.found.load = directory.take_json(trial_id, f"{trial_id}.json", "load.json")
         self.found.front = self._front_counts()
+        if self._mesh is not None:
+            self._mesh.count(self.found)
         if "window" in self.found.phases_s:
             self.boxes.wait_for_probes(directory)
         probed = self.boxes.take_probes(directory)

@@ -64,6 +64,18 @@ class RunningBox:
             self.container.kill()
 
     @speaking()
+    def freeze(self) -> None:
+        """From now on none of its processes runs; their connections stay."""
+        with contextlib.suppress(docker.errors.NotFound, docker.errors.APIError):
+            self.container.pause()
+
+    @speaking()
+    def thaw(self) -> None:
+        """They run again."""
+        with contextlib.suppress(docker.errors.NotFound, docker.errors.APIError):
+            self.container.unpause()
+
+    @speaking()
     def stop(self) -> str:
         """Stop it with SIGTERM (SIGKILL after STOP_TIMEOUT_S), remove it, and return its log."""
         try:

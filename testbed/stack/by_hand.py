@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from testbed import names
 from testbed.errors import UserError, attempt, describe
 from testbed.interrupt import undisturbed
+from testbed.plan.cells import NO_SIDECAR
 from testbed.plan.fields import Cpus, Machine, MemoryBytes
 from testbed.stack import gateway_by_hand, http_by_hand, images, scale_by_hand
 from testbed.stack.gateway_by_hand import Admission
@@ -111,7 +112,8 @@ def up(
         raise UserError(f"--workers: found {workers}, allowed: a whole number from 1 to {MAX_WORKERS}")
     models = [names.http_name(model) for model in models] if http else models
     fronts = [scale.front] if scale.is_proxied else []
-    images.build_missing((*models, *map(names.front_image, fronts), *names.COMPANIONS), say)
+    sidecars = [scale.sidecar] if scale.sidecar != NO_SIDECAR else []
+    images.build_missing((*models, *map(names.front_image, fronts), *sidecars, *names.COMPANIONS), say)
     environment = {
         "SERVER_CPUS": str(limits.cpus),
         "SERVER_MEMORY": str(limits.memory_bytes),
@@ -122,7 +124,8 @@ def up(
     }
     # Each with its probe, whose figures the page shows.
     probes = models if scale.is_single else scale_by_hand.probes(scale, models[0])
-    services = [*models, *fronts, *(f"{PROBE_PREFIX}{name}" for name in probes), "locust", "worker"]
+    beside = [scale_by_hand.SIDECAR_SERVICE] * len(sidecars)
+    services = [*models, *beside, *fronts, *(f"{PROBE_PREFIX}{name}" for name in probes), "locust", "worker"]
     counts = ["--scale", f"worker={workers}"]
     if scale.replicas > 1:
         counts += ["--scale", f"{models[0]}={scale.replicas}"]
@@ -146,6 +149,8 @@ def up(
         for number in range(1, scale.replicas + 1):
             name = model if scale.replicas == 1 else f"{model}-{number}"
             say(f"{name}: {_address(model, SERVER_PORT, number)}, {size}")
+    for sidecar in sidecars:
+        say(f"{sidecar}: beside {models[0]}, takes all that comes for it")
     for front in fronts:
         page = f"http://{_address(front, FRONT_PAGE_PORT)}"
         say(f"{front}: {_address(front, SERVER_PORT)}, {scale.front_cpus:g} CPUs, before {models[0]}; its page: {page}")
@@ -154,7 +159,7 @@ def up(
             say(f"at work: {http_by_hand.curl(_address(one, SERVER_PORT), key=admission.key)}")
     if admission.key:
         say(f"without {http_by_hand.KEY_HEADER} it answers 401; Locust's page has a field for the key")
-    if not scale.is_single:
+    if not scale.is_single or sidecars:
         say(f"the same without this: {_as_typed(environment, counts, services)}")
     say(f"Locust: http://{_compose('port', 'locust', str(WEB_PORT)).strip()}")
     say("to remove it: .venv/bin/python orchestrate.py down")

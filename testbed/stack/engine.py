@@ -66,6 +66,12 @@ class Box(Protocol):
     def kill(self) -> None:
         """End it by SIGKILL, and leave it where it is."""
 
+    def freeze(self) -> None:
+        """From now on none of its processes runs; their connections stay."""
+
+    def thaw(self) -> None:
+        """They run again."""
+
     def stop(self) -> str:
         """Stop it with SIGTERM, then SIGKILL; remove it, and return its log."""
 

@@ -169,6 +169,12 @@ class Load:
         answer = self._call("GET", "/threadmill/echo", REQUEST_TIMEOUT_S, params=parameters)
         return Echo("" if answer["ok"] else str(answer["error"]), answer["replies"], bool(answer["connections"]))
 
+    def crash(self, target: str, how: str, protocol: str = "line") -> Echo:
+        """Have the server commit this fault, by a request of its own. `error` is empty where its connection ended."""
+        parameters = {"target": target, "protocol": protocol, "how": how}
+        answer = self._call("POST", "/threadmill/crash", REQUEST_TIMEOUT_S, params=parameters)
+        return Echo(str(answer["error"]), 0, bool(answer["connections"]))
+
     def verify(
         self, target: str, parallel: int, behind: Mapping[str, Any] | None = None, protocol: str = "line"
     ) -> Verified:

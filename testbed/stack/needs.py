@@ -25,4 +25,6 @@ def tasks_limit(cell: Cell) -> int:
 def environment(cell: Cell) -> dict[str, str]:
     """What the server has to be told so that its own bounds are not what is measured."""
     found = {"MAX_CONNECTIONS": str(max(LEAST_CONNECTIONS, connections(cell)))}
-    return found | ({"IDLE_TIMEOUT": str(LONGEST_IDLE_TIMEOUT_S)} if cell.idle_holders else {})
+    found |= {"IDLE_TIMEOUT": str(LONGEST_IDLE_TIMEOUT_S)} if cell.idle_holders else {}
+    fault = cell.what_fails
+    return found | ({"ALLOW_FAULTS": "1"} if fault is not None and fault.kind == "crashed" else {})

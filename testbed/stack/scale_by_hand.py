@@ -2,12 +2,14 @@
 Pure."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from testbed.errors import UserError
-from testbed.plan.fields import MIN_CPUS, OF_HTTP, PROXIES, Front, Machine
+from testbed.plan.cells import NO_SIDECAR
+from testbed.plan.fields import MIN_CPUS, OF_HTTP, PROXIES, Front, Machine, Sidecar
 from testbed.plan.fitting import FRONT_MEMORY_BYTES
+from testbed.stack.system import BEHIND_SIDECAR_PORT
 from testbed.units import format_bytes
 
 MOST_REPLICAS = 8
@@ -15,6 +17,9 @@ MOST_REPLICAS = 8
 FRONT_CPUS = 0.5
 SERVER_CPUS = 1.0
 FRONTS: tuple[str, ...] = get_args(Front)
+SIDECARS: tuple[str, ...] = get_args(Sidecar)
+SIDECAR_SERVICE = "sidecar"
+"""In docker-compose.yml."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,8 @@ class Scale:
     replicas: int = 1
     front: str = "none"
     front_cpus: float = FRONT_CPUS
+    sidecar: str = "none"
+    """Of the one server: none, envoy."""
 
     @property
     def is_proxied(self) -> bool:
@@ -61,6 +68,20 @@ def check_front(scale: Scale, http: bool) -> None:
         )
 
 
+def with_sidecar(scale: Scale, sidecar: str | None, models: list[str], http: bool) -> Scale:
+    """The same with what stands beside the server. UserError, one line, where that cannot be."""
+    if sidecar in (None, NO_SIDECAR):
+        return scale
+    if sidecar not in SIDECARS:
+        raise UserError(f"--sidecar: found {sidecar!r}, allowed: {', '.join(SIDECARS)}")
+    if not http:
+        raise UserError(f"--sidecar: found {sidecar} without --http, allowed: with it: a line is nothing it could read")
+    if scale.replicas > 1 or len(models) > 1:
+        found = f"{scale.replicas} replicas" if scale.replicas > 1 else f"{len(models)} models"
+        raise UserError(f"--sidecar: found {sidecar} with {found}, allowed: with one server; a sweep has several")
+    return replace(scale, sidecar=str(sidecar))
+
+
 def default_cpus(scale: Scale, machine: Machine) -> float:
     """The limit of each server where none was given: SERVER_CPUS, or less where all together would have more than the
     machine; in steps of a twentieth."""
@@ -94,8 +115,10 @@ def variables(scale: Scale, model: str) -> dict[str, str]:
     """What docker-compose.yml is told of it by its environment."""
     # A port of its own has room for one container.
     found = {"SERVER_PORT": ""} if scale.replicas > 1 else {}
-    if not scale.is_single:
+    if not scale.is_single or scale.sidecar != NO_SIDECAR:
         found |= {"BACKEND": model}
+    if scale.sidecar != NO_SIDECAR:
+        found |= {"PORT": str(BEHIND_SIDECAR_PORT)}
     if scale.is_proxied:
         found |= {"FRONT_CPUS": f"{scale.front_cpus:g}", "FRONT_THREADS": str(math.ceil(scale.front_cpus))}
     return found

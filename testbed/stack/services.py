@@ -14,10 +14,13 @@ from testbed.stack.cpus import parse_cpu_list
 
 RUN_LABEL = "threadmill.run"
 TRIAL_LABEL = "threadmill.trial"
+ROLE_LABEL = "threadmill.role"
 
-# What a service is there for. `holder` does nothing but keep a network namespace for others; a `store` is read and
-# written by servers, to a `broker` they send, and a `consumer` takes from it.
-Role = Literal["load master", "load worker", "holder", "server", "front", "store", "broker", "consumer", "probe"]
+# What a service is there for. `holder` does nothing but keep a network namespace for others; a `sidecar` takes what
+# comes for a server; a `store` is read and written by servers, to a `broker` they send, and a `consumer` takes from it.
+Role = Literal[
+    "load master", "load worker", "holder", "server", "sidecar", "front", "store", "broker", "consumer", "probe"
+]
 
 DEFAULT_NETWORK = "default"
 

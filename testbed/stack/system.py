@@ -22,6 +22,8 @@ from testbed.stack.services import (
 )
 
 SERVER_PORT = 8081
+# Of a server whose sidecar has that one.
+BEHIND_SIDECAR_PORT = 8082
 WEB_PORT = 8089
 # Where a front tells a person how it is doing.
 FRONT_PAGE_PORT = 8404
@@ -45,6 +47,8 @@ LIVES = 3
 MASTER = "locust"
 WORKER = "worker"
 HOLDER = "holder"
+# Of a sidecar's service, after the name of its server.
+SIDECAR_SUFFIX = "-sidecar"
 # Of a probe's service, before the name of what it watches.
 PROBE_PREFIX = "probe-"
 
@@ -245,12 +249,15 @@ def labels(run: Run, trial: Trial) -> dict[str, str]:
 def probe(run: Run, trial: Trial, box: Service, output: str) -> Service:
     """The probe beside a measured service: it sees its processes, and has no network and no privileges. What it writes
     is called `output`."""
+    # Of several that listen in one network namespace each probe looks at its own.
+    port = ("--port", box.environment["PORT"]) if "PORT" in box.environment else ()
+    live = ("--live",) if trial.cell.scaling != scaling.NONE else ()
     return Service(
         name=f"{PROBE_PREFIX}{box.name}",
         role="probe",
         image=run.image("probe"),
         user=run.user,
-        command=("--output", RESULTS, "--name", output, *(("--live",) if trial.cell.scaling != scaling.NONE else ())),
+        command=("--output", RESULTS, "--name", output, *port, *live),
         limits=Limits(processors=run.cpu_sets.rest),
         network=None,
         sees_processes_of=box.name,

@@ -25,13 +25,12 @@ from testbed.names import image_name, model_of
 from testbed.stack import cpus
 from testbed.stack.docker import DockerEngine
 from testbed.stack.engine import ContainerGone
-from testbed.stack.services import RUN_LABEL, TRIAL_LABEL
+from testbed.stack.services import ROLE_LABEL, RUN_LABEL, TRIAL_LABEL
 from testbed.stack.swarm.engine import BY_HAND
 from testbed.stack.system import HOLDER, MASTER, WEB_PORT
 from testbed.watch.target import Role, Target
 
 WATCH_LABEL = "threadmill.watch"
-ROLE_LABEL = "threadmill.role"
 MODEL_LABEL = "threadmill.model"
 _TITLE_LABEL = "org.opencontainers.image.title"
 # In which variables a front is told of its servers.
@@ -109,13 +108,14 @@ class Beside(DockerEngine):
 
         ContainerGone when the server has ended already, UserError when the probe cannot be started.
         """
+        port = [] if target.port is None else ["--port", str(target.port)]
         name = f"threadmill-watch-{secrets.token_hex(4)}"
         try:
             try:
                 with deferred():
                     container = self._client.containers.create(
                         image_name("probe"),
-                        ["--watch", "--until-eof", "--interval", f"{interval_s:g}"],
+                        ["--watch", "--until-eof", "--interval", f"{interval_s:g}", *port],
                         name=name,
                         labels={WATCH_LABEL: target.name},
                         **_confined(target, cpuset),
@@ -213,6 +213,7 @@ def _target(attributes: dict[str, Any]) -> Target | None:
         trial_id=labels.get(TRIAL_LABEL) if in_a_sweep else None,
         packet_log=environment.get("PACKET_LOG") == "1",
         role=role,
+        port=int(environment["PORT"]) if environment.get("PORT", "").isdecimal() else None,
         behind=tuple(" ".join(environment.get(name, "") for name in _BEHIND).split()),
     )
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from testbed.errors import UserError
-from testbed.stack.services import RUN_LABEL
+from testbed.stack.services import ROLE_LABEL, RUN_LABEL
 from testbed.stack.swarm.engine import SwarmEngine
 from testbed.stack.swarm.stackfile import SERVICE_LABEL
 from testbed.stack.system import MASTER
-from testbed.watch.beside import ROLE_LABEL, page_port
+from testbed.watch.beside import page_port
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,8 @@ def _head(looks: Sequence[Look]) -> Iterator[Text]:
         title.append(servers[0].target.model, "bold").append(f", {len(servers)} container{'s'[: len(servers) > 1]}")
     if fronts:
         title.append(" behind " if servers else "").append(", ".join(look.target.model for look in fronts), "bold")
+    if any(look.target.role == "sidecar" for look in looks):
+        title.append(", each with a sidecar" if len(servers) > 1 else " with a sidecar")
     if parts := [look for look in looks if look.target.is_part]:
         kinds = dict.fromkeys(look.target.model for look in parts)
         title.append(" before " if servers or fronts else "").append(", ".join(kinds), "bold")

@@ -9,7 +9,7 @@ from servers.models.traits import Size
 from testbed.errors import UserError
 from testbed.names import model_of
 
-Role = Literal["server", "front", "store", "broker", "consumer"]
+Role = Literal["server", "sidecar", "front", "store", "broker", "consumer"]
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,13 @@ class Target:
     role: Role = "server"
     behind: tuple[str, ...] = ()
     """Of a front, the names at which it finds its servers."""
+    port: int | None = None
+    """Where it listens; None: where servers do."""
 
     @property
     def is_part(self) -> bool:
         """Whether it stands behind servers."""
-        return self.role not in ("server", "front")
+        return self.role not in ("server", "sidecar", "front")
 
     def __str__(self) -> str:
         return f"{self.model} ({self.name})"
@@ -60,16 +62,17 @@ def check(wanted: str | None, targets: Sequence[Target]) -> None:
 
 @dataclass(frozen=True)
 class Group:
-    """What is watched together: the containers of one model that share their work, the fronts before them and what
-    stands behind them; or one container by itself."""
+    """What is watched together: the containers of one model that share their work, the fronts before them, their
+    sidecars and what stands behind them; or one container by itself."""
 
     fronts: tuple[Target, ...]
     servers: tuple[Target, ...]
     parts: tuple[Target, ...] = ()
+    sidecars: tuple[Target, ...] = ()
 
     @property
     def every(self) -> tuple[Target, ...]:
-        return (*self.fronts, *self.servers, *self.parts)
+        return (*self.fronts, *self.servers, *self.sidecars, *self.parts)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -107,14 +110,15 @@ def one_of(group: Group) -> Target:
     if len(group.servers) > 1:
         names = ", ".join(target.name for target in group.servers)
         raise UserError(f"several servers run: {names}; say which, such as `watch {group.servers[0].name}`")
-    return (*group.servers, *group.fronts, *group.parts)[0]
+    return (*group.servers, *group.fronts, *group.sidecars, *group.parts)[0]
 
 
 def _group(targets: Sequence[Target]) -> Group:
     ordered = sorted(targets, key=lambda target: (len(target.name), target.name))
     fronts = tuple(target for target in ordered if target.role == "front")
     servers = tuple(target for target in ordered if target.role == "server")
-    return Group(fronts, servers, tuple(target for target in ordered if target.is_part))
+    parts = tuple(target for target in ordered if target.is_part)
+    return Group(fronts, servers, parts, tuple(target for target in ordered if target.role == "sidecar"))
 
 
 def _together(targets: Sequence[Target]) -> list[list[Target]]:
@@ -142,9 +146,9 @@ def _before(servers: Sequence[Target], targets: Sequence[Target]) -> list[Target
 
 
 def _parts_of(servers: Sequence[Target], targets: Sequence[Target]) -> list[Target]:
-    """What stands behind them: of one project, and in a sweep of one trial."""
+    """What stands behind them or beside: of one project, and in a sweep of one trial."""
     where = {(server.project, server.trial_id) for server in servers if server.project is not None}
-    return [one for one in targets if one.is_part and (one.project, one.trial_id) in where]
+    return [one for one in targets if (one.is_part or one.role == "sidecar") and (one.project, one.trial_id) in where]
 
 
 def _behind(front: Target, targets: Sequence[Target]) -> list[Target]:

@@ -99,7 +99,7 @@ def test_compose_has_no_server_that_is_no_model() -> None:
         *PARTS,
         *BEHIND,
         *HTTP,
-        *("locust", "worker", "client", "probe"),
+        *("locust", "worker", "client", "probe", "sidecar"),
     }
 
 

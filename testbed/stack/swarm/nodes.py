@@ -21,8 +21,9 @@ import yaml
 
 from testbed.errors import EngineError, UserError
 from testbed.stack.docker import client_of
+from testbed.stack.services import ROLE_LABEL
 from testbed.stack.speaking import speaking
-from testbed.stack.swarm.stackfile import ROLE_LABEL, NodeRole
+from testbed.stack.swarm.stackfile import NodeRole
 
 # A node that does not answer within this is as good as none.
 ANSWER_S = 10.0

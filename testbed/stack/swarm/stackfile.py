@@ -12,10 +12,8 @@ from typing import Any, Literal
 
 import yaml
 
-from testbed.stack.services import Limits, Network, Service, Stack
+from testbed.stack.services import ROLE_LABEL, Limits, Network, Service, Stack
 
-# Of nodes, and of what runs on them.
-ROLE_LABEL = "threadmill.role"
 # Which machine's user has started a run.
 CALLER_LABEL = "threadmill.caller"
 SERVICE_LABEL = "threadmill.service"

@@ -14,7 +14,7 @@ from testbed import docs
 from testbed.plan import cells, sweepfile
 from testbed.plan.cells import Cell
 from testbed.plan.load_section import Load, Slo
-from testbed.plan.schema import Front, Limits, Order, Pools, Replicas, Workload
+from testbed.plan.schema import Front, Limits, Order, Pools, Replicas, Sidecar, Workload
 from testbed.plan.search import Capacity
 from testbed.plan.steps import Answer
 from testbed.results.columns import COLUMNS
@@ -92,7 +92,7 @@ def keys_of(section: type[BaseModel], before: str = "") -> Iterator[str]:
         "slo": Slo,
         "objective": Slo,
     }
-    sections |= {"replicas": Replicas, "front": Front, "slo": Slo, "objective": Slo}
+    sections |= {"replicas": Replicas, "front": Front, "sidecar": Sidecar, "slo": Slo, "objective": Slo}
     for name in section.model_fields:
         if name in sections:
             yield from keys_of(sections[name], f"{before}{name}.")

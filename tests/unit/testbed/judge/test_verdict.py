@@ -38,11 +38,13 @@ def test_gates_belong_to_the_loop_they_are_defined_for() -> None:
     assert before - closed == {"front_survived", "connections"}
     behind = {gate.name for gate in judge(dataclasses.replace(GOOD, boxes=(*GOOD.boxes, Box("nats", "broker")))).gates}
     assert behind - closed == {"behind_survived", "wrong_value"}
+    beside = {gate.name for gate in judge(dataclasses.replace(GOOD, boxes=(*GOOD.boxes, Box("a", "sidecar")))).gates}
+    assert beside - closed == {"sidecar_survived", "connections"}
     limited = {gate.name for gate in judge(dataclasses.replace(GOOD, rate_limit_rps=9.0)).gates}
     assert limited - closed == {"limited"}
     routed = {gate.name for gate in judge(dataclasses.replace(GOOD, services_ok={"spmt-1": 1})).gates}
     assert routed - closed == {"routes"}
-    limited |= routed
+    limited |= routed | beside
     assert closed | opened | holding | before | behind | limited == {*INVALIDATING, *GENERATOR_SHORT, *SCHEDULE, *FLAGS}
 
 

@@ -17,9 +17,13 @@ COUNTERS = {
     "cluster.servers.upstream_cx_connect_fail": 0,
     "cluster.servers.upstream_cx_total": 2,
     "cluster.servers.upstream_rq_2xx": 810,
-    "cluster.servers.upstream_rq_total": 810,
+    "cluster.servers.upstream_rq_active_overflow": 2,
+    "cluster.servers.upstream_rq_pending_overflow": 0,
+    "cluster.servers.upstream_rq_retry": 5,
+    "cluster.servers.upstream_rq_total": 815,
     "http.clients.downstream_cx_active": 0,
     "http.clients.downstream_cx_total": 10,
+    "http.clients.downstream_rq_total": 812,
     "listener.0.0.0.0_8081.downstream_global_cx_overflow": 0,
 }
 CLUSTERS = {
@@ -52,8 +56,10 @@ def test_envoy_counts_connections_of_both_sides_and_requests() -> None:
         open=0,
         dropped=0,
         limited=0,
-        servers={"event-loop-1": ServerCounts(connections=1, open=1, failed=0)},
-        requests=RequestCounts(fetched=810, refreshed=0, connections=2, failed=0),
+        servers={"event-loop-1": ServerCounts(connections=1, open=1, failed=0, is_ejected=False)},
+        requests=RequestCounts(
+            fetched=810, refreshed=0, connections=2, failed=0, tried=815, retried=5, asked=812, refused=2
+        ),
     )
 
 

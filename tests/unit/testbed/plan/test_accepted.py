@@ -115,7 +115,21 @@ DOCUMENTS = st.fixed_dictionaries(
                 cpus=axis(st.sampled_from([0.05, 0.25])),
                 balance=axis(st.sampled_from(["roundrobin", "leastconn", "source"])),
                 queue=axis(st.sampled_from(["server", "front"])),
+                timeout=axis(st.sampled_from(["none", "500ms"])),
+                retries=axis(st.sampled_from([0, 5])),
+                eject=axis(st.sampled_from(["none", 3])),
             ),
+        ),
+        "sidecar": axis(st.sampled_from(["none", "none", "envoy"])),
+        "fault": axis(
+            st.sampled_from(
+                [
+                    *["none"] * 5,
+                    {"is": "stopped", "at": 0, "for": "1s"},
+                    {"is": ["failing", "slow"], "replica": 2, "at": "500ms", "share": 0.5},
+                    {"is": "crashed", "at": "100ms", "how": ["segv", "raise"], "every": "1s"},
+                ]
+            )
         ),
         "scaling": axis(
             st.sampled_from(

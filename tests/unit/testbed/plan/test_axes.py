@@ -147,9 +147,17 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         "front_cpus": sweep.front.cpus,
         "balance": sweep.front.balance,
         "queue": sweep.front.queue,
+        "front_timeout_us": sweep.front.timeout,
+        "retries": sweep.front.retries,
+        "breaker": sweep.front.breaker,
+        "eject": sweep.front.eject,
+        "eject_for_us": sweep.front.eject_for,
+        "sidecar": sweep.sidecar.kind,
+        "sidecar_cpus": sweep.sidecar.cpus,
         "dns": load.dns or ("each",),
         "scaling": sweep.scaling,
         "behind": sweep.behind,
+        "fault": sweep.fault,
         "rate_limit_rps": sweep.front.rate_limit,
         "auth": sweep.front.auth,
         "services": sweep.services,
@@ -173,6 +181,12 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
             cell |= {"keys": 0, "zipf": 0.0}
         if cell["front"] != "dns":
             cell["dns"] = "once"
+        if cell["front"] != "envoy":
+            cell |= {"front_timeout_us": 0, "retries": 0, "breaker": 0, "eject": 0}
+        if not cell["eject"]:
+            cell["eject_for_us"] = 0
+        if cell["sidecar"] == "none":
+            cell["sidecar_cpus"] = 0.0
         if cell["front"] in ("none", "dns"):
             cell |= {"front_cpus": 0.0, "balance": "none", "queue": "none"}
         if cell["front"] not in GATEWAYS:
@@ -205,6 +219,8 @@ def test_the_cells_of_a_sweep_are_the_product_of_its_values_by_name(document: di
     unsaid += ["keys", "zipf", "reads", "scans", "value_bytes"] if expected[0]["behind"] == "none" else []
     unsaid = [name for name in unsaid if name not in ("keys", "zipf") or expected[0]["method"] == "post"]
     unsaid += ["cache_control"] if expected[0]["cache_control"] == "none" else []
+    unsaid += [] if expected[0]["eject"] else ["eject_for_us"]
+    unsaid += ["sidecar_cpus"] if expected[0]["sidecar"] == "none" else []
     unsaid += ["profile"] if expected[0]["profile"] == "none" else []
     first = {axis: expected[0][axis.field] for axis in AXES if axis.in_exclude and axis.field not in unsaid}
     named = {axis: value for axis, value in first.items() if value or (value == 0 and not axis.of_model)}
@@ -257,9 +273,17 @@ OTHER = {
     "services": '{"a":{"share":1.0},"b":{"share":1.0,"sleep":"1ms"}}',
     "balance": "leastconn",
     "queue": "front",
+    "front_timeout_us": 500_000,
+    "retries": 3,
+    "breaker": 20,
+    "eject": 5,
+    "eject_for_us": 1_000_000,
+    "sidecar": "envoy",
+    "sidecar_cpus": 0.25,
     "dns": "all",
     "scaling": '{"change":"replicas","steps":[{"at":"1s","to":2}]}',
     "behind": '{"valkey":{"masters":3}}',
+    "fault": '{"is":"crashed","replica":1,"at":"1s","how":"exit"}',
 }
 USUAL = {axis.field: axis.usual for axis in AXES if axis.crossed}
 # Where an axis means something only beside another.
@@ -267,6 +291,8 @@ BESIDE = (
     {"replica_cpus": {"replicas": 2, "front": "dns"}}
     | {field: {"front": "haproxy", "model": "thread-pool"} for field in ("front_cpus", "balance", "queue", "scaling")}
     | {field: {"behind": '{"postgres":{}}'} for field in ("keys", "zipf", "reads", "scans", "value_bytes")}
+    | {field: {"front": "envoy", "eject": 1} for field in ("front_timeout_us", "retries", "breaker", "eject_for_us")}
+    | {"eject": {"front": "envoy"}, "sidecar_cpus": {"sidecar": "envoy"}}
     | {"cache_control": {"protocol": "http"}, "method": {"protocol": "http"}}
     | {field: {"front": "envoy", "protocol": "http"} for field in ("rate_limit_rps", "auth", "services")}
 )
@@ -334,11 +360,19 @@ def test_every_axis_is_a_column_with_its_meaning_in_one_place_of_the_table() -> 
         "front_cpus": 0.0,
         "balance": "none",
         "queue": "none",
+        "front_timeout_us": 0,
+        "retries": 0,
+        "breaker": 0,
+        "eject": 0,
+        "eject_for_us": 0,
+        "sidecar": "none",
+        "sidecar_cpus": 0.0,
         "rate_limit_rps": 0.0,
         "auth": "none",
         "dns": "once",
         "scaling": "none",
         "behind": "none",
+        "fault": "none",
         "services": "none",
     }
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from testbed.stack.services import RUN_LABEL, TRIAL_LABEL
+from testbed.stack.services import ROLE_LABEL, RUN_LABEL, TRIAL_LABEL
 from testbed.stack.swarm.engine import BY_HAND
-from testbed.watch.beside import MODEL_LABEL, ROLE_LABEL, _target, page_port
+from testbed.watch.beside import MODEL_LABEL, _target, page_port
 
 SERVICE = "com.docker.compose.service"
 IN_A_TRIAL = {RUN_LABEL: "a-1", TRIAL_LABEL: "001"}
