@@ -1,6 +1,7 @@
 """`orchestrate.py doctor`: what this machine has and lacks, and what helps."""
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from testbed import exits
@@ -17,6 +18,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: "Console") -> int:
+    from testbed.claims.catalogue import decidable
     from testbed.setup.doctor import doctor
     from testbed.terminal import plain
 
@@ -32,4 +34,5 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
         say(f"{check.name}: {check.found}")
         if check.help:
             say(f"        run: {check.help}")
+    say(f"        {decidable(os.cpu_count() or 1)}")
     return exits.OK if all(check.ok or not check.required for check in checks) else exits.FAILED
