@@ -7,6 +7,8 @@ from testbed.claims import (
     central_queue,
     central_queue_in_turn,
     cpu_metric,
+    crash_isolated,
+    exception_contained,
     forecast,
     forecast_halves,
     fork_per_connection,
@@ -28,7 +30,9 @@ from testbed.claims import (
     second_client,
     shards,
     stale_by_writes,
+    stalls_show,
     stampede_lock,
+    stopped_replica,
     switch_cost,
     ten_thousand,
     thread_memory,
@@ -52,6 +56,8 @@ _MODELS = (
     switch_cost,
     fork_per_connection,
     ten_thousand,
+    crash_isolated,
+    exception_contained,
 )
 _SCALING = (
     scale_out,
@@ -80,6 +86,8 @@ _PATTERNS = (
     broker_linear,
     work_queue,
     rate_limit,
+    stopped_replica,
 )
+_HARNESS = (harness, stalls_show)
 
-CLAIMS: dict[str, Claim] = {one.CLAIM.name: one.CLAIM for one in (*_MODELS, *_SCALING, *_PATTERNS, harness)}
+CLAIMS: dict[str, Claim] = {one.CLAIM.name: one.CLAIM for one in (*_MODELS, *_SCALING, *_PATTERNS, *_HARNESS)}

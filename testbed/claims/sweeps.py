@@ -66,6 +66,9 @@ QUICK: Mapping[str, Mapping[str, Any]] = {
     "sweeps/patterns/publish-subscribe.yaml": {"duration": "1s"},
     "sweeps/claims/killed-worker.yaml": {"repeat": 1, "duration": "3s"},
     "sweeps/claims/rate-limit.yaml": {"duration": "1s"},
+    "sweeps/claims/crash.yaml": {"repeat": 1, "models": ["mpst", "event-loop"], "duration": "3s"},
+    "sweeps/claims/stall.yaml": {"duration": "3s"},
+    "sweeps/claims/stopped-replica.yaml": {"repeat": 1, "duration": "6500ms"},
 }
 
 # For all sweeps with `--quick`, where theirs does not say otherwise.

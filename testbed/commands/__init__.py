@@ -15,6 +15,7 @@ NAMES = (
     "autoscale",
     "down",
     "sweep",
+    "claims",
     "manifests",
     "watch",
     "compare",

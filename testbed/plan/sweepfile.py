@@ -120,6 +120,11 @@ def _read(text: str) -> tuple[yaml.Node | None, Any]:
         return yaml.compose(text, Loader=_Loader), yaml.load(text, Loader=_Loader)
 
 
+def values(text: str) -> Any:
+    """What stands in a sweep file, unread: keys such as `on` are words here, not truths. YAMLError where it is none."""
+    return _read(text)[1]
+
+
 def parse(text: str, path: Path, machine: Machine) -> Sweep:
     """The sweep written in `text`. UserError with one line for each mistake; `path` is only named in messages."""
     try:

@@ -77,14 +77,15 @@ def render(
         sections=[(one.anchor, one.title, Markup(one.html)) for one in sections],
         controls=Markup(controls_html),
         controls_before=controls_before,
-        style=Markup("\n".join(_static(name) for name in STYLES)),
-        script=Markup("\n".join(_static(name) for name in SCRIPTS)),
+        style=Markup("\n".join(static(name) for name in STYLES)),
+        script=Markup("\n".join(static(name) for name in SCRIPTS)),
         dark_colours=embedded_json(DARK),
         plotly=_plotly(),
     )
 
 
-def _static(name: str) -> str:
+def static(name: str) -> str:
+    """A file of static/, such as a style sheet."""
     return (HERE / "static" / name).read_text(encoding="utf-8")
 
 
