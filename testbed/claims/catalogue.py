@@ -91,3 +91,11 @@ _PATTERNS = (
 _HARNESS = (harness, stalls_show)
 
 CLAIMS: dict[str, Claim] = {one.CLAIM.name: one.CLAIM for one in (*_MODELS, *_SCALING, *_PATTERNS, *_HARNESS)}
+
+
+def decidable(processors: int) -> str:
+    """In a line, which claims a machine with so many can decide."""
+    lacking = [claim for claim in CLAIMS.values() if claim.processors > processors]
+    said = f"claims: {len(CLAIMS) - len(lacking)} of {len(CLAIMS)} can be decided with {processors} processors"
+    needs = ", ".join(f"{claim.name} needs {claim.processors}" for claim in lacking)
+    return f"{said}; {needs}" if needs else said

@@ -20,6 +20,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: "Console") -> int:
+    from testbed.claims.catalogue import decidable
     from testbed.setup.doctor import doctor
     from testbed.terminal import plain
 
@@ -35,6 +36,7 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
         say(f"{check.name}: {check.found}")
         if check.help:
             say(f"        run: {check.help}")
+    say(f"        {decidable(os.cpu_count() or 1)}")
     return exits.OK if all(check.ok or not check.required for check in checks) else exits.FAILED
 
 

@@ -31,6 +31,13 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--front-cpus", type=float, metavar="CPUS", help="CPU limit of a proxy or cache (default 0.5)")
     parser.add_argument(
+        "--rate-limit",
+        type=float,
+        metavar="RPS",
+        help="requests per second that a gateway (haproxy-http, envoy) lets through; more are answered 429",
+    )
+    parser.add_argument("--auth", metavar="HOW", help="key: such a gateway answers 401 to a request without X-Api-Key")
+    parser.add_argument(
         "--sidecar",
         metavar="SIDECAR",
         help="with --http, what is beside the server and takes its requests: none, envoy",
@@ -55,12 +62,13 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
     names = checked_models(arguments.models)
 
     from testbed.plan.fields import Machine
-    from testbed.stack import by_hand, machine, scale_by_hand
+    from testbed.stack import by_hand, gateway_by_hand, machine, scale_by_hand
     from testbed.stack.docker import DockerEngine
     from testbed.terminal import plain
 
     scale = scale_by_hand.check_scale(names, arguments.replicas, arguments.front, arguments.front_cpus)
     scale_by_hand.check_front(scale, arguments.http)
+    admission = gateway_by_hand.check_admission(scale.front, arguments.rate_limit, arguments.auth)
     scale = scale_by_hand.with_sidecar(scale, arguments.sidecar, names, arguments.http)
     machine.require_docker()
     if (swarm := swarm_of(arguments)) is not None:
@@ -70,7 +78,7 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
     if arguments.behind is not None:
         return _with_behind(arguments, names, here, plain(console))
     limits = by_hand.check_limits(arguments.cpus, arguments.memory, here, scale)
-    by_hand.up(names, limits, arguments.workers, arguments.packet_log, plain(console), scale, arguments.http)
+    by_hand.up(names, limits, arguments.workers, arguments.packet_log, plain(console), scale, arguments.http, admission)
     return exits.OK
 
 

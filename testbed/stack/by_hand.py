@@ -16,7 +16,8 @@ from testbed.errors import UserError, attempt, describe
 from testbed.interrupt import undisturbed
 from testbed.plan.cells import NO_SIDECAR
 from testbed.plan.fields import Cpus, Machine, MemoryBytes
-from testbed.stack import http_by_hand, images, scale_by_hand
+from testbed.stack import gateway_by_hand, http_by_hand, images, scale_by_hand
+from testbed.stack.gateway_by_hand import Admission
 from testbed.stack.scale_by_hand import Scale
 from testbed.stack.system import FRONT_PAGE_PORT, PROBE_PREFIX, SERVER_PORT, WEB_PORT
 from testbed.units import format_bytes
@@ -102,9 +103,11 @@ def up(
     say: Callable[[str], None],
     scale: Scale = Scale(),  # noqa: B008 - frozen
     http: bool = False,
+    admission: Admission = Admission(),  # noqa: B008 - frozen
 ) -> None:
     """Start these models and Locust, wait until they are healthy, and say where they answer. With a `scale` of several
-    containers or with a front there is one model. `http`: those that speak it, each by the name of its image."""
+    containers or with a front there is one model. `http`: those that speak it, each by the name of its image.
+    `admission`: what a gateway lets through."""
     if not 1 <= workers <= MAX_WORKERS:
         raise UserError(f"--workers: found {workers}, allowed: a whole number from 1 to {MAX_WORKERS}")
     models = [names.http_name(model) for model in models] if http else models
@@ -116,6 +119,7 @@ def up(
         "SERVER_MEMORY": str(limits.memory_bytes),
         "PACKET_LOG": "1" if packet_log else "",
         **scale_by_hand.variables(scale, models[0]),
+        **gateway_by_hand.variables(admission),
         **({"MORE_TARGETS": ",".join(models), "PROTOCOL": "http"} if http else {}),
     }
     # Each with its probe, whose figures the page shows.
@@ -130,7 +134,7 @@ def up(
     try:
         _compose("up", "--detach", "--wait", *counts, *services, environment=environment)
         if http:
-            _until_all_answer(models, fronts, scale.replicas)
+            _until_all_answer(models, fronts, scale.replicas, admission.key)
         else:
             for front in fronts:
                 _until_it_hands_on(front, models[0], environment)
@@ -152,7 +156,9 @@ def up(
         say(f"{front}: {_address(front, SERVER_PORT)}, {scale.front_cpus:g} CPUs, before {models[0]}; its page: {page}")
     if http:
         for one in fronts or models:
-            say(f"at work: {http_by_hand.curl(_address(one, SERVER_PORT))}")
+            say(f"at work: {http_by_hand.curl(_address(one, SERVER_PORT), key=admission.key)}")
+    if admission.key:
+        say(f"without {http_by_hand.KEY_HEADER} it answers 401; Locust's page has a field for the key")
     if not scale.is_single or sidecars:
         say(f"the same without this: {_as_typed(environment, counts, services)}")
     say(f"Locust: http://{_compose('port', 'locust', str(WEB_PORT)).strip()}")
@@ -191,7 +197,7 @@ def _address(service: str, port: int, number: int = 1) -> str:
     return _compose("port", "--index", str(number), service, str(port)).strip()
 
 
-def _until_all_answer(services: list[str], fronts: list[str], replicas: int) -> None:
+def _until_all_answer(services: list[str], fronts: list[str], replicas: int, key: str = "") -> None:
     """Have an HTTP request answered by each container, and through the front. UserError as of `_until_it_hands_on`."""
     for service in services:
         for number in range(1, replicas + 1):
@@ -200,7 +206,7 @@ def _until_all_answer(services: list[str], fronts: list[str], replicas: int) -> 
     for front in fronts:
         where = _address(front, SERVER_PORT)
         http_by_hand.until_it_answers(
-            where, f"{front} hands no request on to {services[0]}; docker compose logs {front}"
+            where, f"{front} hands no request on to {services[0]}; docker compose logs {front}", key
         )
 
 

@@ -1,11 +1,14 @@
 """Gateways as they are: real HAProxy and Envoy before three services and a store, over their limit and within it."""
 
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from testbed.names import FRONTS, http_name
+from testbed.plan.axes import API_KEY
 from testbed.plan.fields import GATEWAYS
 from testbed.stack import images as image_builder
 from testbed.stack import machine
@@ -64,12 +67,23 @@ def test_every_request_is_counted_where_it_was_and_what_was_refused_twice(
     found = trials[front, limit]
     what = (front, limit, found.record["reasons"])
     assert found.record["status"] == "ok", what
-    passed = ("conservation", "connections", "server_survived", "front_survived", "verification", "model_shape")
+    passed = (
+        "conservation",
+        "routes",
+        "connections",
+        "server_survived",
+        "front_survived",
+        "verification",
+        "model_shape",
+    )
     assert dict.fromkeys(passed, "pass").items() <= found.gates.items(), what
     assert found.record["failed"] == 0, what
     assert found.gates.get("limited") == ("pass" if limit else None), what
     assert "no key is answered 401" in [check["name"] for check in found.record["verification"]]
+    limited = {name: one["limited"] for name, one in found.record["by_service"].items()}
+    assert sum(limited.values()) == found.record["limited"], what
     if limit:
+        assert all(limited.values()), what
         assert 0.4 < found.record["limited_share"] < 0.6, what
         assert found.record["throughput_rps"] == pytest.approx(limit, rel=0.1), what
     else:
@@ -121,9 +135,25 @@ def compose() -> Iterator[Compose]:
         yield compose
 
 
+def statuses(said: str, *headers: str) -> list[str]:
+    """Those of the answers to a hundred requests, one after another, to where `up` said that the gateway is."""
+    (where,) = re.findall(r"^at work: .*'(127[.0-9:]+)/", said, re.MULTILINE)
+    shown = ["--silent", "--output", "/dev/null", "--write-out", "%{http_code} ", *headers]
+    command = ["curl", "--noproxy", "*", *shown, "--data", "hello", f"http://{where}/?[1-100]"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.split()
+
+
 @pytest.mark.parametrize("front", GATEWAYS)
-def test_up_with_a_gateway_answers_curl(compose: Compose, front: str) -> None:
-    said = ours(compose, "up", "event-loop", "--http", "--front", front, "--cpus", "0.25", "--replicas", "2")
+def test_up_with_a_gateway_answers_curl_but_not_without_the_key_nor_above_the_limit(
+    compose: Compose, front: str
+) -> None:
+    told = ("--front", front, "--auth", "key", "--rate-limit", "5", "--cpus", "0.25", "--replicas", "2")
+    said = ours(compose, "up", "event-loop", "--http", *told)
     answers(typed(said)[0])
+    assert set(statuses(said)) == set(statuses(said, "--header", "X-Api-Key: another")) == {"401"}
+    found = statuses(said, "--header", f"X-Api-Key: {API_KEY}")
+    # None of those without the key counted against the limit.
+    assert found[0] == "200"
+    assert set(found) == {"200", "429"}
     ours(compose, "down")
     assert left_of(compose.name, volumes=False) == []

@@ -178,11 +178,16 @@ def locust_stack(targets: Mapping[str, int], results: Path, workers: int = 2) ->
 def counts_add_up(result):
     assert sum(result["failures"].values()) == result["failed"]
     totals = result["totals"]
-    assert result["sent"] == totals["sent"] == totals["ok"] + totals["failed"] + totals["in_flight"]
+    assert (
+        result["sent"]
+        == totals["sent"]
+        == totals["ok"] + totals["failed"] + (totals["limited"] or 0) + totals["in_flight"]
+    )
     assert sum(piece["ok"] for piece in result["slices"]) == result["totals"]["ok"]
     assert sum(piece["failed"] for piece in result["slices"]) == result["totals"]["failed"]
     inside = [piece for piece in result["slices"] if piece["in_window"]]
     assert sum(piece["ok"] for piece in inside) == result["ok"]
     assert sum(piece["failed"] for piece in inside) == result["failed"]
+    assert sum(piece["limited"] or 0 for piece in inside) == (result["limited"] or 0)
     assert sum(count for _lower, _upper, count in result["histograms"]["latency"]) == result["ok"]
     assert sum(piece["duration_s"] for piece in inside) == pytest.approx(result["window"]["duration_s"], abs=0.05)

@@ -2,7 +2,9 @@
 
 import re
 import socket
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple
@@ -179,6 +181,33 @@ def once_each(connection: socket.socket, request: Request) -> None:
     """Says that it closes after each reply, and does."""
     connection.sendall(reply(request.body, "200 OK", "connection: Close"))
     rigged.close(connection, b"")
+
+
+class Gateway:
+    """Asks for the key `KEY`, and lets through one of every two requests to each path."""
+
+    KEY = "a-key"
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        self.let_through: Counter[str] = Counter()
+        self.limited: Counter[str] = Counter()
+
+    def __call__(self, connection: socket.socket, request: Request) -> None:
+        path = request.target.partition("?")[0]
+        if request.fields.get("x-api-key") != self.KEY:
+            connection.sendall(reply(b"no key", "401 Unauthorized"))
+            return
+        with self._lock:
+            is_limited = self.let_through[path] > self.limited[path]
+            (self.limited if is_limited else self.let_through)[path] += 1
+        if is_limited:
+            connection.sendall(reply(b"too many", "429 Too Many Requests"))
+        else:
+            echo(connection, request)
 
 
 def honest_to_probes(handler: rigged.Handler) -> rigged.Handler:

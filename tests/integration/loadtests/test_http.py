@@ -13,7 +13,7 @@ from loadtests.wire import protocols
 from loadtests.worker.fast.connection import Poller, UserConnection
 from tests.integration.loadtests import rigged_http
 from tests.integration.loadtests.locust_stack import ENGINES, counts_add_up, free_port, locust_stack
-from tests.integration.loadtests.rigged_http import MISBEHAVIOURS, RiggedHttp, honest_to_probes, with_behind
+from tests.integration.loadtests.rigged_http import MISBEHAVIOURS, Gateway, RiggedHttp, honest_to_probes, with_behind
 from tests.integration.loadtests.stores import KEYS, Store
 from tests.integration.servers.running import server
 from tests.waiting import wait_until
@@ -31,7 +31,12 @@ def honest():
 
 
 @pytest.fixture(scope="module")
-def stack(honest, tmp_path_factory):
+def limiting():
+    return Gateway()
+
+
+@pytest.fixture(scope="module")
+def stack(honest, limiting, tmp_path_factory):
     handlers = {
         **{name: handler for name, (handler, _, _) in MISBEHAVIOURS.items()},
         "pieces": rigged_http.in_single_bytes,
@@ -39,6 +44,7 @@ def stack(honest, tmp_path_factory):
         "once-each": rigged_http.once_each,
         "cache": rigged_http.cache,
         "mute": rigged_http.say_nothing,
+        "limiting": limiting,
         "store": with_behind(Store().answer),
         "forgetful": with_behind(Store(lost=0.5).answer),
         "wrong": with_behind(lambda line: b"!wrong\n"),
@@ -157,6 +163,40 @@ def test_items_are_got_with_their_values_of_a_store_and_the_server_alone_answers
     assert (result["failed"], result["cached"], result["asked"]["read"]) == (0, 0, result["ok"])
     targets = {one.target for one in honest.lines if one.method == "GET" and one.target.startswith("/items")}
     assert targets == {f"/items/{key}?size=40&read={key}:0&spin=3" for key in range(5)}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_each_service_gets_its_share_and_what_a_gateway_limits_is_neither_right_nor_failed(
+    stack, limiting, engine, mode
+):
+    limiting.reset()
+    services = {"services": "reads:3:sleep=7,waits:1:sleep=9", "api_key": Gateway.KEY}
+    # In a closed loop a user that is refused waits, longer each time.
+    form = {"users": 4, "window_s": 1, "engine": engine, **services, **MODES[mode]}
+    result = run(stack, f"services-{engine}-{mode}", target="limiting", **form)
+    assert (result["failed"], result["totals"]["in_flight"]) == (0, 0)
+    assert result["failures"].keys().isdisjoint({"limited"})
+    by_service = result["by_service"]
+    for count in ("ok", "limited"):
+        assert sum(one[count] for one in by_service.values()) == result[count] > 10
+    assert {f"/{name}": one["total_ok"] for name, one in by_service.items()} == limiting.let_through
+    assert limiting.limited.total() == result["totals"]["limited"]
+    assert by_service["reads"]["ok"] > by_service["waits"]["ok"] > 0
+    assert all(one["latency_us"]["max"] > 0 for one in by_service.values())
+    # What was refused had been read to its end.
+    assert sum(result["connections"].values()) <= 4
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_request_without_the_key_is_a_failure_of_its_service(stack, limiting, engine):
+    limiting.reset()
+    form = {"users": 2, "engine": engine, "services": "reads:3,waits:1"}
+    result = run(stack, f"no-key-{engine}", target="limiting", **form)
+    assert (result["ok"], result["limited"]) == (0, 0)
+    assert result["failures"]["status"] == result["failed"] > 2
+    assert sum(one["failed"] for one in result["by_service"].values()) == result["failed"]
+    assert not limiting.let_through
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -30,12 +30,19 @@ class Container:
         self.pid, self._tasks = pid, tasks
         self.ended: Exit | None = None
         self.stopped = False
+        self.frozen: list[bool] = []
 
     def exit(self) -> Exit | None:
         return self.ended
 
     def tasks(self) -> tuple[int, int]:
         return self._tasks
+
+    def freeze(self) -> None:
+        self.frozen.append(True)
+
+    def thaw(self) -> None:
+        self.frozen.append(False)
 
     def stop(self) -> str:
         self.stopped = True
@@ -256,3 +263,23 @@ def test_what_a_probe_has_written_on_another_machine_is_brought(directory: Resul
     boxes.wait_for_probes(directory)
     assert boxes.take_probes(directory)
     assert boxes.seen["spmt-1"].probe == {"max": {}}
+
+
+def test_what_stands_still_is_set_going_before_it_is_stopped(two: Docker, directory: ResultsDirectory) -> None:
+    found = taken(two, "spmt-1", "spmt-2")
+    found.freeze("spmt-2")
+    assert two.containers["spmt_2"].frozen == [True]
+    found.stop(directory)
+    assert [container.frozen for container in two.containers.values()] == [[], [True, False]]
+    assert all(container.stopped for container in two.containers.values())
+
+
+def test_one_that_was_asked_to_crash_may_end_also_where_it_is_the_only_one() -> None:
+    engine = Docker(spmt=Container(11))
+    found = taken(engine, "spmt")
+    engine.containers["spmt"].ended = Exit(139, oom_killed=False)
+    with pytest.raises(BoxEnded):
+        found.note_ended("during the window")
+    found.seen["spmt"].crashes.append("segv")
+    found.note_ended("during the window")
+    assert found.seen["spmt"].ended == "server ended during the window: exit code 139, SIGSEGV"

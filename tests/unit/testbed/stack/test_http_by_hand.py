@@ -12,6 +12,7 @@ from testbed.plan.fields import Machine
 from testbed.run import behind_by_hand, swarm_by_hand
 from testbed.stack import by_hand, http_by_hand
 from testbed.stack.by_hand import ServerLimits
+from testbed.stack.gateway_by_hand import Admission
 from testbed.stack.scale_by_hand import Scale
 from testbed.stack.system import MASTER, Run
 
@@ -20,15 +21,15 @@ LIMITS = ServerLimits(0.5, 64 * MIB)
 
 
 @contextmanager
-def serving(status: int = 200, more: bytes = b"") -> Iterator[str]:
-    """The address of a server that sends a request's body back, and `more`."""
+def serving(status: int = 200, more: bytes = b"", key: str | None = None) -> Iterator[str]:
+    """The address of a server that sends a request's body back, and `more`; 401 unless it is shown `key`."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])) + more
-            self.send_response(status)
+            self.send_response(status if self.headers["X-Api-Key"] == key else 401)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -44,6 +45,13 @@ def serving(status: int = 200, more: bytes = b"") -> Iterator[str]:
 def test_a_request_that_comes_back_is_an_answer() -> None:
     with serving() as address:
         http_by_hand.until_it_answers(address, "spmt-http answers no request")
+
+
+def test_the_key_is_shown_to_who_asks_for_one() -> None:
+    with serving(key="a-key") as address:
+        http_by_hand.until_it_answers(address, "envoy hands no request on", "a-key")
+        assert http_by_hand.why_not("127.0.0.1", int(address.rpartition(":")[2])) == "401 Unauthorized, b'hello'"
+    assert http_by_hand.curl("x:1", key="a-key") == "curl -i -H 'X-Api-Key: a-key' -d hello 'x:1/?sleep=500'"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +85,12 @@ class Started:
         self.said: list[str] = []
         monkeypatch.setattr(by_hand, "_compose", self.compose)
         monkeypatch.setattr(by_hand.images, "build_missing", lambda names, _: self.built.extend(names))
-        monkeypatch.setattr(http_by_hand, "until_it_answers", lambda address, what: self.asked.append(what))
+        self.keys: list[str] = []
+        monkeypatch.setattr(http_by_hand, "until_it_answers", self.answers)
+
+    def answers(self, _address: str, what: str, key: str = "") -> None:
+        self.asked.append(what)
+        self.keys.append(key)
 
     def compose(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
         self.commands.append(arguments)
@@ -117,6 +130,17 @@ def test_several_containers_and_a_front_are_all_asked(monkeypatch: pytest.Monkey
     assert sum(line.startswith("at work: ") for line in started.said) == 1
     (typed,) = (line for line in started.said if line.startswith("the same without this: "))
     assert "MORE_TARGETS=spmt-http PROTOCOL=http docker compose up" in typed
+
+
+def test_a_gateway_is_shown_the_key_and_a_person_is_told_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = Started(monkeypatch)
+    of_gateway = {"scale": Scale(1, "envoy"), "admission": Admission(50.0, "a-key")}
+    by_hand.up(["spmt"], LIMITS, 1, False, started.said.append, http=True, **of_gateway)
+    assert (started.environment["RATE_LIMIT"], started.environment["API_KEY"]) == ("50", "a-key")
+    # The server itself asks for none.
+    assert started.keys == ["", "a-key"]
+    (typed,) = (line for line in started.said if line.startswith("at work: "))
+    assert "-H 'X-Api-Key: a-key'" in typed
 
 
 def test_lines_are_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import yaml
 
 from testbed.errors import UserError
 from testbed.plan.fields import OF_HTTP, Machine
-from testbed.stack import by_hand
+from testbed.stack import by_hand, scale_by_hand
 from testbed.stack.by_hand import PROJECT, ServerLimits, check_limits
 from testbed.stack.scale_by_hand import MOST_REPLICAS, Scale, check_front, check_scale, default_cpus, probes, variables
 
@@ -167,3 +167,28 @@ def test_a_cache_is_before_servers_that_speak_http_alone(front: str) -> None:
     check_front(Scale(2, "nginx"), http=False)
     with pytest.raises(UserError, match=f"^--front: found {front} without --http, allowed: with it"):
         check_front(Scale(1, front), http=False)
+
+
+def test_one_server_over_http_may_have_a_sidecar() -> None:
+    beside = scale_by_hand.with_sidecar(Scale(), "envoy", ["spmt"], http=True)
+    assert beside == Scale(sidecar="envoy")
+    assert variables(beside, "spmt-http") == {"BACKEND": "spmt-http", "PORT": "8082"}
+    for nothing in (None, "none"):
+        assert scale_by_hand.with_sidecar(Scale(), nothing, ["spmt"], http=False) == Scale()
+
+
+@pytest.mark.parametrize(
+    ("scale", "sidecar", "models", "http", "message"),
+    [
+        (Scale(), "nginx", ["spmt"], True, "--sidecar: found 'nginx', allowed: none, envoy"),
+        (Scale(), "envoy", ["spmt"], False, "--sidecar: found envoy without --http, allowed: with it: a line is "),
+        (Scale(2, "dns"), "envoy", ["spmt"], True, "--sidecar: found envoy with 2 replicas, allowed: with one server"),
+        (Scale(), "envoy", ["spmt", "mpst"], True, "--sidecar: found envoy with 2 models, allowed: with one server"),
+    ],
+)
+def test_a_sidecar_that_cannot_be_is_refused_in_one_line(
+    scale: Scale, sidecar: str, models: list[str], http: bool, message: str
+) -> None:
+    with pytest.raises(UserError) as refused:
+        scale_by_hand.with_sidecar(scale, sidecar, models, http)
+    assert str(refused.value).startswith(message)
