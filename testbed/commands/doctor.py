@@ -10,8 +10,6 @@ from testbed.commands.given import on_options, swarm_of
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from testbed.stack.machine import Check
-
 HELP = "say what this machine has and lacks"
 
 
@@ -25,7 +23,7 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
     from testbed.terminal import plain
 
     say = plain(console)
-    checks = [*doctor(), claims(os.cpu_count() or 1)]
+    checks = doctor()
     if arguments.on == "swarm":
         from testbed.setup.swarm_doctor import cluster
 
@@ -38,16 +36,3 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
             say(f"        run: {check.help}")
     say(f"        {decidable(os.cpu_count() or 1)}")
     return exits.OK if all(check.ok or not check.required for check in checks) else exits.FAILED
-
-
-def claims(processors: int) -> "Check":
-    """Which claims a machine with so many can decide."""
-    from testbed.claims.catalogue import CLAIMS
-    from testbed.stack.machine import Check
-
-    lacking = {name: claim.processors for name, claim in CLAIMS.items() if claim.processors > processors}
-    found = f"{len(CLAIMS) - len(lacking)} of {len(CLAIMS)} can be decided here"
-    for needed in sorted(set(lacking.values())):
-        names = ", ".join(name for name, count in lacking.items() if count == needed)
-        found += f"; {needed} processors are needed for {names}"
-    return Check("claims", not lacking, found, required=False)

@@ -1,5 +1,6 @@
-"""`claims.html` in headless Chromium, of a directory that was made and judged. Needs no Docker."""
+"""`claims.html` in headless Chromium, of a directory that was made and judged; and a claim that is run for real."""
 
+import json
 import re
 
 import pytest
@@ -10,6 +11,7 @@ from testbed.claims.catalogue import CLAIMS
 from testbed.claims.claim import Finding
 from testbed.claims.store import Store
 from tests.e2e.browsing import chromium, overflow
+from tests.e2e.stack import containers_of, orchestrate
 from tests.made_results import HOSTILE, make_results
 
 PHONE, DESK = 390, 1440
@@ -92,3 +94,24 @@ def test_it_says_where_it_was_measured_and_how(page):
     expect(page.locator(".quick")).to_be_visible()
     assert page.evaluate("window.hostile") is None
     assert page.locator("b").count() == 0
+
+
+@pytest.mark.usefixtures("images")
+@pytest.mark.timeout(300)
+def test_a_claim_is_run_kept_and_judged_again(tmp_path):
+    done = orchestrate("claims", "second-client", "hybrid", "--quick", "--results", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = tmp_path.glob("claims-*")
+    told = {one["name"]: one for one in json.loads((path / "claims.json").read_text())["claims"]}
+    # One user of two is starved by spst, and nobody by the others: no machine is too slow for that.
+    assert told["second-client"]["outcome"] == "holds", told["second-client"]
+    assert told["hybrid"]["outcome"] == "inconclusive here"
+    assert (path / told["second-client"]["results"] / "report.html").exists()
+    assert "page: " in done.stdout and (path / "claims.html").exists()
+    again = orchestrate("claims", "--resume", path, "--json")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "002-b1" not in again.stdout + again.stderr, "nothing was missing, so nothing ran"
+    judged = orchestrate("claims", "--judge", path, "--json")
+    found = json.loads(judged.stdout)["claims"]
+    assert [one["outcome"] for one in found] == [one["outcome"] for one in told.values()]
+    assert containers_of("second-client") == []
