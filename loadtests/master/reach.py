@@ -14,6 +14,7 @@ from loadtests.wire.lines import Lines
 
 TIMEOUT_S = 1.0
 _PAYLOAD = b"threadmill-check"
+_CRASHING = b"threadmill-crash"
 CRASHES = ("segv", "exit", "raise", "oom")
 """What a server may be asked to commit; as in servers/faults.py, without what is no crash."""
 _GONE = ("502", "503", "504")
@@ -63,7 +64,7 @@ def crash(target: str, host: str, port: int, protocol: str, how: str, timeout_s:
             client = EchoClient(partial(resolve, host, port), wire, timeout_s)
             client.connect()
             reached = True
-            client.round_trip(wire.request(_PAYLOAD, (b"crash=" + how.encode(),)))
+            client.round_trip(wire.request(_CRASHING, (b"crash=" + how.encode(),)))
         return Tried(f"{target} answered as if nothing had been asked of it", True)
     except (EndOfStreamError, ResetError):
         return Tried("", True)

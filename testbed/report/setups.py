@@ -5,12 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from testbed.plan import behind, scaling
+from testbed.plan.fields import GATEWAYS
 from testbed.report.source import Row
 from testbed.report.view import Group, View, axis_text, axis_title, varying_fields
 
 # The axes of what stands in the system, as far as it stands still.
 SPREAD = (
     *("replicas", "replica_cpus", "front", "front_cpus", "balance", "queue", "dns", "behind"),
+    *("rate_limit_rps", "auth"),
     *("front_timeout_us", "retries", "breaker", "eject", "eject_for_us", "sidecar", "sidecar_cpus"),
 )
 # Of those, what only some fronts and what only sidecars have.
@@ -106,6 +108,8 @@ def part(name: str, row: Row) -> str:
         if row.get("front_cpus") in (None, 0, 0.0):
             return ""
         return {"balance": text, "queue": f"queue in the {value}"}.get(name, f"front of {text}")
+    if name in ("rate_limit_rps", "auth"):
+        return _of_gateway(name, value) if row.get("front") in GATEWAYS else ""
     if name == "dns":
         return f"asked {text}" if row.get("front") == "dns" else ""
     if name == "replica_cpus":
@@ -122,3 +126,9 @@ def part(name: str, row: Row) -> str:
         "users": f"{text} users",
     }
     return words.get(name) or f"{axis_title(name)} {text}"
+
+
+def _of_gateway(name: str, value: Any) -> str:
+    if name == "auth":
+        return "asks for a key" if value == "key" else "asks for no key"
+    return f"limited to {value:,.6g} requests/s" if value else "no limit"

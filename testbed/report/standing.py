@@ -1,5 +1,6 @@
 """Replicas, fronts and what is behind in words: what each does of what the plainest does, with intervals. Pure."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,8 @@ class Standing:
 
     heading: str
     groups: tuple[Group, ...]
-    """The plainest first: fewest replicas, nothing before them, and behind them what the sweep names first."""
+    """The plainest first: fewest replicas, nothing before them, no limit, and behind them what the sweep names
+    first."""
 
 
 def standings(view: View) -> list[Standing]:
@@ -45,11 +47,13 @@ def standings(view: View) -> list[Standing]:
     return [Standing(heading(groups[0]), tuple(groups)) for groups in several]
 
 
-def plainness(group: Group) -> tuple[float, bool, str]:
+def plainness(group: Group) -> tuple[float, bool, str, float]:
     """What sorts the plainest first."""
     row = group.rows[0]
     front = str(row.get("front") or "none")
-    return float(row.get("replicas") or 1), front != "none", front
+    limit = float(row.get("rate_limit_rps") or 0)
+    # Of limits the highest first, and none before any.
+    return float(row.get("replicas") or 1), front != "none", front, -limit if limit else -math.inf
 
 
 def choose(view: View, standing: Standing) -> Markup:
@@ -69,7 +73,7 @@ def name(standing: Standing, group: Group) -> str:
         return behind[0]
     told = setups.system(row)
     more = []
-    for field in ("balance", "queue", "dns", "front_cpus"):
+    for field in ("balance", "queue", "dns", "front_cpus", "rate_limit_rps", "auth"):
         # Of systems with the same front only.
         same = [one for one in rows if one.get("front") == row.get("front")]
         if len({one.get(field) for one in same}) > 1:
@@ -97,6 +101,7 @@ def lines(view: View, standing: Standing) -> list[str]:
             "sustains" if view.results.is_search else "serves",
         )
         + _of_the_edge(group, base)
+        + _of_the_gateway(group, base)
         + _of_what_is_behind(group, base)
         for group in others
     ]
@@ -112,6 +117,14 @@ def _of_the_edge(group: Group, base: Group) -> str:
     oldest = group.median("edge_age_max_s")
     age = f", up to {oldest:g} s old" if oldest else ""
     return f" {100 * mine:.3g} % of its replies come from its cache{age}, {100 * other:.3g} % there{saved}."
+
+
+def _of_the_gateway(group: Group, base: Group) -> str:
+    """What each turned away; empty where neither did."""
+    mine, other = group.median("limited_share"), base.median("limited_share")
+    if mine is None or other is None or not (mine or other):
+        return ""
+    return f" {100 * mine:.3g} % of its requests were answered 429, {100 * other:.3g} % there."
 
 
 def _of_what_is_behind(group: Group, base: Group) -> str:

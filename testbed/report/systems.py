@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from testbed.report import faults, moving, setups, standing, work
+from testbed.report import by_service, faults, moving, setups, standing, work
 from testbed.report.templating import fill
 from testbed.report.timeline import is_transient
 from testbed.report.view import View
@@ -33,6 +33,7 @@ def section(view: View) -> Markup:
         "systems.html",
         still=still,
         moved=moved,
+        services=by_service.contests(view),
         failed=failed,
         objective=moving.objective_words(view) if transient else "",
     )

@@ -35,6 +35,7 @@ _OF_SYSTEMS: dict[str, tuple[str, Shape]] = {
     "imbalance": ("imbalance", lambda value: f"{value:.2f}"),
     "front_cpu_us_per_request": ("front's CPU per request", duration),
     "edge_hit_ratio": ("hits at the edge", lambda value: f"{100 * value:.3g} %"),
+    "limited_share": ("limited", lambda value: f"{100 * value:.3g} %"),
     "stale_share": ("stale reads", lambda value: f"{100 * value:.3g} %"),
     "backend_errors": ("failed behind", _count),
 }
@@ -65,7 +66,7 @@ def trials_table(view: View) -> Markup:
 
 def _columns(view: View) -> list[_Column]:
     axes = [axis.name for axis in view.axes if axis.name in COLUMNS]
-    known = {name for row in view.results.rows for name in _OF_SYSTEMS if row.get(name) is not None}
+    known = {name for row in view.results.rows for name in _OF_SYSTEMS if _says(row.get(name), name)}
     measured = _MAIN | {name: told for name, told in _OF_SYSTEMS.items() if name in known}
     main = ["trial_id", "model", *axes, "verdict", *measured]
     heading = {"trial_id": "trial", **{axis.name: axis.title for axis in view.axes}}
@@ -83,6 +84,11 @@ def _columns(view: View) -> list[_Column]:
         )
         for name in dict.fromkeys((*main, "reasons", *COLUMNS, *DERIVED))
     ]
+
+
+def _says(value: Any, name: str) -> bool:
+    """Over HTTP something might always be limited, and hardly ever is."""
+    return bool(value) if name == "limited_share" else value is not None
 
 
 def _axis_shape(name: str) -> Shape:

@@ -1,6 +1,8 @@
 """What a request asks of the server and who asks, in words for who has not seen a sweep file. Pure."""
 
-from testbed.plan import behind, behind_values
+from collections.abc import Sequence
+
+from testbed.plan import behind, behind_values, services
 from testbed.plan.profile import STEADY, label
 from testbed.report.source import Row
 from testbed.report.view import duration, percent, size
@@ -11,6 +13,8 @@ MOSTLY = 3
 
 def kind(row: Row) -> str:
     """The kind of work, in a few words."""
+    if _services(row):
+        return "requests to several services"
     wait, held, free = (row.get(name) for name in ("sleep_us", "spin_us", "hash_us"))
     if held is None or free is None:
         return "work of a length that is not known"
@@ -52,6 +56,8 @@ def brief(row: Row) -> str:
 
 def request(row: Row) -> str:
     """What the server does for one request."""
+    if several := _services(row):
+        return _to_services(row, several)
     wait, held, free = (row.get(name) for name in ("sleep_us", "spin_us", "hash_us"))
     gets = row.get("method") == "get"
     parts = []
@@ -79,6 +85,26 @@ def request(row: Row) -> str:
     )
     payload = row.get("payload_bytes")
     return f"The server {work}. {'' if payload is None else f'A request carries {size(payload)}. '}".strip()
+
+
+def _services(row: Row) -> tuple[services.Service, ...]:
+    """Those behind a gateway; none of one."""
+    return services.of_text(row.get("services") or services.NONE)
+
+
+def _to_services(row: Row, parts: Sequence[services.Service]) -> str:
+    """Which services requests go to, and what each does for one of its own."""
+    every = sum(part.share for part in parts)
+    told = "; ".join(f"{part.name} ({part.share / every:.3g} of them) {_of_service(row, part)}" for part in parts)
+    payload = row.get("payload_bytes")
+    carries = "" if payload is None else f" A request carries {size(payload)}."
+    return f"Each request goes to one of {len(parts)} services, by its path: {told}.{carries}"
+
+
+def _of_service(row: Row, part: services.Service) -> str:
+    asked = {"sleep_us": part.sleep_us, "spin_us": part.spin_us, "hash_us": part.hash_us}
+    told = brief({**row, **{name: us for name, us in asked.items() if us is not None}})
+    return " and ".join([*(["reads a value in a store"] if part.reads else []), told or "sends the body back"])
 
 
 def _item(row: Row, parts: list[str]) -> str:

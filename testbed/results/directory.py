@@ -24,6 +24,7 @@ from testbed.results.columns import COLUMNS, EARLIER
 #   5  the verdicts front-bound and transient, what a front has counted, and what was changed within the window
 #   6  the verdict backend-bound, and what stands behind the servers has counted
 #   7  protocols and methods, and what a cache before the servers has answered
+#   8  gateways: services and what was limited; sidecars, and what went wrong on purpose
 SCHEMA_VERSION = 8
 _SWITCHES_SINCE = 3
 

@@ -158,6 +158,9 @@ def results_table(title: str, cells: list[Cell], rows: Rows, spare: bool = False
     # Of a cache before the servers.
     hits = any(row.get("edge_hit_ratio") for row in rows)
     headings += ["hits\n%"] if hits else []
+    # Of a gateway that let no more through.
+    limited = any(row.get("limited") for row in rows)
+    headings += ["limi-\nted %"] if limited else []
     for heading in [*headings, *({"users_starved": "starv-\ned", "failed": "er-\nrors"}[name] for name in troubles)]:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("ver-\ndict", no_wrap=True)
@@ -181,6 +184,7 @@ def results_table(title: str, cells: list[Cell], rows: Rows, spare: bool = False
             *([_show(_median(good, "imbalance"), lambda n: f"{n:.2f}")] if several else []),
             *([_show(_median(good, "stale_share"), lambda n: f"{100 * n:.3g}")] if judged else []),
             *([_show(_median(good, "edge_hit_ratio"), lambda n: f"{100 * n:.3g}")] if hits else []),
+            *([_show(_median(good, "limited_share"), lambda n: f"{100 * n:.3g}")] if limited else []),
             *(_show(_median(good, name), lambda n: f"{n:.0f}") for name in troubles),
             f"[red]{letters}[/]" if "!" in letters else letters,
         )

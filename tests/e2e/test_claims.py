@@ -10,7 +10,7 @@ from testbed.claims import page as pages
 from testbed.claims.catalogue import CLAIMS
 from testbed.claims.claim import Finding
 from testbed.claims.store import Store
-from tests.e2e.browsing import chromium, overflow
+from tests.e2e.browsing import chromium, overflow, shown
 from tests.e2e.stack import containers_of, orchestrate
 from tests.made_results import HOSTILE, make_results
 
@@ -44,14 +44,8 @@ def browser():
 @pytest.fixture(params=[PHONE, DESK], ids=["phone", "desk"])
 def page(request, browser, file):
     """Whatever the page writes to the console or fetches fails the test."""
-    opened = browser.new_page(viewport={"width": request.param, "height": 800})
-    wrong = []
-    opened.on("console", lambda message: wrong.append(message.text))
-    opened.on("request", lambda one: None if one.url.startswith("file:") else wrong.append(one.url))
-    opened.goto(file.as_uri())
-    yield opened
-    opened.close()
-    assert wrong == []
+    with shown(browser, file, width=request.param, figures=False) as opened:
+        yield opened
 
 
 def test_it_fits_its_window(page):

@@ -1,4 +1,4 @@
-"""Gateways as they are: real HAProxy and Envoy before three services and a store, over their limit and within it."""
+"""Gateways as they are: HAProxy and Envoy before three services and a store, asked for twice what they let through."""
 
 import re
 import subprocess
@@ -35,7 +35,7 @@ USUAL = {
     "warmup": "1s",
     "duration": "3s",
 }
-LIMITS = (0.0, 100.0)
+LIMIT = 100
 
 
 @pytest.fixture(scope="session")
@@ -47,56 +47,44 @@ def images_gateway() -> None:
 
 
 @pytest.fixture(scope="module")
-def trials(images: None, images_gateway: None, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple, Found]:
-    """What each trial of one sweep has left, by gateway and limit."""
+def trials(images: None, images_gateway: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Found]:
+    """What each trial of one sweep has left, by gateway."""
     name, directory = "test-gateway", tmp_path_factory.mktemp("gateway")
-    front = {"front": {"kind": list(GATEWAYS), "cpus": 0.4, "auth": "key", "rate_limit": ["none", 100]}}
+    front = {"front": {"kind": list(GATEWAYS), "cpus": 0.4, "auth": "key", "rate_limit": LIMIT}}
     path = write_sweep(directory, name, **USUAL, **front)
     done = orchestrate("sweep", path, "--results", directory / "results")
     assert done.returncode == 0, done.stdout + done.stderr
     assert containers_of(name) == [] == networks_of(name)
     results, rows = results_of(directory / "results")
-    return {(row["front"], float(row["rate_limit_rps"])): found_in(results, row) for row in rows}
+    return {row["front"]: found_in(results, row) for row in rows}
 
 
-@pytest.mark.parametrize("limit", LIMITS)
 @pytest.mark.parametrize("front", GATEWAYS)
-def test_every_request_is_counted_where_it_was_and_what_was_refused_twice(
-    trials: dict[tuple, Found], front: str, limit: float
-) -> None:
-    found = trials[front, limit]
-    what = (front, limit, found.record["reasons"])
+def test_every_request_is_counted_where_it_was_and_what_was_refused_twice(trials: dict[str, Found], front: str) -> None:
+    found = trials[front]
+    what = (front, found.record["reasons"])
     assert found.record["status"] == "ok", what
     passed = (
-        "conservation",
-        "routes",
-        "connections",
-        "server_survived",
-        "front_survived",
-        "verification",
-        "model_shape",
+        *("conservation", "limited", "routes", "connections"),
+        *("server_survived", "front_survived", "verification", "model_shape"),
     )
     assert dict.fromkeys(passed, "pass").items() <= found.gates.items(), what
     assert found.record["failed"] == 0, what
-    assert found.gates.get("limited") == ("pass" if limit else None), what
     assert "no key is answered 401" in [check["name"] for check in found.record["verification"]]
     limited = {name: one["limited"] for name, one in found.record["by_service"].items()}
+    assert all(limited.values()), what
     assert sum(limited.values()) == found.record["limited"], what
-    if limit:
-        assert all(limited.values()), what
-        assert 0.4 < found.record["limited_share"] < 0.6, what
-        assert found.record["throughput_rps"] == pytest.approx(limit, rel=0.1), what
-    else:
-        assert found.record["limited"] == 0, what
+    assert 0.4 < found.record["limited_share"] < 0.6, what
+    assert found.record["throughput_rps"] == pytest.approx(LIMIT, rel=0.1), what
 
 
 @pytest.mark.parametrize("front", GATEWAYS)
-def test_each_service_has_its_share_its_work_and_its_model(trials: dict[tuple, Found], front: str) -> None:
-    found = trials[front, 0.0]
+def test_each_service_has_its_share_its_work_and_its_model(trials: dict[str, Found], front: str) -> None:
+    found = trials[front]
     by_service = found.record["by_service"]
-    total = sum(one["ok"] for one in by_service.values())
-    assert total == found.record["ok"]
-    assert {name: round(8 * one["ok"] / total) for name, one in by_service.items()} == {
+    asked = {name: one["ok"] + one["limited"] for name, one in by_service.items()}
+    assert sum(asked.values()) == found.record["ok"] + found.record["limited"]
+    assert {name: round(8 * count / sum(asked.values())) for name, count in asked.items()} == {
         "reads": 4,
         "computes": 1,
         "waits": 3,
@@ -107,7 +95,7 @@ def test_each_service_has_its_share_its_work_and_its_model(trials: dict[tuple, F
     assert set(reports) == {"prefork-1", "thread-pool-2", "event-loop-3"}
     # What stands behind them one service alone is asked for; the check before the load reads of each.
     read = {name: report["behind"]["reads"] for name, report in reports.items()}
-    assert read["thread-pool-2"] > by_service["reads"]["ok"] > 10 * read["event-loop-3"]
+    assert read["thread-pool-2"] > by_service["reads"]["ok"] > 5 * read["event-loop-3"]
 
 
 def test_a_gateway_or_a_service_that_dies_in_the_window_is_named(tmp_path: Path, name: str) -> None:
@@ -139,7 +127,7 @@ def statuses(said: str, *headers: str) -> list[str]:
     """Those of the answers to a hundred requests, one after another, to where `up` said that the gateway is."""
     (where,) = re.findall(r"^at work: .*'(127[.0-9:]+)/", said, re.MULTILINE)
     shown = ["--silent", "--output", "/dev/null", "--write-out", "%{http_code} ", *headers]
-    command = ["curl", "--noproxy", "*", *shown, "--data", "hello", f"http://{where}/?[1-100]"]
+    command = ["curl", "--noproxy", "*", *shown, "--data", "hello", f"http://{where}/[1-100]"]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.split()
 
 

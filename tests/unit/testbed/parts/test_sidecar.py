@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from fronts import envoy_mesh, settings
-from testbed.parts import sidecar
+from testbed.errors import UserError
+from testbed.parts import manifests, sidecar
 from testbed.parts import trial as parts
 from testbed.parts.asking import Address, PartError
 from testbed.parts.envoy import Envoy
@@ -15,6 +16,7 @@ from testbed.plan.cells import Trial
 from testbed.stack import compose, system
 from testbed.stack.system import Run
 from tests.unit.testbed.parts.answering import answering
+from tests.unit.testbed.plan.test_fault import sweep
 from tests.unit.testbed.stack.golden_cases import MODELS, run_of, trial_of
 
 RUN = Run(**run_of({}))
@@ -95,7 +97,15 @@ def test_a_front_tells_which_servers_it_has_ejected() -> None:
 
 
 def test_a_sweep_builds_their_image_once() -> None:
-    from tests.unit.testbed.plan.test_fault import sweep
-
     asked = sweep("sidecar: [none, envoy]\nworkload: {protocol: http}\n")
     assert cells.proxies(asked) == ["envoy"]
+
+
+def test_a_cluster_has_meshes_of_its_own() -> None:
+    some = sweep("sidecar: [none, envoy]\nworkload: {protocol: http}\n")
+    made = manifests.manifests(some, "1:1")
+    assert made.cells == 1
+    assert any(line.startswith("sidecar, fault: not written: 002-spmt-0.5cpu: sidecars are") for line in made.not_done)
+    for every in ("sidecar: envoy\nworkload: {protocol: http}\n", "fault: {is: stopped, at: 1s}\n"):
+        with pytest.raises(UserError, match=r"^sidecar, fault: found in every cell, allowed for Kubernetes: none"):
+            manifests.manifests(sweep(every), "1:1")

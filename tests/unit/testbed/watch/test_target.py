@@ -122,3 +122,13 @@ def test_an_interval_out_of_range_is_refused(interval_s: float) -> None:
 def test_packets_are_no_json() -> None:
     with pytest.raises(UserError, match=r"--packets and --json: both given"):
         check_options(Options(None, 1.0, once=False, as_json=True, packets=True))
+
+
+def test_sidecars_of_the_same_project_are_watched_with_their_servers() -> None:
+    beside = target(name="p-spmt-1-sidecar-1", model="envoy", role="sidecar", project="p")
+    elsewhere = target(name="q-sidecar-1", model="envoy", role="sidecar", project="q")
+    assert chosen([*REPLICAS, FRONT, beside, elsewhere], "spmt") == [
+        *("p-haproxy-1", "p-spmt-1", "p-spmt-2"),
+        "p-spmt-1-sidecar-1",
+    ]
+    assert chosen([*REPLICAS, beside], beside.name) == [beside.name]
