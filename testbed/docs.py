@@ -9,20 +9,24 @@ A page has them between two comments, and so has docker-compose.yml what it has 
     # end of targets
 """
 
+import json
 import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from servers.models import SERVERS, TABLE
 from servers.models.traits import Size
+from testbed.claims.catalogue import CLAIMS
 from testbed.errors import UserError
 from testbed.files import write_atomically
 from testbed.judge import rules, thresholds
 from testbed.names import http_name
 from testbed.plan import keys
 from testbed.plan.cells import Cell
+from testbed.report.facts import machine
 from testbed.report.readings import TRIGGERS
 from testbed.results.columns import COLUMNS
 from testbed.results.searches import CAPACITY_COLUMNS
@@ -172,6 +176,46 @@ def targets() -> str:
     return f"TARGETS: {targets}\nONE_AT_A_TIME: {one_at_a_time} # not what the page offers first\n"
 
 
+def _measured() -> dict[str, Any] | None:
+    """The claims.json of the run that docs/ tells of; None where there is none. UserError where a claim is another one
+    now: what was found is not of it."""
+    path = DOCS / "claims.json"
+    if not path.exists():
+        return None
+    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    for one in told["claims"]:
+        name = one["name"]
+        if name not in CLAIMS or any(getattr(CLAIMS[name], key) != one[key] for key in ("statement", "predicate")):
+            raise UserError(f"docs/claims.json: {name}: found is another claim than the program has; measure it again")
+    return told
+
+
+def _found(heads: tuple[str, ...], line: Callable[[dict[str, Any]], tuple[str, ...]]) -> str:
+    told = _measured()
+    if told is None:
+        return "Nothing was measured with this version yet.\n"
+    how = "With `--quick`: wider intervals. " if told["quick"] else ""
+    return f"{how}Measured on {machine(told)}.\n\n{_table(heads, map(line, told['claims']))}"
+
+
+def claims() -> str:
+    """What was found of each claim, in short."""
+    return _found(("claim", "outcome", "figure"), lambda one: (one["statement"], one["outcome"], one["figure"]))
+
+
+def claims_decided() -> str:
+    """The same with who says so and what decided."""
+    return _found(
+        ("claim", "who says so", "outcome", "what decided"),
+        lambda one: (
+            f"`{one['name']}`: {one['statement']}",
+            f"[{one['source']}]({one['link']})",
+            one["outcome"],
+            one["decided"],
+        ),
+    )
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "keys": sweep_keys,
     "trial-columns": trial_columns,
@@ -180,6 +224,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "thresholds": limits,
     "triggers": triggers,
     "make-targets": make_targets,
+    "claims": claims,
+    "claims-decided": claims_decided,
     "targets": targets,
 }
 
@@ -210,8 +256,9 @@ def made_in(text: str) -> list[str]:
 
 
 def pages() -> list[Path]:
-    """The pages that have something made in them, and docker-compose.yml."""
-    every = [*sorted(DOCS.rglob("*.md")), *DOCS.parent.glob("docker-compose.yml")]
+    """The pages that have something made in them, README.md and docker-compose.yml among them."""
+    beside = [DOCS.parent / name for name in ("README.md", "docker-compose.yml")]
+    every = [*sorted(DOCS.rglob("*.md")), *(page for page in beside if page.exists())]
     return [page for page in every if made_in(page.read_text(encoding="utf-8"))]
 
 

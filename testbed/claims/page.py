@@ -9,24 +9,29 @@ from markupsafe import Markup
 from testbed.claims.claim import Claim, Finding
 from testbed.claims.store import Store
 from testbed.files import write_atomically
+from testbed.report.facts import machine
 from testbed.report.page import STYLES, static
 from testbed.report.templating import fill
 
 FILE = "claims.html"
-_WIDTH, _HEIGHT = 260, 34
+# Beside the words, for who looks and not reads. Colour says the same once more.
+MARKS = {"holds": "✓", "does not hold": "✗", "not shown": "~", "inconclusive here": "?"}
+
+_WIDTH, _HEIGHT = 260, 56
+_ROOM = 0.08
+"""What is left free at both ends of the axis, as a share of it."""
 
 
 def write(store: Store, findings: dict[str, Finding]) -> Path:
     """Write the page beside the results, and return where."""
     cards = [_card(store, claim, findings[name]) for name, claim in store.claims.items()]
-    outcomes = [one.outcome for one in findings.values()]
-    counts = [(outcome, outcomes.count(outcome)) for outcome in dict.fromkeys(sorted(outcomes))]
+    by_outcome = [(outcome, [one for one in cards if one["finding"].outcome == outcome]) for outcome in MARKS]
     text = fill(
         "claims.html",
         cards=cards,
-        counts=counts,
+        by_outcome=[(outcome, MARKS[outcome], those) for outcome, those in by_outcome if those],
         quick=store.quick,
-        machine=_machine(store.manifest()),
+        machine=machine(found) if (found := store.manifest()) else "",
         style=Markup("\n".join(static(name) for name in STYLES)),
     )
     path = store.path / FILE
@@ -35,31 +40,31 @@ def write(store: Store, findings: dict[str, Finding]) -> Path:
 
 
 def _card(store: Store, claim: Claim, finding: Finding) -> dict[str, Any]:
+    results = store.sweeps.get(claim.sweep)
+    files = ("report.html", "trials.csv", "manifest.json") if results else ()
     return {
         "claim": claim,
         "finding": finding,
+        "mark": MARKS[finding.outcome],
         "css": finding.outcome.replace(" ", "-"),
         "figure": figure(finding),
-        "results": store.sweeps.get(claim.sweep),
+        "links": [(name, f"{results}/{name}") for name in files if (store.path / str(results) / name).exists()],
     }
 
 
-def _machine(manifest: dict[str, Any]) -> str:
-    host, engine = manifest.get("host") or {}, manifest.get("engine") or {}
-    words = [host.get("cpu_model"), f"{host['cpus']} processors" if host.get("cpus") else None]
-    words += [f"Docker {engine['version']}" if engine.get("version") else None]
-    return ", ".join(word for word in words if word)
-
-
 def figure(finding: Finding) -> Markup:
-    """The interval beside what was claimed, on a logarithmic axis; nothing where there is no interval."""
+    """The interval beside what was claimed; nothing where there is no interval. The axis is logarithmic where all of it
+    is above zero, as ratios are."""
     low, high, estimate, bound = finding.low, finding.high, finding.estimate, finding.bound
-    if low is None or high is None or estimate is None or bound is None or min(low, estimate, bound) <= 0:
+    if low is None or high is None or estimate is None or bound is None:
         return Markup("")
-    least, most = min(low, bound) / 1.2, max(high, bound) * 1.2
+    values = (low, high, estimate, bound)
+    scale = math.log if min(values) > 0 else float
+    least, most = min(map(scale, values)), max(map(scale, values))
+    room = (most - least or 1.0) * _ROOM
 
-    def place(value: float) -> str:
-        return f"{_WIDTH * math.log(value / least) / math.log(most / least):.1f}"
+    def place(value: float) -> float:
+        return round(_WIDTH * (scale(value) - least + room) / (most - least + 2 * room), 1)
 
     return fill(
         "interval.svg",
@@ -69,5 +74,13 @@ def figure(finding: Finding) -> Markup:
         high=place(high),
         estimate=place(estimate),
         bound=place(bound),
-        words=f"{estimate:.3g}, interval {low:.3g} to {high:.3g}; claimed: {bound:g}",
+        claimed=f"claimed {bound:.4g}",
+        measured=f"{estimate:.3g}",
+        # Words stand on the side of their mark on which there is room for them.
+        anchor=_anchor,
+        words=f"{estimate:.3g}, interval {low:.3g} to {high:.3g}; claimed: {bound:.4g}",
     )
+
+
+def _anchor(place: float) -> str:
+    return "start" if place < _WIDTH / 3 else "end" if place > 2 * _WIDTH / 3 else "middle"

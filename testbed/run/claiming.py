@@ -1,147 +1,204 @@
 """Running the sweeps of claims, one after another, and judging them as they come."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import yaml
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from testbed import exits
 from testbed.claims import page
 from testbed.claims.catalogue import CLAIMS
 from testbed.claims.claim import Claim, Finding
-from testbed.claims.store import Store
+from testbed.claims.store import Store, missing
 from testbed.claims.sweeps import ALL_QUICK
 from testbed.errors import UserError
 from testbed.plan import cells, sweepfile
 from testbed.plan.fields import Machine
 from testbed.plan.schema import Sweep
-from testbed.results import reading
+from testbed.results.table import new_table
 from testbed.run import sweep as sweeps
 from testbed.stack.engine import Engine
 from testbed.terminal import plain
+from testbed.units import format_clock
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 
 def named(names: Sequence[str]) -> tuple[str, ...]:
-    """Those that are asked for; all without a name. UserError for one that is none."""
+    """Those that are asked for, each once; all without a name. UserError for one that is none."""
     for name in names:
         if name not in CLAIMS:
             raise UserError(f"claims: found {name!r}, allowed: {', '.join(CLAIMS)}")
-    return tuple(names) or tuple(CLAIMS)
+    return tuple(dict.fromkeys(names)) or tuple(CLAIMS)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A sweep file as it is run for claims."""
+
+    file: str
+    text: str
+    sweep: Sweep
+    names: tuple[str, ...]
+    """The claims that share it."""
+
+    @property
+    def expected_s(self) -> float:
+        return cells.expected_s(self.sweep)
 
 
 def text_of(claim: Claim, quick: bool) -> str:
-    """The sweep file as it is run."""
+    """The claim's sweep file as it is run."""
     text = (PROJECT / claim.sweep).read_text(encoding="utf-8")
     if not quick:
         return text
     return str(yaml.safe_dump({**sweepfile.values(text), **ALL_QUICK, **claim.quick}, sort_keys=False))
 
 
-def to_run(names: Iterable[str], processors: int) -> dict[str, Claim]:
-    """By sweep file, one claim that has it; without those that this machine cannot decide."""
-    found: dict[str, Claim] = {}
+def asked(names: Iterable[str], quick: bool, machine: Machine) -> tuple[list[Asked], dict[str, str]]:
+    """The sweeps of these claims in their order, and by file why the machine cannot run one. Those of claims that need
+    more processors are in neither."""
+    by_file: dict[str, list[str]] = {}
     for name in names:
-        claim = CLAIMS[name]
-        if claim.processors <= processors:
-            found.setdefault(claim.sweep, claim)
-    return found
-
-
-def parsed(claim: Claim, quick: bool, machine: Machine) -> Sweep:
-    return sweepfile.parse(text_of(claim, quick), PROJECT / claim.sweep, machine)
+        if CLAIMS[name].processors <= machine.cpus:
+            by_file.setdefault(CLAIMS[name].sweep, []).append(name)
+    found, refused = [], {}
+    for file, sharing in by_file.items():
+        text = text_of(CLAIMS[sharing[0]], quick)
+        try:
+            sweep = sweepfile.parse(text, PROJECT / file, machine)
+            cells.trials(sweep)
+        except UserError as error:
+            refused[file] = "; ".join(str(error).splitlines())
+        else:
+            found.append(Asked(file, text, sweep, tuple(sharing)))
+    return found, refused
 
 
 def print_plan(names: Sequence[str], quick: bool, machine: Machine, console: Console) -> None:
-    """What `--dry-run` shows: each sweep with its claims and about how long it takes."""
-    say, total_s = plain(console), 0.0
-    for sweep, claim in to_run(names, machine.cpus).items():
-        seconds = cells.expected_s(parsed(claim, quick, machine))
-        total_s += seconds
-        judged = [name for name in names if CLAIMS[name].sweep == sweep and CLAIMS[name].processors <= machine.cpus]
-        say(f"{sweep}: about {seconds / 60:.1f} minutes, for {', '.join(judged)}")
+    """What `--dry-run` shows: each sweep with its claims and about how long it takes, and what this machine cannot."""
+    say = plain(console)
+    every, refused = asked(names, quick, machine)
+    for one in every:
+        say(f"{one.file}: about {one.expected_s / 60:.1f} minutes, for {', '.join(one.names)}{_quickly(quick)}")
     for name in names:
+        why = refused.get(CLAIMS[name].sweep)
         if CLAIMS[name].processors > machine.cpus:
-            say(f"{name}: inconclusive here: needs {CLAIMS[name].processors} processors, and there are {machine.cpus}")
-    say(f"{len(names)} claims, about {total_s / 60:.0f} minutes in all, and what it takes to start them")
+            why = f"needs {CLAIMS[name].processors} processors, and there are {machine.cpus}"
+        if why is not None:
+            say(f"{name}: inconclusive here: {why}")
+    say(_announcement(names, every, quick))
 
 
-def begin(names: Sequence[str], quick: bool, root: Path, console: Console, engine: Engine) -> tuple[int, Store]:
-    """Run what is needed for these claims into a directory of their own below `root`; the exit code as of a sweep, but
-    that invalid trials are no failure: whether they matter is the predicates' word."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    path = root / f"claims-{stamp}"
-    path.mkdir(parents=True)
+def _announcement(names: Sequence[str], every: Sequence[Asked], quick: bool) -> str:
+    minutes = sum(one.expected_s for one in every) / 60
+    what = f"{len(names)} claim{'s' * (len(names) != 1)}, {len(every)} sweep{'s' * (len(every) != 1)}"
+    return f"{what}: about {minutes:.0f} minutes, and what it takes to start each sweep{_quickly(quick)}"
+
+
+def _quickly(quick: bool) -> str:
+    return " (quick: wider intervals)" if quick else ""
+
+
+def begin(names: Sequence[str], quick: bool, root: Path, engine: Engine) -> Store:
+    """A directory of its own below `root` for these claims. UserError where it cannot be made."""
+    path = root / f"claims-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    try:
+        path.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be created: {error.strerror}; choose another place with --results DIR"
+        ) from None
     store = Store(path, tuple(names), quick, engine.cpus)
     store.write()
-    return go_on(store, console, engine), store
+    return store
 
 
-def go_on(store: Store, console: Console, engine: Engine) -> int:
-    """Run what is missing. After each sweep all that is there is judged anew, so that nothing is lost by a Ctrl-C."""
+def go_on(store: Store, force: bool, console: Console, engine: Engine) -> int:
+    """Run what is missing, and after each sweep say what its claims come to.
+
+    The exit code is OK also with trials that are invalid: whether they matter is the predicates' word. What ends the
+    work ends it here, with a line that says how to go on; what was measured is judged whatever happened.
+    """
     say = plain(console)
     machine = Machine(engine.cpus, engine.memory_bytes, engine.networks)
-    every = to_run(store.names, engine.cpus)
-    for number, (sweep, claim) in enumerate(every.items(), 1):
-        say(f"[{number}/{len(every)}] {sweep}")
-        code = _run(store, claim, machine, console, engine)
+    every, store.refused = asked(store.names, store.quick, machine)
+    left = [one for one in every if not _is_complete(_begun(store, one))]
+    say(_announcement(store.names, left, store.quick))
+    code, over = exits.BROKEN, False
+    try:
+        for number, one in enumerate(left, 1):
+            left_s = sum(other.expected_s for other in left[number - 1 :])
+            say(f"[{number}/{len(left)}, {format_clock(left_s)} left] {one.file}, for {', '.join(one.names)}")
+            code = _run(store, one, force, console, engine)
+            if code not in (exits.OK, exits.FAILED):
+                return code
+            findings = store.write()
+            for name in one.names:
+                say(f"{name}: {words(findings[name], store.quick)}")
+        over = True
+    finally:
+        for one in every:
+            _take(store, one)
         store.write()
-        if code not in (exits.OK, exits.FAILED):
-            say(f"to go on: orchestrate.py claims --resume {store.path}")
-            return code
+        if not over:
+            say(f"to go on: .venv/bin/python orchestrate.py claims --resume {store.path}")
     return exits.OK
 
 
-def _run(store: Store, claim: Claim, machine: Machine, console: Console, engine: Engine) -> int:
-    begun = store.sweeps.get(claim.sweep)
-    if begun is not None and (store.path / begun / "manifest.json").exists():
-        if _is_complete(store.path / begun):
-            return exits.OK
-        return sweeps.resume(store.path / begun, False, console, engine)
-    before = _directories(store.path)
+def words(finding: Finding, quick: bool) -> str:
+    """Outcome and what decided, in a line."""
+    return f"{finding.outcome}{' (quick)' * quick}: {finding.decided}"
+
+
+def _run(store: Store, one: Asked, force: bool, console: Console, engine: Engine) -> int:
+    begun = _begun(store, one)
     try:
-        wanted = parsed(claim, store.quick, machine)
-        return sweeps.run(wanted, text_of(claim, store.quick), store.path, console, engine)
+        if begun is not None:
+            return sweeps.resume(begun, force, console, engine)
+        return sweeps.run(one.sweep, one.text, store.path, console, engine)
     finally:
-        new = sorted(_directories(store.path) - before)
-        if new:
-            store.sweeps[claim.sweep] = new[-1]
+        _take(store, one)
 
 
-def _directories(path: Path) -> set[str]:
-    return {one.name for one in path.iterdir() if one.is_dir()}
+def _take(store: Store, one: Asked) -> None:
+    begun = _begun(store, one)
+    if begun is not None:
+        store.sweeps[one.file] = begun.name
+        store.changed(one.file)
 
 
-def _is_complete(path: Path) -> bool:
-    """Whether every trial of its plan has its row."""
-    run = reading.read(path)
-    try:
-        sweep = sweepfile.load(path / "sweep.yaml", Machine(2**20, 2**60, ("bridge", "shared", "overlay")))
-    except UserError:
-        return False
-    there = {row["trial_id"] for row in run.rows}
-    return all(trial.trial_id in there for trial in cells.trials(sweep))
+def _begun(store: Store, one: Asked) -> Path | None:
+    """Where the results of this sweep are, by the names of the directories: what was killed has not been noted."""
+    there = sorted(store.path.glob(f"{one.sweep.name}-[0-9]*Z/manifest.json"))
+    return there[-1].parent if there else None
+
+
+def _is_complete(path: Path | None) -> bool:
+    return path is not None and not missing(path)
 
 
 def show(store: Store, findings: dict[str, Finding], console: Console) -> None:
-    """The table, and where the page is."""
-    table = Table(title="claims" + (" (quick: wider intervals)" if store.quick else ""), title_justify="left")
-    for heading in ("claim", "outcome", "figure", "what decided"):
-        table.add_column(heading, overflow="fold")
+    """The table."""
+    table = new_table(f"claims{_quickly(store.quick)}")
+    table.padding = (0, 1, 0, 0)
+    for heading, ratio in (("claim", 4), ("outcome", 2), ("figure", 3), ("what decided", 5)):
+        table.add_column(heading, overflow="fold", ratio=ratio)
     for name, claim in store.claims.items():
         one = findings[name]
-        table.add_row(claim.statement, one.outcome, one.figure, one.decided)
+        outcome = f"{one.outcome}{' (quick)' * store.quick}"
+        texts = (f"{name}: {claim.statement}", outcome, one.figure, one.decided)
+        table.add_row(*map(Text, texts), end_section=True)
     console.print(table)
-    plain(console)(f"page: {page.write(store, findings)}")
 
 
-def as_json(store: Store, findings: dict[str, Finding]) -> list[dict[str, Any]]:
-    """One object for each claim."""
-    return [
-        {"name": name, "statement": claim.statement, **vars(findings[name])} for name, claim in store.claims.items()
-    ]
+def write_page(store: Store, findings: dict[str, Finding]) -> Path:
+    """`claims.html`; UserError where it cannot be written."""
+    try:
+        return page.write(store, findings)
+    except OSError as error:
+        raise UserError(f"{store.path / page.FILE}: cannot be written: {error.strerror}") from None

@@ -145,7 +145,9 @@ def test_every_page_is_reached_from_the_readme_in_two_clicks() -> None:
 
 
 def test_the_readme_is_short() -> None:
-    assert len(text_of(PROJECT / "README.md").splitlines()) <= 150
+    """What `make docs` puts into it is as long as there are claims."""
+    written = re.sub(r"<!-- made by .*?<!-- end of [\w-]+ -->\n", "", text_of(PROJECT / "README.md"), flags=re.DOTALL)
+    assert len(written.splitlines()) <= 150
 
 
 def stands_in(quote: str, source: str) -> bool:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 from pydantic import BaseModel
 
 from testbed import docs
+from testbed.claims.catalogue import CLAIMS
+from testbed.claims.store import Store
+from testbed.errors import UserError
 from testbed.plan import cells, sweepfile
 from testbed.plan.cells import Cell
 from testbed.plan.load_section import Load, Slo
@@ -103,3 +107,34 @@ def keys_of(section: type[BaseModel], before: str = "") -> Iterator[str]:
 def test_every_key_of_a_sweep_file_is_explained_once() -> None:
     explained = re.findall(r"^\| `([\w.]+)` \| .+ \| .+ \| .+ \|$", docs.sweep_keys(), re.MULTILINE)
     assert sorted(explained) == sorted(keys_of(sweepfile.Sweep))
+
+
+def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **changed: str) -> None:
+    """docs/claims.json of one claim that this machine could not decide; `changed`: what it said of it otherwise."""
+    store = Store(tmp_path, ("hybrid",), quick=True, processors=2)
+    told = store.told(store.findings())
+    told["claims"][0] |= changed
+    (tmp_path / "claims.json").write_text(json.dumps({**told, "host": {"cpus": 2, "cpu_model": "a"}}))
+    monkeypatch.setattr(docs, "DOCS", tmp_path)
+
+
+def test_the_table_of_claims_is_of_the_run_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured(tmp_path, monkeypatch)
+    assert "With `--quick`: wider intervals. Measured on 2 processors (a)" in docs.claims()
+    assert f"| {CLAIMS['hybrid'].statement} | inconclusive here |  |" in docs.claims()
+    assert "| inconclusive here | needs 4 processors, and there are 2 |" in docs.claims_decided()
+    assert f"[{CLAIMS['hybrid'].source}]({CLAIMS['hybrid'].link})" in docs.claims_decided()
+
+
+def test_without_a_run_there_is_no_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docs, "DOCS", tmp_path)
+    assert docs.claims() == docs.claims_decided() == "Nothing was measured with this version yet.\n"
+
+
+@pytest.mark.parametrize("changed", [{"predicate": "Holds always."}, {"statement": "It is so."}, {"name": "gone"}])
+def test_what_was_found_of_another_claim_is_not_told_of_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: dict[str, str]
+) -> None:
+    measured(tmp_path, monkeypatch, **changed)
+    with pytest.raises(UserError, match="found is another claim than the program has; measure it again"):
+        docs.claims()

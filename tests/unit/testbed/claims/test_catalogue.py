@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from testbed.claims import facts
-from testbed.claims.catalogue import CLAIMS
+from testbed.claims.catalogue import CLAIMS, decidable
 from testbed.claims.claim import Claim
 from testbed.claims.sweeps import ALL_QUICK, QUICK
 from testbed.plan import cells, sweepfile
@@ -82,6 +82,14 @@ def test_all_claims_of_two_processors_take_at_most_an_hour() -> None:
 
 def test_they_take_at_most_a_quarter_of_an_hour_with_quick() -> None:
     assert seconds(quick=True) <= 15 * MINUTE
+
+
+def test_it_is_said_which_claims_a_machine_of_so_many_processors_can_decide() -> None:
+    lacking = [name for name, claim in CLAIMS.items() if claim.processors > 2]
+    few = decidable(2)
+    assert lacking and f"{len(CLAIMS) - len(lacking)} of {len(CLAIMS)} can be decided with 2 processors" in few
+    assert all(f"{name} needs {CLAIMS[name].processors}" in few for name in lacking)
+    assert decidable(64) == f"claims: {len(CLAIMS)} of {len(CLAIMS)} can be decided with 64 processors"
 
 
 # What a row has before anything is measured.
