@@ -16,7 +16,7 @@ from testbed.units import format_bytes
 
 # What a front of its own and each sidecar may use of memory. It is no axis: none came near it.
 FRONT_MEMORY_BYTES = 256 * 2**20
-SIDECAR_MEMORY_BYTES = 96 * 2**20
+SIDECAR_MEMORY_BYTES = 192 * 2**20
 
 
 def misfit(sweep: Sweep, machine: Machine) -> tuple[str, str]:
