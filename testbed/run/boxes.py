@@ -204,9 +204,9 @@ class Boxes:
         self._running[name].kill()
 
     def freeze(self, name: str) -> None:
-        """Have one stand still, on purpose."""
-        self.seen[name].frozen = True
+        """Have one stand still, on purpose. UserError where the engine refuses."""
         self._running[name].freeze()
+        self.seen[name].frozen = True
 
     def thaw(self, name: str) -> None:
         """Have it go on, where it stands still."""

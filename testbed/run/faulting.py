@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Protocol
 
+from testbed.errors import UserError
 from testbed.plan.fault import Fault
 from testbed.plan.scaling import duration
 from testbed.run.acting import Action
@@ -79,12 +80,20 @@ class Faulting:
             self._is_on = False
             self._act(self._fault.kind, _AS_USUAL, reason, self._undo)
 
+    @property
+    def lacking(self) -> str:
+        """What did not come of the fault that was asked for, in words; empty where it came."""
+        said = [line for action in self.actions if action.was == _AS_USUAL for line in action.said]
+        if not self.actions:
+            return "the trial ended before it"
+        return said[0] if said else ""
+
     def _act(self, was: str, to: str, reason: str, does: Callable[[], str]) -> None:
         action = Action(round(self._clock(), 3), self._name, was, to, reason)
         self.actions.append(action)
         try:
             said = does()
-        except OSError as error:
+        except (OSError, UserError) as error:
             said = str(error)
         action.took_s = round(self._clock() - action.at_s, 3)
         action.done = not said

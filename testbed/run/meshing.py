@@ -116,6 +116,9 @@ class Mesh:
         """What came of it so far."""
         if self._faulting is not None:
             found.actions = [asdict(action) for action in self._faulting.actions]
+            if lacking := self._faulting.lacking:
+                # It is another trial than was asked for.
+                found.failure = found.failure or f"the fault did not come: {lacking}"
         if self._ejections is not None:
             found.ejections = list(self._ejections.seen)
 

@@ -65,9 +65,11 @@ class RunningBox:
 
     @speaking()
     def freeze(self) -> None:
-        """From now on none of its processes runs; their connections stay."""
-        with contextlib.suppress(docker.errors.NotFound, docker.errors.APIError):
+        """From now on none of its processes runs; their connections stay. UserError where the engine refuses."""
+        try:
             self.container.pause()
+        except docker.errors.APIError as error:
+            raise UserError(f"cannot be paused: {error.explanation or error}") from None
 
     @speaking()
     def thaw(self) -> None:

@@ -67,7 +67,7 @@ class Box(Protocol):
         """End it by SIGKILL, and leave it where it is."""
 
     def freeze(self) -> None:
-        """From now on none of its processes runs; their connections stay."""
+        """From now on none of its processes runs; their connections stay. UserError where the engine refuses."""
 
     def thaw(self) -> None:
         """They run again."""

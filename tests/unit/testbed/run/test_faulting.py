@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from testbed.errors import UserError
 from testbed.parts.asking import PartError
 from testbed.plan.fault import Fault
 from testbed.run.faulting import Faulting
@@ -55,6 +56,7 @@ def test_a_server_stands_still_for_its_time() -> None:
     trial = Trial()
     ran = trial.run(Fault("stopped", 3_000_000, for_us=4_000_000), until=10)
     assert trial.done == [("freeze", "spmt-2"), ("thaw", "spmt-2")]
+    assert ran.lacking == ""
     assert [(one.at_s, one.what, one.was, one.to, one.done, one.reason) for one in ran.actions] == [
         (3.0, "spmt-2", "as usual", "stopped", True, "as planned for 3s"),
         (7.0, "spmt-2", "stopped", "as usual", True, "as planned for 7s"),
@@ -70,7 +72,8 @@ def test_what_lasts_until_the_window_closes_is_put_right_then() -> None:
 
 def test_a_window_that_is_cut_off_before_its_fault_has_nothing_to_put_right() -> None:
     trial = Trial()
-    assert trial.run(Fault("stopped", 3_000_000), until=2).actions == []
+    cut = trial.run(Fault("stopped", 3_000_000), until=2)
+    assert (cut.actions, cut.lacking) == ([], "the trial ended before it")
     assert trial.done == []
 
 
@@ -84,8 +87,9 @@ def test_a_crash_is_asked_for_once_and_counted_before_it_comes() -> None:
 
 def test_a_crash_that_did_not_come_is_told() -> None:
     trial = Trial(says="spmt-2 has not answered within 1 s: others may be before it")
-    (action,) = trial.run(Fault("crashed", 2_000_000), until=10).actions
-    assert (action.done, action.said) == (False, [trial.says])
+    ran = trial.run(Fault("crashed", 2_000_000), until=10)
+    assert [(action.done, action.said) for action in ran.actions] == [(False, [trial.says])]
+    assert ran.lacking == trial.says
 
 
 def test_crashes_come_again_as_often_as_asked_until_their_time_is_over() -> None:
@@ -108,8 +112,21 @@ def test_a_sidecar_is_told_and_told_again(fault: Fault, done: list[Any]) -> None
 
 
 def test_a_sidecar_that_does_not_answer_is_in_the_record() -> None:
-    (begun, _) = Trial(dead=True).run(Fault("failing", 0, for_us=1_000_000), until=2).actions
+    ran = Trial(dead=True).run(Fault("failing", 0, for_us=1_000_000), until=2)
+    begun, _ = ran.actions
     assert (begun.done, begun.said) == (False, ["spmt-2-sidecar does not answer"])
+    assert ran.lacking == "spmt-2-sidecar does not answer"
+
+
+def test_an_engine_that_refuses_is_in_the_record() -> None:
+    trial = Trial()
+
+    def refused(_: str) -> None:
+        raise UserError("cannot be paused: no freezer")
+
+    trial.freeze = refused  # type: ignore[method-assign]
+    ran = trial.run(Fault("stopped", 0), until=1)
+    assert ran.lacking == "cannot be paused: no freezer"
 
 
 def test_who_else_acts_is_looked_after_meanwhile() -> None:
