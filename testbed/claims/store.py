@@ -39,18 +39,19 @@ class Store:
     @classmethod
     def read(cls, path: Path) -> "Store":
         """UserError where there is none, or of a version to come."""
-        found = reading.json_file(path / FILE)
-        if found is None:
+        found = reading.json_file(path / FILE) or {}
+        if found.get("schema_version", SCHEMA_VERSION) != SCHEMA_VERSION:
             raise UserError(
-                f"{path}: no {FILE} that can be read; allowed: a directory that `orchestrate.py claims` has begun"
-            )
-        if found.get("schema_version") != SCHEMA_VERSION:
-            raise UserError(
-                f"{path / FILE}: its schema_version is {found.get('schema_version')!r}, allowed: {SCHEMA_VERSION}; "
+                f"{path / FILE}: its schema_version is {found['schema_version']!r}, allowed: {SCHEMA_VERSION}; "
                 "read it with the version that wrote it"
             )
-        names = tuple(one["name"] for one in found["claims"] if one["name"] in CLAIMS)
-        return cls(path, names, found["quick"], found["processors"], dict(found["sweeps"]), dict(found["refused"]))
+        try:
+            names = tuple(one["name"] for one in found["claims"] if one["name"] in CLAIMS)
+            return cls(path, names, found["quick"], found["processors"], dict(found["sweeps"]), dict(found["refused"]))
+        except (KeyError, TypeError, ValueError):
+            raise UserError(
+                f"{path}: no {FILE} that can be read; allowed: a directory that `orchestrate.py claims` has begun"
+            ) from None
 
     @property
     def claims(self) -> dict[str, Claim]:

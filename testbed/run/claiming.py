@@ -133,7 +133,8 @@ def go_on(store: Store, force: bool, console: Console, engine: Engine) -> int:
     try:
         for number, one in enumerate(left, 1):
             left_s = sum(other.expected_s for other in left[number - 1 :])
-            say(f"[{number}/{len(left)}, {format_clock(left_s)} left] {one.file}, for {', '.join(one.names)}")
+            place = f"[{number}/{len(left)}, {format_clock(left_s)} left]"
+            say(f"{place} {one.file}, for {', '.join(one.names)}{_quickly(store.quick)}")
             code = _run(store, one, force, console, engine)
             if code not in (exits.OK, exits.FAILED):
                 return code

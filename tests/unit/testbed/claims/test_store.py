@@ -40,7 +40,7 @@ def test_what_was_begun_is_read_back(tmp_path: Path) -> None:
     assert told["claims"][0]["predicate"] == CLAIMS["hybrid"].predicate
 
 
-@pytest.mark.parametrize("text", [None, "{", '{"schema_version": 9}'])
+@pytest.mark.parametrize("text", [None, "{", '{"schema_version": 9}', '{"schema_version": 1, "claims": 3}'])
 def test_what_is_none_is_refused_in_a_line(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / FILE).write_text(text)
