@@ -21,9 +21,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images", "images_mesh"),
 
 OF_ALL = {"at": "1s", "replica": 2}
 FAULTS: dict[str, dict[str, Any]] = {
-    "stopped": {"is": "stopped", "for": "2s", **OF_ALL},
-    "failing": {"is": "failing", "for": "2s", **OF_ALL},
-    "slow": {"is": "slow", "for": "2s", "by": "1s", **OF_ALL},
+    "stopped": {"is": "stopped", "for": "1500ms", **OF_ALL},
+    "failing": {"is": "failing", "for": "1500ms", **OF_ALL},
+    "slow": {"is": "slow", "for": "1500ms", "by": "1s", **OF_ALL},
 }
 USUAL: dict[str, Any] = {
     "models": ["event-loop"],
@@ -35,7 +35,7 @@ USUAL: dict[str, Any] = {
     "warmup": "1s",
     "duration": "5s",
 }
-RESILIENT = {"kind": ["envoy", "haproxy"], "cpus": 0.3, "timeout": "300ms", "retries": 2, "eject": 3, "eject_for": "1s"}
+RESILIENT = {"kind": ["envoy", "haproxy"], "cpus": 0.3, "timeout": "300ms", "retries": 2, "eject": 3, "eject_for": "2s"}
 SIDECARS = [f"event-loop-{n + 1}-sidecar" for n in range(2)]
 
 
@@ -103,8 +103,8 @@ def test_a_balancer_of_connections_goes_on_to_use_a_server_that_stands_still(
     assert through["status"] == "ok", through["reasons"]
     assert (through["ejected_after_s"], through["front_retries"], through["failed"]) == (None, None, 0)
     # Half of what came while it stood still waited until it went on.
-    assert through["latency_max_us"] > 1_500_000 > tried["latency_max_us"]
-    assert through["outage_s"] > 1
+    assert through["latency_max_us"] > 1_000_000 > tried["latency_max_us"]
+    assert through["outage_s"] > 0.5
 
 
 @pytest.fixture(scope="module")
