@@ -594,7 +594,9 @@ AXES: tuple[Axis, ...] = (
         earlier=0,
         excluded_as="eject_for",
         heading="eject\nfor",
+        text=_or_none(format_us),
         title="a server is ejected for",
+        words=_or_none(format_us),
     ),
     Axis(
         "sidecar.kind",
