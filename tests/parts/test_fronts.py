@@ -18,7 +18,7 @@ from testbed.parts.front import FRONTS
 from testbed.parts.haproxy import HAProxy
 from testbed.plan import cells
 from testbed.plan.cells import Trial
-from testbed.plan.fields import CACHES, Machine
+from testbed.plan.fields import OF_HTTP, Machine
 from testbed.plan.sweepfile import parse
 from testbed.results.record import exit_report
 from testbed.stack import system
@@ -31,8 +31,8 @@ from tests.waiting import wait_until
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
 
 HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp")
-# Caches take no lines: tests/parts/test_cdn.py.
-OF_TCP = [name for name in FRONTS if name not in CACHES]
+# Caches and gateways take no lines: test_cdn.py, test_gateway.py.
+OF_TCP = [name for name in FRONTS if name not in OF_HTTP]
 # A connection to a container that is gone is tried for 4 s, then given to another; three of them at most.
 PATIENCE_S = 40.0
 
