@@ -40,8 +40,8 @@ def end_at_a_change(shown: Terminal, name: str, how: str) -> str:
     return str(there.labels["com.docker.compose.project"])
 
 
-@pytest.mark.parametrize("how", ["interrupt", "kill"])
-@pytest.mark.parametrize("key", ["replicas", "law"])
+# What ends it knows nothing of who asked for the replica: each of both once.
+@pytest.mark.parametrize(("key", "how"), [("replicas", "interrupt"), ("law", "kill")])
 def test_ended_while_a_replica_is_started_it_is_completed_and_leaves_nothing(
     tmp_path: Path, name: str, key: str, how: str
 ) -> None:

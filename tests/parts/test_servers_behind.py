@@ -230,7 +230,8 @@ def test_a_pool_that_runs_dry_is_waited_for_and_then_said_so(stage: Stage) -> No
         assert "!error backend exhausted: none of 1 connections was free within 0.1 s" in found, (name, found)
     for name, counted in reports(servers).items():
         assert counted["errors"]["exhausted"] >= 1 and counted["waited"] >= counted["errors"]["exhausted"], name
-        assert counted["waited_us"] >= 100_000 * counted["errors"]["exhausted"], name
+        # A loop's clock is of whole milliseconds, and its timer may be one early.
+        assert counted["waited_us"] >= 99_000 * counted["errors"]["exhausted"], name
         assert counted["connects"] == 1, name
 
 
