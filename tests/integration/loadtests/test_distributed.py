@@ -16,7 +16,7 @@ from tests.waiting import wait_until
 
 def test_a_trial_is_recorded_as_it_was_ordered(stack):
     result = stack.run("recorded", users=6, target="spmt", payload_bytes=100, warmup_s=0.3, window_s=1.5)
-    assert result["schema_version"] == 4
+    assert result["schema_version"] == 5
     assert (result["trial_id"], result["target"]) == ("recorded", "spmt")
     assert (result["workers"], result["users"], result["users_starved"]) == (2, 6, 0)
     assert result["options"]["payload_bytes"] == 100
