@@ -11,8 +11,16 @@ from testbed.judge.evidence import Evidence, Thresholds
 def fronts_full(e: Evidence, t: Thresholds) -> list[str]:
     """What shows that the front could not have handed on more. A queue in it shows nothing: it keeps connections for
     servers that have no slot for them. A sidecar is a front of one server."""
-    named = [*((front, "the front") for front in e.fronts), *((one, f"the sidecar {one.name}") for one in e.sidecars)]
+    named = [
+        *((front, called(e, front)) for front in e.fronts),
+        *((one, f"the sidecar {one.name}") for one in e.sidecars),
+    ]
     return [line for box, who in named for line in [*_cpu(e, box, who, t), *_room(box, who)]]
+
+
+def called(e: Evidence, front: Box) -> str:
+    """The only front needs no name."""
+    return "the front" if len(e.fronts) == 1 else front.name
 
 
 def behind_full(e: Evidence, t: Thresholds) -> list[str]:

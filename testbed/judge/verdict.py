@@ -139,10 +139,11 @@ def _use(e: Evidence) -> list[str]:
         else:
             used.append(f"{box.name} used {box.cpu_used_s / e.window_s:.3g} of {laws.cpu_limit(e, box):g} CPUs")
     for front in e.fronts:
+        who = saturation.called(e, front)
         if front.cpu_used_s is None:
-            used.append("not shown to be saturated: the front's CPU time is not known")
+            used.append(f"not shown to be saturated: {who}'s CPU time is not known")
         else:
-            used.append(f"the front used {front.cpu_used_s / e.window_s:.3g} of {laws.cpu_limit(e, front):g} CPUs")
+            used.append(f"{who} used {front.cpu_used_s / e.window_s:.3g} of {laws.cpu_limit(e, front):g} CPUs")
     for box in e.behind:
         if box.cpu_used_s is None:
             used.append(f"not shown to be saturated: the CPU time of {box.name} is not known")

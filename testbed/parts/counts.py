@@ -1,6 +1,6 @@
 """What a front counts of connections, and of requests where it speaks HTTP, whatever it is. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -70,3 +70,53 @@ class FrontCounts:
 
 
 UNKNOWN = FrontCounts()
+
+
+def together(counts: Sequence[FrontCounts]) -> FrontCounts:
+    """What several fronts side by side have counted, added up; one is told as it is.
+
+    A sum lacks as soon as one front does not know its part. The most of anything at once is of one front and moment,
+    so of several it is not known.
+    """
+    if len(counts) == 1:
+        return counts[0]
+    names = dict.fromkeys(name for one in counts for name in one.servers)
+    requests = [one.requests for one in counts if one.requests is not None]
+    return FrontCounts(
+        connections=_sum(one.connections for one in counts),
+        open=_sum(one.open for one in counts),
+        dropped=_sum(one.dropped for one in counts),
+        waiting=_sum(one.waiting for one in counts),
+        servers={name: _server([one.servers.get(name, ServerCounts()) for one in counts]) for name in names},
+        limited=_sum(one.limited for one in counts),
+        requests=_requests(requests) if counts and len(requests) == len(counts) else None,
+    )
+
+
+def _server(counts: Sequence[ServerCounts]) -> ServerCounts:
+    return ServerCounts(
+        connections=_sum(one.connections for one in counts),
+        open=_sum(one.open for one in counts),
+        waiting=_sum(one.waiting for one in counts),
+        failed=_sum(one.failed for one in counts),
+    )
+
+
+def _requests(counts: Sequence[RequestCounts]) -> RequestCounts:
+    return RequestCounts(
+        fetched=_sum(one.fetched for one in counts),
+        refreshed=_sum(one.refreshed for one in counts),
+        connections=_sum(one.connections for one in counts),
+        failed=_sum(one.failed for one in counts),
+        tried=_sum(one.tried for one in counts),
+        retried=_sum(one.retried for one in counts),
+        asked=_sum(one.asked for one in counts),
+        refused=_sum(one.refused for one in counts),
+        counts_errors=any(one.counts_errors for one in counts),
+    )
+
+
+def _sum(parts: Iterable[int | None]) -> int | None:
+    """None as soon as one of them is."""
+    found = list(parts)
+    return None if any(one is None for one in found) else sum(one for one in found if one is not None)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from testbed.names import front_image
@@ -96,8 +96,21 @@ FRONTS: Mapping[str, Front] = {
 }
 
 
+def names(cell: Cell) -> tuple[str, ...]:
+    """What the containers of a cell's fronts are called; empty without one of its own."""
+    if not cell.is_proxied:
+        return ()
+    return (NAME,) if cell.fronts == 1 else tuple(f"{NAME}-{place + 1}" for place in range(cell.fronts))
+
+
+def services(run: Run, trial: Trial, servers: Sequence[Service]) -> tuple[Service, ...]:
+    """Every front of the trial, all alike; their one name for the load has the addresses of all. Errors as below."""
+    names_of_all = names(trial.cell)
+    return tuple(replace(service(run, trial, servers), name=name) for name in names_of_all)
+
+
 def service(run: Run, trial: Trial, servers: Sequence[Service]) -> Service:
-    """The container of the trial's front before these servers, under the name of their model for the load.
+    """The container of a front of the trial before these servers, under the name of their model for the load.
 
     KeyError where the trial's front is no container of its own; ValueError where servers are to join later and this
     front cannot be told of them.

@@ -28,6 +28,9 @@ class Manifests:
     cells: int
 
 
+_ONE_FRONT = "a Service gives a connection to any of its pods, and the load takes several fronts in turn"
+
+
 def manifests(sweep: Sweep, user: str, registry: str = "") -> Manifests:
     """All of it. `user` is `uid:gid` of every container; `registry` stands in place of `threadmill` in our images.
 
@@ -43,6 +46,8 @@ def manifests(sweep: Sweep, user: str, registry: str = "") -> Manifests:
             "sidecar, fault: found in every cell, allowed for Kubernetes: none (sidecars are a mesh's own there, and "
             "what goes wrong on purpose is brought about from here)"
         )
+    if not possible and all(trial.cell.fronts > 1 for trial in every):
+        raise UserError(f"front.count: found several in every cell, allowed for Kubernetes: 1 ({_ONE_FRONT})")
     if not possible and all(trial.cell.behind != NONE for trial in every):
         raise UserError(
             "behind: found in every cell, allowed for Kubernetes: none (stores and brokers have operators of their own "
@@ -78,7 +83,7 @@ def _place(sweep: Sweep, number: int, registry: str) -> kubernetes.Place:
 
 def _own(trial: Trial) -> bool:
     """Whether it has what a cluster has of its own kind."""
-    return trial.cell.behind != NONE or _is_meshed(trial)
+    return trial.cell.behind != NONE or _is_meshed(trial) or trial.cell.fronts > 1
 
 
 def _is_meshed(trial: Trial) -> bool:
@@ -88,14 +93,17 @@ def _is_meshed(trial: Trial) -> bool:
 def _left_out(every: list[Trial], possible: list[Trial]) -> list[str]:
     shared = [trial.trial_id for trial in every if trial.cell.network == "shared"]
     meshed = [one.trial_id for one in every if _is_meshed(one)]
+    edges = [one.trial_id for one in every if one.cell.fronts > 1]
     left = [trial.trial_id for trial in every if trial not in possible]
-    backed = [trial_id for trial_id in left if trial_id not in (*shared, *meshed)]
+    backed = [trial_id for trial_id in left if trial_id not in (*shared, *meshed, *edges)]
     lines = []
     if shared:
         told = ", ".join(shared)
         lines.append(f"network shared: not written: {told}: server and load would be one pod, which never completes")
     if backed:
         lines.append(f"behind: not written: {', '.join(backed)}: stores and brokers have operators of their own")
+    if edges:
+        lines.append(f"front.count: not written: {', '.join(edges)}: {_ONE_FRONT}")
     if meshed:
         lines.append(
             f"sidecar, fault: not written: {', '.join(meshed)}: sidecars are a mesh's own there, and what goes wrong "

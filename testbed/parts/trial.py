@@ -14,7 +14,7 @@ def boxes(run: Run, trial: Trial) -> tuple[Service, ...]:
     stands = behind.services(run, trial)
     alone = tuple(behind.with_behind(server, trial) for server in system.servers(run, trial))
     servers = tuple(sidecar.with_sidecar(server, trial.cell) for server in alone)
-    before = (front.service(run, trial, servers),) if trial.cell.is_proxied else ()
+    before = front.services(run, trial, servers)
     return (*stands, *servers, *sidecar.services(run, trial, servers), *before)
 
 

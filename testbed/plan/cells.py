@@ -17,7 +17,7 @@ from testbed.plan.axes import AXES, BY_FIELD, FIELDS
 from testbed.plan.behind import Behind
 from testbed.plan.behind_values import of_text
 from testbed.plan.fault import Fault
-from testbed.plan.fields import GATEWAYS, OF_HTTP, PROXIES, QUEUEING, RESILIENT
+from testbed.plan.fields import CACHES, GATEWAYS, OF_HTTP, PROXIES, QUEUEING, RESILIENT
 from testbed.plan.profile import STEADY, mean_rps
 from testbed.plan.schema import Exclude, Sweep
 
@@ -74,6 +74,7 @@ class Cell:
     replicas: int
     replica_cpus: str
     front: str
+    fronts: int
     front_cpus: float
     balance: str
     queue: str
@@ -122,7 +123,7 @@ class Cell:
         beyond = stands.part.cpus_of_all if stands else 0.0
         of_each = self.most_cpus_of_each + self.sidecar_cpus
         servers = sum(one.cpus for one in service_cells(self).values()) or of_each * self.most_replicas
-        return servers + self.front_cpus + beyond
+        return servers + self.front_cpus * self.fronts + beyond
 
     @property
     def what_is_behind(self) -> Behind | None:
@@ -328,6 +329,8 @@ def with_front(cell: Cell) -> Cell:
     )
     if not cell.is_gateway:
         cell = replace(cell, rate_limit_rps=0.0, auth="none")
+    if cell.front not in CACHES:
+        cell = replace(cell, fronts=1)
     return cell if cell.is_proxied else replace(cell, front_cpus=0.0, balance="none", queue="none")
 
 

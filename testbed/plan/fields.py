@@ -19,6 +19,7 @@ MIN_CPUS = 0.05
 MIN_MEMORY_BYTES = 16 * 2**20
 MAX_USERS = 10_000
 MAX_REPLICAS = 16
+MAX_FRONTS = 8
 MAX_PAYLOAD_BYTES = 65_536
 MAX_KEYS = 1_000_000
 # The bounds of the protocol's `!sleep` and `!spin`.
@@ -259,6 +260,7 @@ Network = Literal["bridge", "shared", "overlay"]
 NETWORKS: tuple[str, ...] = get_args(Network)
 LoadLoop = Literal["fast", "plain"]
 ReplicaCount = Annotated[int, whole(1, MAX_REPLICAS)]
+FrontCount = Annotated[int, whole(1, MAX_FRONTS)]
 ReplicaCpus = Literal["split", "each"]
 Front = Literal["none", "dns", "haproxy", "nginx", "nginx-cache", "varnish", "haproxy-http", "envoy"]
 Balance = Literal["roundrobin", "leastconn", "source"]

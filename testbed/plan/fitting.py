@@ -96,6 +96,8 @@ def _http(cell: Cell, machine: Machine) -> str:
         )
     if cell.front == "varnish" and "bridge" not in machine.networks:
         return f"found varnish, allowed: none on a Swarm (it runs code from memory, which a Swarm forbids), {leave}"
+    if cell.fronts > 1 and "bridge" not in machine.networks:
+        return f"found {cell.fronts} fronts, allowed: 1 on a Swarm (several were never measured there), {leave}"
     if cell.front == "varnish" and cell.balance != "roundrobin":
         return f"found varnish and balance {cell.balance}, allowed: roundrobin (it has no other here), {leave}"
     return ""
@@ -179,7 +181,7 @@ def _whole_processors(cell: Cell, _: Machine) -> str:
 def _cpus(cell: Cell, machine: Machine) -> str:
     if cell.cpus_of_all <= machine.cpus + 1e-9:
         return ""
-    front = f" and {cell.front_cpus:g} for the front" if cell.front_cpus else ""
+    front = f" and {cell.front_cpus:g} for {_fronts(cell)}" if cell.front_cpus else ""
     stands = cell.what_is_behind
     beside = f" and {cell.sidecar_cpus:g} for its sidecar" if cell.sidecar_cpus else ""
     behind = f" and {stands.part.cpus_of_all:.3g} for what is behind" if stands else ""
@@ -189,13 +191,17 @@ def _cpus(cell: Cell, machine: Machine) -> str:
     )
 
 
+def _fronts(cell: Cell) -> str:
+    return "the front" if cell.fronts == 1 else f"each of {cell.fronts} fronts"
+
+
 def _memory(cell: Cell, machine: Machine) -> str:
-    front = FRONT_MEMORY_BYTES if cell.is_proxied else 0
+    fronts = FRONT_MEMORY_BYTES * cell.fronts if cell.is_proxied else 0
     stands = cell.what_is_behind
     beside = SIDECAR_MEMORY_BYTES if cell.sidecar != NO_SIDECAR else 0
     servers = len(service_cells(cell)) or cell.most_replicas
     of_all = (cell.most_memory_of_each + beside) * servers
-    needed = of_all + front + (stands.part.memory_of_all if stands else 0)
+    needed = of_all + fronts + (stands.part.memory_of_all if stands else 0)
     if needed <= machine.memory_bytes:
         return ""
     return (

@@ -12,6 +12,7 @@ from testbed.plan import fault_values, scaling_fit
 from testbed.plan.behind_values import Stands
 from testbed.plan.fault_values import Faults
 from testbed.plan.fields import (
+    CACHES,
     GATEWAYS,
     OF_HTTP,
     QUEUEING,
@@ -24,6 +25,7 @@ from testbed.plan.fields import (
     Cpus,
     Eject,
     EjectUs,
+    FrontCount,
     Imaged,
     ImageName,
     Keys,
@@ -133,6 +135,7 @@ class Front(Strict):
     alone."""
 
     kind: Values[FrontKind]
+    count: Values[FrontCount]
     cpus: Values[Cpus]
     balance: Values[Balance]
     queue: Values[Queue]
@@ -153,6 +156,8 @@ class Front(Strict):
     def _who_can_queue(self) -> Self:
         if self.queue == ("front",) and not set(self.kind) & set(QUEUEING):
             raise not_allowed(f"queue front only with kind {' or '.join(QUEUEING)}: no other has a queue of its own")
+        if self.count != (1,) and not set(self.kind) & set(CACHES):
+            raise not_allowed(f"count 1, or kind {' or '.join(CACHES)}: one of the others stands before all servers")
         if self.kind == ("varnish",) and self.balance != ("roundrobin",):
             raise not_allowed("balance roundrobin with kind varnish: it has no other here")
         if not set(self.kind) & set(GATEWAYS) and (self.rate_limit != (0.0,) or self.auth != ("none",)):

@@ -11,7 +11,7 @@ from testbed.report.view import Group, View, axis_text, axis_title, varying_fiel
 
 # The axes of what stands in the system, as far as it stands still.
 SPREAD = (
-    *("replicas", "replica_cpus", "front", "front_cpus", "balance", "queue", "dns", "behind"),
+    *("replicas", "replica_cpus", "front", "fronts", "front_cpus", "balance", "queue", "dns", "behind"),
     *("rate_limit_rps", "auth"),
     *("front_timeout_us", "retries", "breaker", "eject", "eject_for_us", "sidecar", "sidecar_cpus"),
 )
@@ -45,7 +45,8 @@ def system(row: Row) -> str:
     each = "" if cpus is None else f" of {axis_text('cpus', cpus)}"
     beside = row.get("sidecar") or "none"
     each += "" if beside == "none" else f"{' each' if count != 1 else ''} with a sidecar"
-    before = "" if front == "none" else f" behind {front}"
+    several = (row.get("fronts") or 1) > 1
+    before = "" if front == "none" else f" behind {row['fronts']} {front}" if several else f" behind {front}"
     known = "an unknown number of" if count is None else f"{count:g}"
     return f"{known} replica{'s' if count != 1 else ''}{each}{before}"
 
@@ -108,6 +109,8 @@ def part(name: str, row: Row) -> str:
         if row.get("front_cpus") in (None, 0, 0.0):
             return ""
         return {"balance": text, "queue": f"queue in the {value}"}.get(name, f"front of {text}")
+    if name == "fronts":
+        return f"{text} fronts" if value > 1 else ""
     if name in ("rate_limit_rps", "auth"):
         return _of_gateway(name, value) if row.get("front") in GATEWAYS else ""
     if name == "dns":

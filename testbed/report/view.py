@@ -193,7 +193,7 @@ def view(results: Results) -> View:
 
 
 # What follows from the replicas and what is before them, unless it was varied by itself.
-_OF_FRONT = ("replica_cpus", "front_cpus", "balance", "queue", "rate_limit_rps", "auth", "dns")
+_OF_FRONT = ("replica_cpus", "fronts", "front_cpus", "balance", "queue", "rate_limit_rps", "auth", "dns")
 
 
 def varying_fields(rows: list[Row]) -> list[str]:

@@ -8,7 +8,7 @@ from testbed.judge import steal
 from testbed.judge.boxes import Box, total
 from testbed.judge.evidence import Evidence
 from testbed.judge.verdict import Verdict, judge
-from testbed.parts.counts import FrontCounts
+from testbed.parts.counts import FrontCounts, together
 from testbed.parts.deliveries import Deliveries
 from testbed.parts.part_counts import PartCounts
 from testbed.plan.cells import Cell, Trial, service_cells
@@ -78,8 +78,9 @@ class Findings:
     """Those made through the front besides the load's; None as above."""
     sidecar_connections: int | None = 0
     """Those made to single sidecars, past the front; None as above."""
-    front: FrontCounts | None = None
-    """What the front has counted when the load had ended; None without a front of its own, and where it did not say."""
+    fronts: dict[str, FrontCounts | None] = field(default_factory=dict)
+    """What each front has counted when the load had ended, by its service; None where it did not say. Empty without one
+    of its own."""
     sidecars: dict[str, FrontCounts] = field(default_factory=dict)
     """Likewise of each sidecar, by its service; those that did not say are not there."""
     ejections: list[dict[str, Any]] = field(default_factory=list)
@@ -103,6 +104,12 @@ class Findings:
     phases_s: dict[str, float] = field(default_factory=dict)
     overhead_s: float = 0.0
     total_s: float = 0.0
+
+    @property
+    def front(self) -> FrontCounts | None:
+        """What all fronts have counted together; None without one, and as soon as one did not say."""
+        known = [counts for counts in self.fronts.values() if counts is not None]
+        return together(known) if known and len(known) == len(self.fronts) else None
 
 
 def exit_report(log: str) -> dict[str, Any] | None:
@@ -181,7 +188,7 @@ def _measured(found: Findings) -> list[Box]:
     window_s = at(found.load, "window", "duration_s")
 
     def counts(seen: Seen) -> FrontCounts | None:
-        return found.front if seen.role == "front" else found.sidecars.get(seen.name)
+        return (found.fronts if seen.role == "front" else found.sidecars).get(seen.name)
 
     every = [box_of(seen, window_s, counts(seen), found.stood.get(seen.name)) for seen in found.boxes]
     if not any(box.role == "sidecar" for box in every):

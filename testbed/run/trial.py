@@ -78,6 +78,13 @@ def _failed(written: dict[str, Any]) -> set[str]:
     return {gate["name"] for gate in written["gates"] if gate["status"] == "fail"}
 
 
+def _counts(client: Client) -> FrontCounts | None:
+    try:
+        return client.read()
+    except OSError:
+        return None
+
+
 class _TrialRun:
     """The course of one trial and what it finds out."""
 
@@ -96,7 +103,7 @@ class _TrialRun:
         self._laid: LaidOut
         self._tracking: Tracking | None = None
         self._checks = Checks(self.load, self.boxes, self.cell, self.found)
-        self._front: Client | None = None
+        self._fronts: dict[str, Client] = {}
         self._backing: Backing | None = None
         self._actor: Actor | None = None
         self._mesh: Mesh | None = None
@@ -191,14 +198,22 @@ class _TrialRun:
         if lacking := self.boxes.take(setting.engine, setting.run.run_id):
             raise TrialFailed(f"{lacking[0]}'s container is gone right after its start")
         if self.cell.is_proxied:
-            kind = FRONTS[self.cell.front]
-            host, port = setting.engine.published(setting.run.run_id, front.NAME, kind.counters)
-            self._front = kind.client(Address(kind.name, port, host))
+            self._fronts = {name: self._client(name) for name in front.names(self.cell)}
         self._mesh = Mesh(self.cell, self.boxes, self._checks, self._front)
         self._mesh.started(setting.engine, setting.run.run_id)
         self._backing = Backing.of(self.trial, self.boxes, setting.engine, setting.run.run_id)
         if setting.engine.is_here:
             self._tracking = Tracking(self.boxes.pids())
+
+    @property
+    def _front(self) -> Client | None:
+        """The one that stands before the servers; None where there is none, or there are several."""
+        return next(iter(self._fronts.values())) if len(self._fronts) == 1 else None
+
+    def _client(self, name: str) -> Client:
+        kind = FRONTS[self.cell.front]
+        host, port = self.setting.engine.published(self.setting.run.run_id, name, kind.counters)
+        return kind.client(Address(kind.name, port, host))
 
     def _check(self) -> None:
         self._phase("ready")
@@ -276,12 +291,9 @@ class _TrialRun:
         scaler, self._actor = scaler_of(scaled, scaling, clock_since(opened_at))
         return scaler
 
-    def _front_counts(self) -> FrontCounts | None:
-        """None without a front of its own, and where it does not say."""
-        try:
-            return None if self._front is None else self._front.read()
-        except OSError:
-            return None
+    def _front_counts(self) -> dict[str, FrontCounts | None]:
+        """By name; None where one does not say."""
+        return {name: _counts(client) for name, client in self._fronts.items()}
 
     def _watch_until(self, moment: float, when: str, watcher: Watcher | None = None) -> None:
         while (left := moment - time.monotonic()) > 0:
@@ -305,7 +317,7 @@ class _TrialRun:
             self.found.failure = self.found.failure or str(error)
         engine.bring(run_id, system.MASTER, directory.load, [f"{trial_id}.json"])
         self.found.load = directory.take_json(trial_id, f"{trial_id}.json", "load.json")
-        self.found.front = self._front_counts()
+        self.found.fronts = self._front_counts()
         if self._mesh is not None:
             self._mesh.count(self.found)
         if "window" in self.found.phases_s:

@@ -52,6 +52,11 @@ SWEEPS: dict[str, dict[str, Any]] = {
         "load": {**OPEN, "idle_holders": 3},
         "replicas": {"count": 2},
     },
+    "edges": {
+        "workload": {**ITEMS, "cache_control": "max-age=60"},
+        "load": OPEN,
+        "front": {"kind": list(CACHES), "count": 2, "cpus": 0.2},
+    },
 }
 
 
@@ -107,7 +112,7 @@ def test_every_trial_is_valid_and_every_request_is_counted_where_it_was(
 def test_hits_are_counted_exactly(sweep: dict[tuple[str, str], Found], front: str) -> None:
     for kind, found in of_front(sweep, front):
         totals, cache = found.load["totals"], found.record["front_counts"]["requests"]
-        checks = 1 + found.load["replies_to_checks"] + found.load["idle_holders"]["echoes"]
+        checks = found.record["fronts"] + found.load["replies_to_checks"] + found.load["idle_holders"]["echoes"]
         cached, ratio = totals["cached"] or 0, found.record["edge_hit_ratio"]
         asked = totals["ok"] - cached + checks
         what = (kind, front, cache, totals, ratio)

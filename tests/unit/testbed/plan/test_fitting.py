@@ -50,6 +50,18 @@ def refused(text: str) -> str:
         ("front: apache", "t.yaml:3: front: found 'apache', allowed: 'none', 'dns', 'haproxy', 'nginx',"),
         ("front: varnish", "t.yaml:3: front: found 'varnish', allowed: varnish only with workload.protocol http"),
         (
+            "front: {kind: haproxy, count: 2}",
+            "t.yaml:3: front: found {'kind': 'haproxy', 'count': 2}, allowed: count 1, or kind nginx-cache or varnish",
+        ),
+        (
+            "front: {kind: varnish, count: 9}\nworkload: {protocol: http}",
+            "t.yaml:3: front.count: found 9, allowed: a whole number from 1 to 8",
+        ),
+        (
+            "front: {kind: varnish, count: 3, cpus: 1.5}\nworkload: {protocol: http}\nlimits: {cpus: 0.5}",
+            "t.yaml:1: replicas.count: found 0.5 for each of 1 and 1.5 for each of 3 fronts, 5 in all,",
+        ),
+        (
             "front: [none, nginx-cache]\nworkload: {protocol: [line, http]}\nlimits: {cpus: 0.5}",
             "t.yaml:3: front: found nginx-cache and protocol line, allowed: protocol http (a line is nothing that it",
         ),
@@ -74,7 +86,10 @@ def refused(text: str) -> str:
             "front: {kind: nginx-cache, queue: front}\nworkload: {protocol: http}",
             "t.yaml:3: front: found",
         ),
-        ("front: {haproxy: {cpus: 0.1}}", "t.yaml:3: front.haproxy: unknown key, allowed: kind, cpus, balance, queue"),
+        (
+            "front: {haproxy: {cpus: 0.1}}",
+            "t.yaml:3: front.haproxy: unknown key, allowed: kind, count, cpus, balance, queue",
+        ),
     ],
 )
 def test_what_cannot_run_together_is_refused_in_a_line(text: str, said: str) -> None:

@@ -37,7 +37,7 @@ def found(front: FrontCounts | None = COUNTS, load: dict[str, Any] = LOADED, **a
         # One connection was turned away: it was taken from the queue all the same.
         seen.report = None if accepted is None else {"served": 100 * accepted, "accepted": accepted, "refused": 1}
         boxes.append(seen)
-    return Findings(boxes=boxes, load=load, front=front, direct_connections=9, check_connections=0, **about)
+    return Findings(boxes=boxes, load=load, fronts={"front": front}, direct_connections=9, check_connections=0, **about)
 
 
 def written(of: Findings, trial: Trial = TRIAL) -> dict[str, Any]:
