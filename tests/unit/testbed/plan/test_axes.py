@@ -20,7 +20,7 @@ from testbed.plan import cells, keys
 from testbed.plan.axes import AXES, BY_FIELD
 from testbed.plan.calibration import work
 from testbed.plan.cells import Cell
-from testbed.plan.fields import GATEWAYS, PROXIES
+from testbed.plan.fields import CACHES, GATEWAYS, PROXIES
 from testbed.plan.sweepfile import parse
 from testbed.results.columns import COLUMNS, EARLIER, TEXT_COLUMNS
 from testbed.stack import locust_api
@@ -144,6 +144,7 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         "replicas": sweep.replicas.count,
         "replica_cpus": sweep.replicas.cpus,
         "front": sweep.front.kind,
+        "fronts": sweep.front.count,
         "front_cpus": sweep.front.cpus,
         "balance": sweep.front.balance,
         "queue": sweep.front.queue,
@@ -187,6 +188,8 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
             cell["eject_for_us"] = 0
         if cell["sidecar"] == "none":
             cell["sidecar_cpus"] = 0.0
+        if cell["front"] not in CACHES:
+            cell |= {"fronts": 1}
         if cell["front"] in ("none", "dns"):
             cell |= {"front_cpus": 0.0, "balance": "none", "queue": "none"}
         if cell["front"] not in GATEWAYS:
@@ -267,6 +270,7 @@ OTHER = {
     "replicas": 3,
     "replica_cpus": "each",
     "front": "dns",
+    "fronts": 2,
     "front_cpus": 0.25,
     "rate_limit_rps": 50.0,
     "auth": "key",
@@ -292,6 +296,7 @@ BESIDE = (
     | {field: {"front": "haproxy", "model": "thread-pool"} for field in ("front_cpus", "balance", "queue", "scaling")}
     | {field: {"behind": '{"postgres":{}}'} for field in ("keys", "zipf", "reads", "scans", "value_bytes")}
     | {field: {"front": "envoy", "eject": 1} for field in ("front_timeout_us", "retries", "breaker", "eject_for_us")}
+    | {"fronts": {"front": "varnish", "protocol": "http"}}
     | {"eject": {"front": "envoy"}, "sidecar_cpus": {"sidecar": "envoy"}}
     | {"cache_control": {"protocol": "http"}, "method": {"protocol": "http"}}
     | {field: {"front": "envoy", "protocol": "http"} for field in ("rate_limit_rps", "auth", "services")}
@@ -357,6 +362,7 @@ def test_every_axis_is_a_column_with_its_meaning_in_one_place_of_the_table() -> 
         "replicas": 1,
         "replica_cpus": "split",
         "front": "none",
+        "fronts": 1,
         "front_cpus": 0.0,
         "balance": "none",
         "queue": "none",
