@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
+from markupsafe import Markup
+
 from testbed.plan.fault import NONE
 from testbed.plan.fault_values import label
 from testbed.report import setups
@@ -32,14 +34,33 @@ _EVENTS = ("ejected_after_s", "back_after_s")
 
 def contests(view: View) -> list[dict[str, Any]]:
     """One for each fault: its heading, what the numbers are, and a table of all systems that met it."""
+    return [
+        {"heading": f"On purpose: {label(fault)}", "about": ABOUT, "table": _table(view, groups)}
+        for fault, groups in _by_fault(view).items()
+    ]
+
+
+def in_short(view: View) -> list[Markup]:
+    """A line for each fault that several systems met: with which the fewest requests failed, and the most."""
+    lines = []
+    for fault, groups in _by_fault(view).items():
+        failed = {_called(view, group): group.median("failed") for group in groups}
+        known = sorted((count, name) for name, count in failed.items() if count is not None)
+        if len(known) < 2:
+            continue
+        (fewest, first), (most, last) = known[0], known[-1]
+        said = f"{fewest:,.6g} requests failed in the median with {first}"
+        said += f", {most:,.6g} with {last}" if most > fewest else ", and as many with every other system"
+        lines.append(Markup("On purpose: {}: {}.").format(label(fault), said))
+    return lines
+
+
+def _by_fault(view: View) -> dict[str, list[Group]]:
     found: dict[str, list[Group]] = {}
     for group in view.groups:
         if (fault := str(group.rows[0].get("fault") or NONE)) != NONE:
             found.setdefault(fault, []).append(group)
-    return [
-        {"heading": f"On purpose: {label(fault)}", "about": ABOUT, "table": _table(view, groups)}
-        for fault, groups in found.items()
-    ]
+    return found
 
 
 def _table(view: View, groups: Sequence[Group]) -> object:

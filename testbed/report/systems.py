@@ -42,10 +42,11 @@ def section(view: View) -> Markup:
 def is_only(view: View) -> bool:
     """Whether there is a choice between systems and none between models."""
     moves = moving.is_told(view) and any(is_transient(group.rows[0]) for group in view.groups)
-    return len(view.series) == 1 and (moves or bool(standing.standings(view)))
+    chooses = moves or standing.standings(view) or faults.in_short(view)
+    return len(view.series) == 1 and bool(chooses)
 
 
 def in_short(view: View) -> list[Markup]:
     """A line for each comparison of systems."""
     still = [Markup("{}: {}.").format(one.heading, standing.choose(view, one)) for one in standing.standings(view)]
-    return still + [line for one in moving.contests(view) for line in moving.lines(one)]
+    return [*still, *(line for one in moving.contests(view) for line in moving.lines(one)), *faults.in_short(view)]

@@ -1,5 +1,6 @@
 """What failed on purpose, as a table for each fault, and sidecars among the systems that are compared."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,6 +43,23 @@ def test_each_fault_has_a_table_of_the_systems_that_met_it(seen: View) -> None:
     assert said.count("sidecar envoy") == said.count("no sidecar") == 2
     for words in ("20 (10 to 30)", "3.5+", "0.75, in 2 of 3", "did not", "1.25"):
         assert words in said, said
+
+
+def test_the_lead_says_with_which_system_the_fewest_requests_failed(tmp_path: Path) -> None:
+    def fails(cell: Cell, block: int) -> dict[str, Any]:
+        return measured(cell, block) | {"failed": 40 if cell.eject else 120 + block}
+
+    of = {**SWEEP, "fault": SWEEP["fault"][1], "sidecar": "none"}
+    view = view_of(make_run(tmp_path / "run", of, measured=fails))
+    assert systems.is_only(view)
+    (line,) = faults.in_short(view)
+    assert line in systems.in_short(view)
+    assert line.startswith("On purpose: replica 2 stopped at 2s for 4s: 40 requests failed in the median with")
+    assert ", 122 with event-loop" in line
+    same = view_of(make_run(tmp_path / "same", of, measured=lambda *at: measured(*at) | {"failed": 3}))
+    assert faults.in_short(same)[0].endswith(", and as many with every other system.")
+    alone = view_of(make_run(tmp_path / "one", {**of, "front": "envoy"}, measured=fails))
+    assert faults.in_short(alone) == [] and not systems.is_only(alone)
 
 
 def test_without_a_fault_there_is_no_table(tmp_path_factory: pytest.TempPathFactory) -> None:
