@@ -1,6 +1,7 @@
 """HTTP from clients that mean harm: broken in every way, a million times to the parser, by the thousand to each model.
 
     python -m benchmarks.proofs hostile
+    python -m benchmarks.proofs.hostile NUMBER [MODEL ...]    # so many over connections to each
 
 The parser is one and the same for all models, so it gets most of them, without a socket; the models get theirs over
 connections, each its own, since almost every one ends its connection. What is claimed: no exception but those the
@@ -9,8 +10,11 @@ parser is made of, bounded memory, no process lost, and a right answer at the en
 
 import random
 import socket
+import struct
+import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
@@ -25,6 +29,9 @@ from servers.models import SERVERS
 TO_THE_PARSER: Final = 1_000_000
 TO_EACH_MODEL: Final = 5_000
 _WARM_UP = 500
+_AT_ONCE = 8
+# A connection that is reset leaves no port behind that waits for two minutes: there are fewer of those than requests.
+_RESET = struct.pack("ii", 1, 0)
 _MAY_GROW_BYTES = 8 << 20
 _MAX_HEAD, _MAX_BODY = 16_384, 131_072
 _WHOLE = (
@@ -83,29 +90,35 @@ def _parser() -> bool:
     return grown < _MAY_GROW_BYTES
 
 
-def _model(model: str) -> bool:
-    rng = random.Random(model)
+def _model(model: str, count: int = TO_EACH_MODEL) -> bool:
     core, _ = two_cores()
     with started(command_of(model), core, more={"FACE": "http", "REQUEST_TIMEOUT": "1"}) as (port, pid):
         began = time.monotonic()
-        _send(port, rng, _WARM_UP)
+        _send(port, model, _WARM_UP)
         family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
         before = _memory(family)
-        _send(port, rng, TO_EACH_MODEL)
+        _send(port, f"{model} again", count)
         grown, lost = _memory(family) - before, sum(not one.is_running() for one in family[:1])
         well = _is_well(port)
         took = time.monotonic() - began
     CONSOLE.print(
-        f"{model}: {TO_EACH_MODEL:,} in {took:.0f} s, memory {grown / 2**20:+.1f} MiB, "
+        f"{model}: {count:,} in {took:.0f} s, memory {grown / 2**20:+.1f} MiB, "
         f"{'answers' if well else 'DOES NOT ANSWER'}",
         highlight=False,
     )
     return well and not lost and grown < _MAY_GROW_BYTES
 
 
-def _send(port: int, rng: random.Random, count: int) -> None:
+def _send(port: int, seed: str, count: int) -> None:
+    shares = [count // _AT_ONCE + (place < count % _AT_ONCE) for place in range(_AT_ONCE)]
+    with ThreadPoolExecutor(_AT_ONCE) as clients:
+        list(clients.map(lambda at: _send_share(port, random.Random(f"{seed} {at[0]}"), at[1]), enumerate(shares)))
+
+
+def _send_share(port: int, rng: random.Random, count: int) -> None:
     for _ in range(count):
         with socket.create_connection(("127.0.0.1", port), 20) as client, suppress(ConnectionError):
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             client.sendall(broken(rng))
             client.shutdown(socket.SHUT_WR)
             while client.recv(65_536):
@@ -124,3 +137,8 @@ def _is_well(port: int) -> bool:
     with socket.create_connection(("127.0.0.1", port), 20) as client:
         client.sendall(b"GET /here HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         return client.makefile("rb").read().endswith(b"\r\n\r\n/here\n")
+
+
+if __name__ == "__main__":
+    number, *chosen = sys.argv[1:]
+    sys.exit(0 if all(_model(model, int(number)) for model in chosen or SERVERS) else 1)
