@@ -163,6 +163,7 @@ FIELDS: tuple[Field, ...] = (
     _whole("hash_us", 0, 0, MOST_WORK_US, "CPU time per request, without the lock"),
     _whole("spin_units", 0, 0, MOST_UNITS, "the same in the server's units, in place of spin_us", on_form=False),
     _whole("hash_rounds", 0, 0, MOST_UNITS, "the same in the server's rounds, in place of hash_us", on_form=False),
+    _whole("spinners", 0, 0, MOST_USERS, "closed: users who ask for the work; others bare echoes", on_form=False),
     _choice("behind", ("none", "store", "broker"), "requests read and write a store, or send to a broker"),
     Field("services", "", "of a gateway, such as reads:6:read,waits:3:sleep=500", mixes.NOTATION, _services),
     Field("api_key", "", "http: what a gateway is shown", "printable ASCII without spaces, at most 100", _api_key),
@@ -211,6 +212,8 @@ class Options:
     spin_units: int
     """What `spin_us` comes to on the target (calibrate.in_units), or what was asked for in its place."""
     hash_rounds: int
+    spinners: int
+    """0: all users ask for the work."""
     behind: str
     services: str
     """Empty: there is one, and no path to it."""
@@ -294,6 +297,8 @@ def too_few_users(wanted: Options, users: int, workers: int) -> str:
     """Why so many users cannot make this load on so many workers; empty when they can."""
     if wanted.open_loop and users < workers:
         return f"{users} users for {workers} workers: mode open shares the rate equally, so each worker needs one"
+    if wanted.spinners and users <= wanted.spinners:
+        return f"{users} users of whom {wanted.spinners} ask for the work: somebody has to send the bare echoes"
     # A key is written by one worker, and by one request at a time: whoever reads it then knows what must be there.
     if wanted.writes and wanted.keys // workers < -(-users // workers):
         return (
@@ -317,11 +322,21 @@ def _check_combination(wanted: Options) -> None:
             raise OptionError(f"load_profile: {_shown(wanted.load_profile)} needs mode open")
         if wanted.arrivals != "constant":
             raise OptionError(f"arrivals: {wanted.arrivals} needs mode open")
+    _check_spinners(wanted)
     _check_method(wanted)
     _check_gateway(wanted)
     _check_behind(wanted)
     if wanted.precise and not (wanted.open_loop and wanted.engine == "fast"):
         raise OptionError("precise: true needs mode open and engine fast")
+
+
+def _check_spinners(wanted: Options) -> None:
+    if not wanted.spinners:
+        return
+    if wanted.open_loop:
+        raise OptionError(f"spinners: {wanted.spinners} needs mode closed: in an open loop whoever is idle sends")
+    if wanted.behind != "none" or wanted.services or wanted.gets:
+        raise OptionError(f"spinners: {wanted.spinners} needs behind none, method post and no services")
 
 
 def _check_method(wanted: Options) -> None:

@@ -23,6 +23,7 @@ class Config(NamedTuple):
     drain_timeout_s: float
     packet_log: bool
     allow_faults: bool  # whether !crash does what it says
+    switch_interval_us: int  # 0: Python's own
 
 
 def read_config(environment: Mapping[str, str], cpus: float) -> Config:
@@ -47,6 +48,7 @@ def read_config(environment: Mapping[str, str], cpus: float) -> Config:
         drain_timeout_s=_seconds(env, "DRAIN_TIMEOUT", 5.0, 3_600),
         packet_log=_switch(env, "PACKET_LOG"),
         allow_faults=_switch(env, "ALLOW_FAULTS"),
+        switch_interval_us=whole(env, "SWITCH_INTERVAL_US", 0, 0, 10_000_000),
     )
 
 

@@ -46,6 +46,9 @@ def run(model_name: str) -> NoReturn:
     except ModuleNotFoundError as missing:
         print(f"servers: {model_name} needs the package {missing.name}: its image has it", file=sys.stderr)
         sys.exit(2)
+    if config.switch_interval_us:
+        # How long a thread that computes may keep the interpreter's lock from one that wants it; children inherit it.
+        sys.setswitchinterval(config.switch_interval_us / 1e6)
     server = Server(model_name, config, listener, Counters(rows, visible=True), *more, behind=behind, face=face)
     rehearse(server)
     gc.collect()

@@ -46,6 +46,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "What users saw": (
         "users_starved",
         *("throughput_rps", "latency_p50_us", "latency_p90_us", "latency_p99_us", "latency_max_us"),
+        *("echo_p50_us", "echo_p99_us"),
         *("service_time_p50_us", "service_time_p99_us", "send_lag_p99_us", "dispatch_lag_p99_us", "holders_held"),
         *("offered", "missed", "achieved_over_offered", "ok", "failed", "in_flight"),
     ),

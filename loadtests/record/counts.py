@@ -128,6 +128,9 @@ class Batch:
 READ, WRITE, SCAN, SEND = VERBS = ("read", "write", "scan", "send")
 """What a request asks of what stands behind the server. Of several services, their names are in the place of these."""
 
+ECHO, WORK = KINDS = ("echo", "work")
+"""Likewise where some users ask for work and the others send bare echoes."""
+
 
 class AskedBatch:
     """Beside a batch: what its right answers had been asked for, by verb."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from loadtests.options import Options
 from loadtests.record import hdr
-from loadtests.record.counts import VERBS
+from loadtests.record.counts import KINDS, VERBS
 from loadtests.record.histogram import RELATIVE_ERROR, Histogram
 from loadtests.replies import FAILURES, LimitedError
 
@@ -43,13 +43,14 @@ def merge(
     histograms = _histograms(options, finals, window)
     asked = _asked(finals, VERBS) if options.behind != "none" and not options.services else {}
     services = _asked(finals, [part.name for part in options.parts])
+    kinds = _asked(finals, KINDS) if options.spinners else {}
     # Workers close an open-ended window when the stop reaches them, some milliseconds apart.
     duration_s = max(0.0, sum(final["closes_s"] for final in finals) / len(finals)) if finals else 0.0
     speaks_http = options.protocol == "http"
     ok, failures, slots = _sum(window, "ok"), _failures(window), _slots(finals)
     in_window = [counts for (second, is_after), counts in slots.items() if second >= 0 and not is_after]
     offered, missed = (sum(counts[which] for counts in in_window) for which in (0, 1))
-    every = histograms | {verb: histogram for verb, histogram in (asked | services).items() if histogram.count}
+    every = histograms | {verb: histogram for verb, histogram in (asked | services | kinds).items() if histogram.count}
     return {
         "schema_version": SCHEMA_VERSION,
         "trial_id": trial_id,
@@ -77,6 +78,8 @@ def merge(
         "stale": _sum(window, "stale") if asked else None,
         "reads_checked": _sum(window, "checked") if asked else None,
         **{f"{verb}_us": _summary(asked[verb]) if asked else None for verb in VERBS},
+        # Of users who ask for work and of those who send bare echoes beside them; null where all send the same.
+        **{f"{kind}_us": _summary(kinds[kind]) if kinds else None for kind in KINDS},
         # Of those answered rightly, the replies that a cache gave without asking the server; null where none may.
         "cached": _sum(window, "cached") if options.gets else None,
         "age_max_s": _age_max(window) if options.gets else None,

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
+from loadtests.messages import share_of
 from loadtests.mixes import Part
 from loadtests.options import Options
-from loadtests.record.counts import READ, SCAN, SEND, VERBS, WRITE, AskedBatch
+from loadtests.record.counts import ECHO, KINDS, READ, SCAN, SEND, VERBS, WORK, WRITE, AskedBatch
 from loadtests.replies import EchoError
 from loadtests.wire import protocols
 from loadtests.wire.http import Http
@@ -52,7 +53,10 @@ def _seed(options: Options, worker: int, workers: int) -> str:
 
 
 def verbs(options: Options) -> tuple[str, ...]:
-    """By what the answers of a run are counted: the names of its services where there are several."""
+    """By what the answers of a run are counted: the names of its services where there are several, and what users send
+    where not all send the same."""
+    if options.spinners:
+        return KINDS
     return tuple(part.name for part in options.parts) or VERBS
 
 
@@ -60,11 +64,14 @@ class Asks:
     """Of one worker's users in one run."""
 
     def __init__(self, options: Options, worker: int = 0, workers: int = 1) -> None:
-        """`options.behind` is not none, or there are several services."""
+        """`options.behind` is not none, or there are several services, or users who do not all send the same."""
         seed = _seed(options, worker, workers)
         self.verbs = verbs(options)
         self.batch = AskedBatch(self.verbs)
+        self._options = options
         self._parts = options.parts
+        self._working = share_of(options.spinners, worker, workers)
+        """How many of the users to come ask for the work, where the others do not: the first."""
         self._forms = Forms.of(protocols.of(options.protocol, options.target, options.api_key))
         self._item = b""
         """Of requests that get items, with places for a key and the key again; empty: there are none."""
@@ -79,8 +86,24 @@ class Asks:
         self._draw = keys.draws(count, options.zipf, f"{seed}/keys").__next__
         self._random = random.Random(f"{seed}/verbs").random
 
+    @property
+    def sends_whole(self) -> bool:
+        """Whether requests have no verb before them: a user's are all alike."""
+        return bool(self._options.spinners)
+
+    @property
+    def words(self) -> list[bytes]:
+        """What the next user's requests ask of the server besides. Of services that stands in their own forms."""
+        if self._parts or (self.sends_whole and not self._working):
+            return []
+        return _words(self._options)
+
     def user(self, lines: Iterator[bytes]) -> UserAsks:
-        """One more user, who puts a verb before each of these rests of requests."""
+        """One more user, who puts a verb before each of these rests of requests, or sends them as they are."""
+        if self.sends_whole:
+            verb = WORK if self._working else ECHO
+            self._working = max(0, self._working - 1)
+            return Alike(lines, verb, self._forms, self._versions, self._draw)
         if self._parts:
             return Services(lines, self._parts, self._forms, self._versions, self._draw, self._random)
         if self._item:
@@ -128,6 +151,19 @@ class UserAsks:
         """The user is gone with a request under way."""
         if self.verb == WRITE:
             self._versions.maybe_written(self._key)
+
+
+class Alike(UserAsks):
+    """Each request is of the same kind: with the work, or a bare echo beside it."""
+
+    __slots__ = ()
+
+    def __init__(self, lines: Iterator[bytes], verb: str, forms: Forms, versions: Versions, draw: keys.Draw) -> None:
+        super().__init__(lines, forms, versions, draw)
+        self.verb = verb
+
+    def __next__(self) -> bytes:
+        return next(self._lines)
 
 
 class Items(UserAsks):

@@ -51,7 +51,7 @@ class RunOnWorker:
     dispatcher: Dispatcher | None = None
     """None in a closed loop, and beside an engine."""
     asks: Asks | None = None
-    """None: nothing is behind the server, and there are no services."""
+    """None: nothing is behind the server, there are no services, and all users send the same."""
     items: Iterator[bytes] | None = None
     """Requests that get items, of all users; None: they get none, or from what is behind the server."""
     active: bool = True
@@ -76,7 +76,7 @@ class RunOnWorker:
         if options.gets:
             wire = protocols.of_gets(options.target, options.payload_bytes, options.api_key)
         run = cls(options, destination, recorder, window.begins_at, wire)
-        if options.behind != "none" or options.services:
+        if options.behind != "none" or options.services or options.spinners:
             run.asks = Asks(options, worker, workers)
         elif options.gets:
             run.items = items(options, worker, workers)

@@ -61,10 +61,10 @@ class EchoUser(User):
 
     @staticmethod
     def _ring(run: RunOnWorker) -> Iterator[bytes]:
-        options = run.options
-        # What is asked of each of several services stands in its own form.
-        words = [] if options.services else payload.words(options.sleep_us, options.spin_units, options.hash_rounds)
-        made = run.wire.request if run.asks is None else run.wire.rest
+        options, asks = run.options, run.asks
+        every = payload.words(options.sleep_us, options.spin_units, options.hash_rounds)
+        words = every if asks is None else asks.words
+        made = run.wire.request if asks is None or asks.sends_whole else run.wire.rest
         return cycle([made(one, words) for one in payload.ring(run.rng, options.payload_bytes)])
 
     def on_stop(self) -> None:

@@ -7,6 +7,8 @@ import math
 from typing import Any
 
 from testbed.claims.claim import Row
+from testbed.report.derive import exit_workers
+from testbed.report.figures_server import fairness, worker_shares
 from testbed.report.moving import seconds_of
 from testbed.report.readings import TRIGGERS, readings
 from testbed.report.source import Results
@@ -20,6 +22,7 @@ FOLLOWED = 0.9
 FACTS: dict[str, str] = {
     "rss_bytes": "resident set sizes of all its processes at the window's end, added up",
     "broker_cpu_s": "CPU time of the broker in the window, without its consumers",
+    "jain_served": "Jain's index of what each worker process has served over its life; 1 is even",
     "joined": "replicas that were started while the load was on",
     "quota_followed_s": "seconds from the last change of the CPU limit to the first whole second that used 90 % of it; "
     "to the end of the last one where none did",
@@ -45,6 +48,8 @@ def told(results: Results, row: Row) -> dict[str, Any]:
     found: dict[str, Any] = dict.fromkeys(FACTS)
     found["rss_bytes"] = closed.get("rss_bytes")
     found["broker_cpu_s"] = next((box.get("cpu_used_s") for box in boxes(record) if box.get("role") == "broker"), None)
+    shares = worker_shares(exit_workers(results, dict(row)))
+    found["jain_served"] = fairness(shares) if shares else None
     found["joined"] = sum(bool(box.get("joined")) for box in servers(record)) if record.get("boxes") else None
     if seen is None:
         return found

@@ -35,10 +35,11 @@ def slope(rows: Sequence[Row], model: str, column: str) -> dict[int, float]:
     if len(numbers) < 2:
         raise Unanswered(f"{model}: fewer than two numbers of held connections, so no slope")
     by_number = [series(chosen(of_model, idle_holders=number), column, client=True) for number in numbers]
-    return each(lambda *values: _least_squares(numbers, values), *by_number)
+    return each(lambda *values: least_squares(numbers, values), *by_number)
 
 
-def _least_squares(xs: Sequence[float], ys: Sequence[float]) -> float:
+def least_squares(xs: Sequence[float], ys: Sequence[float]) -> float:
+    """The slope of the line through these points."""
     x_mean, y_mean = sum(xs) / len(xs), sum(ys) / len(ys)
     rise = sum((x - x_mean) * (y - y_mean) for x, y in zip(xs, ys, strict=True))
     return rise / sum((x - x_mean) ** 2 for x in xs)

@@ -19,6 +19,9 @@ QUICK: Mapping[str, Mapping[str, Any]] = {
     "sweeps/claims/per-connection.yaml": {"models": ["spst", "mpst", "prefork", "spmt"], "duration": "1s"},
     "sweeps/claims/ten-thousand.yaml": {"repeat": 1, "duration": "1s"},
     "sweeps/claims/cores.yaml": {},
+    "sweeps/claims/head-of-line.yaml": {"duration": "1s"},
+    "sweeps/claims/switch-interval.yaml": {"duration": "1s"},
+    "sweeps/claims/balance.yaml": {"repeat": 1, "duration": "1s"},
     "sweeps/claims/hybrid.yaml": {},
     "sweeps/claims/one-or-four.yaml": {"duration": "1s"},
     "sweeps/claims/queues.yaml": {"duration": "1s"},
@@ -26,6 +29,7 @@ QUICK: Mapping[str, Mapping[str, Any]] = {
     "sweeps/claims/quota.yaml": {"repeat": 1, "duration": "5s"},
     "sweeps/claims/triggers.yaml": {
         "models": ["thread-pool"],
+        "repeat": 1,
         "duration": "5s",
         "load": {
             "mode": "open",

@@ -48,6 +48,7 @@ class Cell:
     limit: str
     workers: int
     threads: int
+    switch_interval_us: int
     sleep_us: int
     spin_us: int
     hash_us: int
@@ -63,6 +64,7 @@ class Cell:
     scans: float
     value_bytes: int
     users: int
+    spinners: int
     idle_holders: int
     mode: str
     rate_rps: float | None
@@ -264,7 +266,15 @@ def _settled(cell: Cell, window_s: float) -> Cell:
         cell = replace(cell, rate_rps=mean_rps(cell.profile, window_s))
     if cell.protocol != "http":
         cell = replace(cell, cache_control="none", method="post")
+    if not _asks_for_work(cell):
+        cell = replace(cell, spinners=0)
     return _with_pools(with_front(_with_store(cell)))
+
+
+def _asks_for_work(cell: Cell) -> bool:
+    """Whether requests with their work and bare echoes are two kinds, and the only ones."""
+    plain = cell.what_is_behind is None and not cell.has_services and cell.method == "post"
+    return plain and bool(cell.sleep_us or cell.spin_us or cell.hash_us)
 
 
 def _with_store(cell: Cell) -> Cell:

@@ -12,6 +12,7 @@ from testbed.plan.fields import (
     LoadLoop,
     Mode,
     Rate,
+    Spinners,
     Users,
     Values,
     WorkerCpus,
@@ -44,6 +45,7 @@ class Load(Strict):
     users: Values[Users]
     workers: Annotated[int, whole(1, 64)] = setting(1, "Locust worker containers")
     worker_cpus: WorkerCpus | None = setting(None, "a CPU limit for each of them", "no limit")
+    spinners: Values[Spinners]
     idle_holders: Values[Holders]
     rate: Values[Rate] | None
     profile: Values[LoadProfile] | None
@@ -83,6 +85,12 @@ class Load(Strict):
                 raise not_allowed(f"{name} only with mode {' or '.join(modes)}")
         if self.mode == "closed" and self.arrivals != ("constant",):
             raise not_allowed("arrivals only with the open modes: a closed loop has none")
+        if self.mode != "closed" and self.spinners != (0,):
+            raise not_allowed(f"spinners only with mode closed, not {self.mode}: whoever is idle sends what is due")
+        if max(self.spinners) >= min(self.users):
+            raise not_allowed(
+                f"spinners below users, {min(self.users)}, and not {max(self.spinners)}: the others send the echoes"
+            )
         if self.precise and (self.mode == "closed" or self.engine != ("fast",)):
             raise not_allowed("precise only with the open modes and engine fast")
         return self

@@ -44,6 +44,7 @@ from testbed.plan.fields import (
     Retries,
     Share,
     SweepName,
+    SwitchUs,
     ThinkUs,
     TryUs,
     ValueBytes,
@@ -85,10 +86,12 @@ class Limits(Strict):
 
 @section("pools")
 class Pools(Strict):
-    """Sizes of the pools, for the models that have one. Without `workers`: the CPU limit rounded up, at least 2."""
+    """Sizes of the pools, for the models that have one, and how threads switch. Without `workers`: the CPU limit
+    rounded up, at least 2."""
 
     workers: Values[PoolSize] | None
     threads: Values[PoolSize]
+    switch_interval: Values[SwitchUs]
 
 
 @section("workload")

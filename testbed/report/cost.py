@@ -21,7 +21,8 @@ def told(view: View) -> str:
     for group in view.groups:
         for row in group.good:
             cost, held, free = row.get("cpu_us_per_request"), row.get("spin_us"), row.get("hash_us")
-            if cost is None or held is None or free is None:
+            # Where some users send bare echoes, the cost is that of neither kind of request.
+            if cost is None or held is None or free is None or row.get("spinners"):
                 continue
             if held + free:
                 asked[held + free].append(row)

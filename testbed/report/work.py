@@ -162,7 +162,8 @@ def load(row: Row) -> str:
     think = row.get("think_us") or 0
     pause = f"after a pause of {duration(think)}" if think else "at once"
     number = "users" if users is None else f"{users} user{'s' if users != 1 else ''}"
-    return f"Closed loop: {number}, each of which asks again {pause} when it is answered.{rest}"
+    kinds = f" {few} of them ask for the work, the others send bare echoes." if (few := row.get("spinners")) else ""
+    return f"Closed loop: {number}, each of which asks again {pause} when it is answered.{kinds}{rest}"
 
 
 def asked(row: Row) -> str:

@@ -26,6 +26,8 @@ _MEASURED = {
     "latency_p90_us": "90th percentile of the same",
     "latency_p99_us": "99th percentile; empty where the sample does not support it",
     "latency_max_us": "greatest latency",
+    "echo_p50_us": "median latency of the bare echoes beside `spinners`; empty where all requests are alike",
+    "echo_p99_us": "99th percentile of the same",
     "service_time_p50_us": "median from sending to reply",
     "service_time_p99_us": "99th percentile of the same",
     "send_lag_p99_us": "99th percentile from intended start to sending",

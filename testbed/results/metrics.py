@@ -26,6 +26,8 @@ def metrics(cell: Cell, load: dict[str, Any] | None, boxes: Sequence[Box]) -> di
         "latency_p90_us": at(load, "latency_us", "p90"),
         "latency_p99_us": at(load, "latency_us", "p99"),
         "latency_max_us": at(load, "latency_us", "max"),
+        "echo_p50_us": at(load, "echo_us", "p50"),
+        "echo_p99_us": at(load, "echo_us", "p99"),
         "service_time_p50_us": at(load, "service_time_us", "p50"),
         "service_time_p99_us": at(load, "service_time_us", "p99"),
         "send_lag_p99_us": at(load, "send_lag_us", "p99"),

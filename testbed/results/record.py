@@ -218,14 +218,15 @@ def evidence(cell: Cell, found: Findings, cpu_sets: CpuSets, machine_cpus: int) 
         users=cell.users,
         connection=cell.connection,
         think_us=cell.think_us,
-        sleep_us=cell.sleep_us,
-        spin_us=cell.spin_us,
+        # Where some users send bare echoes, few requests have the work: no law can be had from it.
+        sleep_us=0 if cell.spinners else cell.sleep_us,
+        spin_us=0 if cell.spinners else cell.spin_us,
         hash_us=cell.hash_us,
         idle_holders=cell.idle_holders,
         one_queue=cell.queue == "front",
         transient=cell.profile != STEADY or cell.scaling != NONE or cell.what_fails is not None,
         boxes=(*_measured(found), *(_worker(one) for one in at(load, "generator") or ())),
-        least_cpu_us=found.least_cpu_us,
+        least_cpu_us=0.0 if cell.spinners else found.least_cpu_us,
         # Every probe reads the processors of the whole machine.
         generator_steal_share=next(
             (share for seen in found.boxes if (share := _generator_steal(seen, cpu_sets)) is not None), None

@@ -23,8 +23,9 @@ def tasks_limit(cell: Cell) -> int:
 
 
 def environment(cell: Cell) -> dict[str, str]:
-    """What the server has to be told so that its own bounds are not what is measured."""
+    """What the server has to be told: so that its own bounds are not what is measured, and how its threads switch."""
     found = {"MAX_CONNECTIONS": str(max(LEAST_CONNECTIONS, connections(cell)))}
     found |= {"IDLE_TIMEOUT": str(LONGEST_IDLE_TIMEOUT_S)} if cell.idle_holders else {}
+    found |= {"SWITCH_INTERVAL_US": str(cell.switch_interval_us)} if cell.switch_interval_us else {}
     fault = cell.what_fails
     return found | ({"ALLOW_FAULTS": "1"} if fault is not None and fault.kind == "crashed" else {})

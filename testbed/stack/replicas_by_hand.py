@@ -25,7 +25,10 @@ _FRONT_ROLE = "threadmill.role=front"
 # In which variables a front is told of the name of its servers.
 _BEHIND = ("SERVERS_DNS", "SERVERS")
 # What docker-compose.yml hands on to a server. A new one is as those that run.
-_HANDED_ON = ("PACKET_LOG", "WORKERS", "THREADS", "MAX_CONNECTIONS", "ALLOW_FAULTS", "CACHE_CONTROL")
+_HANDED_ON = (
+    *("PACKET_LOG", "WORKERS", "THREADS", "MAX_CONNECTIONS", "ALLOW_FAULTS"),
+    *("SWITCH_INTERVAL_US", "CACHE_CONTROL"),
+)
 # Listening sockets come first in the table; a model with a pool has one for each process at most.
 _ROWS = 66
 # By the front's own Python: its runtime port is not published.

@@ -123,6 +123,11 @@ def test_a_profile_that_cannot_be_run_is_refused_in_one_line(form, message):
     [
         ({"mode": "open"}, "rate: mode open needs requests per second above 0, not 0"),
         ({"mode": "open", "rate": 5, "think_ms": 3}, "think_ms: mode open has no think time, so 0, not 3"),
+        (
+            {"mode": "open", "rate": 5, "spinners": 3},
+            "spinners: 3 needs mode closed: in an open loop whoever is idle sends",
+        ),
+        ({"spinners": 3, "behind": "store"}, "spinners: 3 needs behind none, method post and no services"),
         ({"rate": 5}, "rate: mode closed has none, so 0, not 5; or choose mode open"),
         ({"arrivals": "poisson"}, "arrivals: poisson needs mode open"),
     ],

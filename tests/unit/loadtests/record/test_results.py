@@ -278,3 +278,17 @@ def test_each_service_has_what_became_of_its_requests():
         assert sum(one[key] for one in found.values()) == merged[key]
     assert sum(one["total_ok"] for one in found.values()) == merged["totals"]["ok"]
     assert merge(final([]))["by_service"] is None
+
+
+def test_bare_echoes_beside_users_who_ask_for_the_work_are_told_apart():
+    recorder = Recorder(-1.0, 0.0, 2.0, verbs=("echo", "work"))
+    clock = recorder.join()
+    for now, verb, took in ((-0.5, "echo", 0.4), (0.5, "echo", 0.1), (1.0, "work", 0.3), (1.5, "echo", 0.2)):
+        recorder.begin(clock, now - took)
+        recorder.asked(verb, recorder.ok(clock, now, 64), is_checked=False, is_stale=False)
+    recorder.finish(3.0)
+    merged = merge(reported(recorder, "w1"), spinners=1)
+    assert merged["echo_us"]["max"] == pytest.approx(2e5, rel=1e-3)
+    assert merged["work_us"]["max"] == pytest.approx(3e5, rel=1e-3)
+    assert (merged["ok"], merged["asked"], merged["by_service"]) == (3, None, None)
+    assert merge(final([]))["echo_us"] is None

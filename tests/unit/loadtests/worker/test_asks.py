@@ -184,3 +184,25 @@ def test_the_table_of_keys_is_made_before_the_first_is_drawn_and_nobody_begins_b
     asked = {"target": "spmt", "behind": "store", "keys": "1000000"}
     assert options.parse({**asked, "zipf": "1.1"}, ["spmt"]).preparation_s == pytest.approx(4)
     assert options.parse(asked, ["spmt"]).preparation_s == 0
+
+
+@pytest.mark.parametrize("protocol", ["line", "http"])
+def test_of_the_users_so_many_ask_for_the_work_and_the_others_send_bare_echoes(protocol):
+    for worker, working in ((0, 2), (1, 1)):
+        found = asks(worker, 2, behind="none", spinners=3, spin_units=7, hash_rounds=2, protocol=protocol)
+        assert found.sends_whole
+        told = []
+        for _ in range(4):
+            words = found.words
+            user = found.user(itertools.repeat(b"whole\n"))
+            assert next(user) == b"whole\n"
+            told.append((user.verb, words))
+        assert told == [("work", [b"spin=7", b"hash=2"])] * working + [("echo", [])] * (4 - working)
+
+
+def test_somebody_has_to_send_the_echoes():
+    found = options.parse({"target": "spmt", "spinners": 3}, ["spmt"])
+    assert options.too_few_users(found, 3, 1) == (
+        "3 users of whom 3 ask for the work: somebody has to send the bare echoes"
+    )
+    assert options.too_few_users(found, 4, 1) == ""

@@ -67,6 +67,18 @@ def test_resident_sets_and_the_broker_are_of_the_record(moving: Path) -> None:
     assert (told["broker_cpu_s"], told["rss_bytes"]) == (0.75, 123_456)
 
 
+def test_how_evenly_workers_have_served_is_of_their_exit_reports(moving: Path) -> None:
+    results = read(moving)
+    row = next(one for one in results.rows if one["replicas"] == 1)
+    assert facts.told(results, row)["jain_served"] is None
+    place = moving / "trials" / row["trial_id"] / "trial.json"
+    record = json.loads(place.read_text())
+    workers = [{"pid": 1, "accepted": 1, "served": 30}, {"pid": 2, "accepted": 0, "served": 0}]
+    record["exit_reports"] = {row["model"]: {"workers": workers}}
+    place.write_text(json.dumps(record))
+    assert facts.told(results, row)["jain_served"] == pytest.approx(0.5)
+
+
 NOTHING = (None,) * 6
 CHANGED = Timeline(
     starts=(0.0, 1.0, 2.0, 3.0, 4.0, 5.0),

@@ -5,13 +5,16 @@ import pytest
 from testbed.claims import (
     fork_per_connection,
     harness,
+    head_of_line,
     hybrid,
     loop_computes,
     loop_memory,
     loop_waits,
     pool_bound,
+    prefork_balance,
     processes_compute,
     switch_cost,
+    switch_interval,
     ten_thousand,
 )
 from testbed.claims.claim import Claim, Outcome
@@ -83,6 +86,32 @@ def mixed(row: Row) -> Row:
     return {"throughput_rps": noisy(row, rate[row["model"]]), "latency_p99_us": 90_000}
 
 
+def delayed(row: Row) -> Row:
+    return {"echo_p99_us": noisy(row, 96_000 if row["model"] == "event-loop" else 4_000)}
+
+
+IN_LOOP, IN_PROCESSES = of(model="event-loop"), of(model="prefork")
+
+
+def by_interval(row: Row) -> Row:
+    """Twice the interval in threads, and 0.1 ms of its own."""
+    waits = 2 * row["switch_interval_us"] if row["model"] == "spmt" else 0
+    return {"echo_p50_us": noisy(row, 100 + waits)}
+
+
+def by_root(row: Row) -> Row:
+    """It rises, and all but twice as much as the interval, and not in a straight line."""
+    return by_interval(row) | (
+        {"echo_p50_us": noisy(row, {500: 100, 1000: 60_000, 5000: 100, 20_000: 60_000}[row["switch_interval_us"]])}
+        if row["model"] == "spmt"
+        else {}
+    )
+
+
+def even(row: Row) -> Row:
+    return {"jain_served": noisy(row, 0.98 if row["model"] == "prefork" else 0.62)}
+
+
 @pytest.mark.parametrize(
     ("claim", "measures", "outcome"),
     [
@@ -130,6 +159,30 @@ def mixed(row: Row) -> Row:
         (pool_bound.CLAIM, changed(by_processors, ONE_WORKER, throughput_rps=370), "does not hold"),
         (pool_bound.CLAIM, changed(by_processors, ONE_WORKER, throughput_rps=wildly("throughput_rps")), "not shown"),
         (pool_bound.CLAIM, changed(by_processors, BOTH, throughput_rps=200), "inconclusive here"),
+        (head_of_line.CLAIM, delayed, "holds"),
+        (head_of_line.CLAIM, changed(delayed, IN_LOOP, echo_p99_us=lambda row: noisy(row, 9_000)), "does not hold"),
+        (head_of_line.CLAIM, changed(delayed, IN_PROCESSES, echo_p99_us=90_000), "does not hold"),
+        (head_of_line.CLAIM, changed(delayed, IN_LOOP, echo_p99_us=wildly("echo_p99_us")), "not shown"),
+        (head_of_line.CLAIM, changed(delayed, IN_PROCESSES, echo_p99_us=None), "inconclusive here"),
+        (switch_interval.CLAIM, by_interval, "holds"),
+        (switch_interval.CLAIM, changed(by_interval, of(model="spmt"), echo_p50_us=100), "does not hold"),
+        (switch_interval.CLAIM, by_root, "does not hold"),
+        (
+            switch_interval.CLAIM,
+            changed(by_interval, IN_PROCESSES, echo_p50_us=lambda row: 2 * row["switch_interval_us"]),
+            "does not hold",
+        ),
+        (
+            switch_interval.CLAIM,
+            changed(by_interval, of(model="spmt"), echo_p50_us=wildly("echo_p50_us")),
+            "not shown",
+        ),
+        (switch_interval.CLAIM, changed(by_interval, of(model="spmt"), verdict="invalid"), "inconclusive here"),
+        (prefork_balance.CLAIM, even, "holds"),
+        (prefork_balance.CLAIM, changed(even, IN_PROCESSES, jain_served=0.7), "does not hold"),
+        (prefork_balance.CLAIM, changed(even, of(model="prefork-reuseport"), jain_served=0.99), "not shown"),
+        (prefork_balance.CLAIM, changed(even, of(model="prefork", block=1), jain_served=0.7), "not shown"),
+        (prefork_balance.CLAIM, changed(even, IN_PROCESSES, jain_served=None), "inconclusive here"),
         (hybrid.CLAIM, mixed, "holds"),
         (hybrid.CLAIM, changed(mixed, of(model="prefork"), throughput_rps=2100), "does not hold"),
         (hybrid.CLAIM, changed(mixed, of(model="prefork"), throughput_rps=lambda row: noisy(row, 1700)), "not shown"),

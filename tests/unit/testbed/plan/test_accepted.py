@@ -57,7 +57,7 @@ def mode(name: str, needs: dict[str, Any], may: dict[str, Any]) -> st.SearchStra
 
 
 LOADS = st.one_of(
-    mode("closed", {}, {}),
+    mode("closed", {}, {"spinners": axis(st.sampled_from([0, 1, 2]))}),
     mode("open", {"rate": rates}, OPEN | OBJECTIVE),
     mode(
         "open",
@@ -89,7 +89,9 @@ DOCUMENTS = st.fixed_dictionaries(
             memory=st.sampled_from(["16MiB", "8GiB"]),
             limit=axis(st.sampled_from(["quota", "cpuset", "both"])),
         ),
-        "pools": section(workers=axis(pool), threads=axis(pool)),
+        "pools": section(
+            workers=axis(pool), threads=axis(pool), switch_interval=axis(st.sampled_from([0, "1us", "10s"]))
+        ),
         "workload": section(
             sleep=work,
             spin=axis(work),

@@ -118,6 +118,7 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         "limit": limits.limit,
         "workers": pools.workers or (0,),
         "threads": pools.threads,
+        "switch_interval_us": pools.switch_interval,
         "sleep_us": asked.sleep,
         "spin_us": asked.spin,
         "hash_us": asked.hash,
@@ -133,6 +134,7 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         "scans": asked.scans,
         "value_bytes": asked.value,
         "users": load.users,
+        "spinners": load.spinners,
         "idle_holders": load.idle_holders,
         "mode": (load.mode,),
         "rate_rps": load.rate or (None,),
@@ -176,6 +178,10 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
             cell["replica_cpus"] = "split"
         if cell["behind"] == "none":
             cell |= {"reads": 1.0, "scans": 0.0, "value_bytes": 0}
+        if cell["behind"] != "none" or (cell["method"] == "get" and cell["protocol"] == "http"):
+            cell["spinners"] = 0
+        if not (cell["sleep_us"] or cell["spin_us"] or cell["hash_us"]):
+            cell["spinners"] = 0
         if cell["protocol"] == "line":
             cell |= {"cache_control": "none", "method": "post"}
         if cell["behind"] == "none" and cell["method"] == "post":
@@ -244,6 +250,7 @@ OTHER = {
     "limit": "cpuset",
     "workers": 7,
     "threads": 7,
+    "switch_interval_us": 1_000,
     "sleep_us": 5_000,
     "spin_us": 5_000,
     "hash_us": 5_000,
@@ -259,6 +266,7 @@ OTHER = {
     "scans": 0.1,
     "value_bytes": 7,
     "users": 4,
+    "spinners": 1,
     "idle_holders": 9,
     "mode": "open",
     "rate_rps": 77.5,
@@ -298,6 +306,7 @@ BESIDE = (
     | {field: {"front": "envoy", "eject": 1} for field in ("front_timeout_us", "retries", "breaker", "eject_for_us")}
     | {"fronts": {"front": "varnish", "protocol": "http"}}
     | {"eject": {"front": "envoy"}, "sidecar_cpus": {"sidecar": "envoy"}}
+    | {"spinners": {"spin_us": 5_000}}
     | {"cache_control": {"protocol": "http"}, "method": {"protocol": "http"}}
     | {field: {"front": "envoy", "protocol": "http"} for field in ("rate_limit_rps", "auth", "services")}
 )
@@ -347,6 +356,7 @@ def test_every_axis_is_a_column_with_its_meaning_in_one_place_of_the_table() -> 
     assert {"search_id", "trial_id", "verdict", "reasons"} | {"model", "limit", "network"} <= TEXT_COLUMNS
     assert not {"cpus", "workers", "rate_rps", "precise", "share"} & TEXT_COLUMNS
     assert EARLIER == {
+        "switch_interval_us": 0,
         "protocol": "line",
         "method": "post",
         "cache_control": "none",
@@ -355,6 +365,7 @@ def test_every_axis_is_a_column_with_its_meaning_in_one_place_of_the_table() -> 
         "reads": 1.0,
         "scans": 0.0,
         "value_bytes": 0,
+        "spinners": 0,
         "engine": "plain",
         "profile": "none",
         "precise": False,
