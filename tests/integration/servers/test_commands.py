@@ -36,6 +36,7 @@ def test_no_or_an_unknown_model_lists_the_models(arguments: tuple[str, ...]) -> 
     [
         ("PORT", "http", "servers: PORT='http': must be a whole number from 0 to 65535"),
         ("WORKERS", "0", "servers: WORKERS='0': must be a whole number from 1 to 1024"),
+        ("SWITCH_INTERVAL_US", "5ms", "servers: SWITCH_INTERVAL_US='5ms': must be a whole number from 0 to 10000000"),
         ("PACKET_LOG", "on", "servers: PACKET_LOG='on': must be 0 or 1"),
         (
             "HOST",
