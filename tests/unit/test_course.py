@@ -227,7 +227,7 @@ def test_a_sweep_of_the_course_is_short_and_asked_for(path: Path) -> None:
 
 def test_what_the_course_says_of_a_copy_can_be_changed_there() -> None:
     """The keys that readers are told to set stand in the file, or are allowed there."""
-    for file, key in (("threads", "cpus: 0.5"), ("retry-storm", "breaker: 16")):
+    for file, key in (("threads", "cpus: 0.25"), ("retry-storm", "breaker: 16")):
         assert f"`{key}`" in TEXT
         given = sweepfile.values((PROJECT / f"sweeps/course/{file}.yaml").read_text(encoding="utf-8"))
         section = "limits" if file == "threads" else "front"
