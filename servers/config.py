@@ -24,6 +24,7 @@ class Config(NamedTuple):
     packet_log: bool
     allow_faults: bool  # whether !crash does what it says
     switch_interval_us: int  # 0: Python's own
+    shared_counter: bool  # whether each request adds to one count of all, under a lock
 
 
 def read_config(environment: Mapping[str, str], cpus: float) -> Config:
@@ -49,6 +50,7 @@ def read_config(environment: Mapping[str, str], cpus: float) -> Config:
         packet_log=_switch(env, "PACKET_LOG"),
         allow_faults=_switch(env, "ALLOW_FAULTS"),
         switch_interval_us=whole(env, "SWITCH_INTERVAL_US", 0, 0, 10_000_000),
+        shared_counter=_switch(env, "SHARED_COUNTER"),
     )
 
 

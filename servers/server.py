@@ -21,6 +21,7 @@ from servers.report import report_line
 if TYPE_CHECKING:
     from servers.behind.process import Behind
     from servers.face import Face
+    from servers.shared import SharedCount
 
 # accept fails so when the listener was shut down (by this process or by the one it is shared with) or closed.
 LISTENER_GONE = frozenset({errno.EINVAL, errno.EBADF})
@@ -61,6 +62,13 @@ class Server:
         self.draining = False
         self.children = Children(self)
         self._cells = counters.cells
+        self._shared: SharedCount | None = None
+        if config.shared_counter:
+            from servers import shared  # here: nobody else pays for it
+
+            self._shared = shared.SharedCount()
+            # In its place, so that without it a request does not even look.
+            self.count_served = self._count_in_common  # type: ignore[method-assign]
         self._open: set[Connection] = set()
         # Signal handlers run in between any two lines of the main thread, so they never take this lock.
         # Of _thread, not threading: importing that one makes each fork some 0.4 ms dearer (its after-fork work touches
@@ -208,6 +216,11 @@ class Server:
             with self._lock:
                 self._cells[connection.served_cell] += requests
 
+    def _count_in_common(self, connection: Connection, requests: int) -> None:
+        Server.count_served(self, connection, requests)
+        assert self._shared is not None
+        self._shared.add(requests)
+
     def count_error(self, connection: Connection) -> None:
         with self._lock:
             self.counters.add(connection.row, errors=1)
@@ -280,6 +293,8 @@ class Server:
         totals = self.counters.totals()
         if totals.replaced:
             logs.info(f"Workers replaced: {totals.replaced}")
+        if self._shared is not None:
+            logs.info(f"Counted in common: {self._shared.value}")
         workers = [worker.counts() for worker in self.workers]
         logs.last(
             report_line(

@@ -22,6 +22,7 @@ QUICK: Mapping[str, Mapping[str, Any]] = {
     "sweeps/claims/head-of-line.yaml": {"duration": "1s"},
     "sweeps/claims/switch-interval.yaml": {"duration": "1s"},
     "sweeps/claims/balance.yaml": {"repeat": 1, "duration": "1s"},
+    "sweeps/claims/shared-counter.yaml": {"models": ["prefork"], "duration": "1s"},
     "sweeps/claims/hybrid.yaml": {},
     "sweeps/claims/one-or-four.yaml": {"duration": "1s"},
     "sweeps/claims/queues.yaml": {"duration": "1s"},

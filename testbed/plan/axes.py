@@ -18,6 +18,7 @@ from testbed.plan.fields import (
     Breaker,
     CacheControl,
     Connection,
+    Counter,
     Cpus,
     Dns,
     Eject,
@@ -151,6 +152,18 @@ AXES: tuple[Axis, ...] = (
         text=_or_none(format_us),
         title="switch interval of the interpreter's lock",
         words=lambda value: format_us(value) if value else "Python's own",
+    ),
+    Axis(
+        "pools.counter",
+        "counter",
+        Counter,
+        ("own",),
+        "to which count each request adds: own of the process or thread, or shared by all, under a lock",
+        asks="to which count each request adds. `own`: to one of the process or thread that serves it. `shared`: to "
+        "one of all besides, under a lock",
+        earlier="own",
+        title="count of requests",
+        words=lambda value: "shared" if value == "shared" else "of each",
     ),
     Axis(
         "workload.sleep",

@@ -22,7 +22,7 @@ from testbed.plan.profile import STEADY, mean_rps
 from testbed.plan.schema import Exclude, Sweep
 
 # What a trial costs beyond warm-up and window: start, readiness, stop, collection. Only for the time a plan announces.
-EXPECTED_OVERHEAD_S = 2.5
+OVERHEAD_S, OVERHEAD_SEVERAL_S, OVERHEAD_BEHIND_S = 1.5, 2.5, 5.0
 # Trials of a search for a capacity between 10 and 10,000 requests/s, confirmations included.
 EXPECTED_SEARCH_STEPS = 12
 
@@ -49,6 +49,7 @@ class Cell:
     workers: int
     threads: int
     switch_interval_us: int
+    counter: str
     sleep_us: int
     spin_us: int
     hash_us: int
@@ -418,7 +419,15 @@ def expected_trials(sweep: Sweep) -> int:
 
 def expected_s(sweep: Sweep) -> float:
     """About how many seconds the sweep takes."""
-    return expected_trials(sweep) * (sweep.warmup / 1e6 + sweep.duration / 1e6 + EXPECTED_OVERHEAD_S)
+    measured_s = (sweep.warmup + sweep.duration) / 1e6
+    return sum(expected_of(entry, sweep) * (measured_s + _overhead_s(entry.cell)) for entry in trials(sweep))
+
+
+def _overhead_s(cell: Cell) -> float:
+    """What a trial takes beside its warm-up and window, by what has to start."""
+    if cell.what_is_behind is not None:
+        return OVERHEAD_BEHIND_S
+    return OVERHEAD_S if cell.is_single and cell.sidecar == NO_SIDECAR else OVERHEAD_SEVERAL_S
 
 
 def varying_fields(these: list[Cell]) -> list[str]:

@@ -22,6 +22,7 @@ from testbed.plan.fields import (
     Breaker,
     CacheControl,
     Connection,
+    Counter,
     Cpus,
     Eject,
     EjectUs,
@@ -86,12 +87,13 @@ class Limits(Strict):
 
 @section("pools")
 class Pools(Strict):
-    """Sizes of the pools, for the models that have one, and how threads switch. Without `workers`: the CPU limit
-    rounded up, at least 2."""
+    """Sizes of the pools, for the models that have one, how threads switch, and what they share. Without
+    `workers`: the CPU limit rounded up, at least 2."""
 
     workers: Values[PoolSize] | None
     threads: Values[PoolSize]
     switch_interval: Values[SwitchUs]
+    counter: Values[Counter]
 
 
 @section("workload")

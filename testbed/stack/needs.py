@@ -27,5 +27,6 @@ def environment(cell: Cell) -> dict[str, str]:
     found = {"MAX_CONNECTIONS": str(max(LEAST_CONNECTIONS, connections(cell)))}
     found |= {"IDLE_TIMEOUT": str(LONGEST_IDLE_TIMEOUT_S)} if cell.idle_holders else {}
     found |= {"SWITCH_INTERVAL_US": str(cell.switch_interval_us)} if cell.switch_interval_us else {}
+    found |= {"SHARED_COUNTER": "1"} if cell.counter == "shared" else {}
     fault = cell.what_fails
     return found | ({"ALLOW_FAULTS": "1"} if fault is not None and fault.kind == "crashed" else {})

@@ -27,7 +27,7 @@ _BEHIND = ("SERVERS_DNS", "SERVERS")
 # What docker-compose.yml hands on to a server. A new one is as those that run.
 _HANDED_ON = (
     *("PACKET_LOG", "WORKERS", "THREADS", "MAX_CONNECTIONS", "ALLOW_FAULTS"),
-    *("SWITCH_INTERVAL_US", "CACHE_CONTROL"),
+    *("SWITCH_INTERVAL_US", "SHARED_COUNTER", "CACHE_CONTROL"),
 )
 # Listening sockets come first in the table; a model with a pool has one for each process at most.
 _ROWS = 66

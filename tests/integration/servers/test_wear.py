@@ -32,6 +32,17 @@ def test_a_second_of_churn_leaves_no_process_thread_or_descriptor(model: str) ->
         assert running.totals() == {"accepted": 41, "served": 41, "refused": 0, "errors": 0}
 
 
+def test_every_request_is_added_to_the_one_count_of_all(model: str) -> None:
+    with server(model, SHARED_COUNTER="1") as running:
+        for _ in range(3):
+            with running.connect() as client:
+                for _ in range(5):
+                    assert client.ask(b"x\n") == b"x\n"
+        running.stop()
+        assert running.totals()["served"] == 15
+        assert "[INFO] Counted in common: 15" in running.lines
+
+
 def test_clients_that_break_off_leave_one_line_each_and_the_server_goes_on(model: str) -> None:
     with server(model) as running:
         with running.connect() as client:

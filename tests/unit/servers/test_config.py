@@ -9,6 +9,7 @@ def test_defaults_need_no_variable() -> None:
     assert (config.max_connections, config.idle_timeout_s, config.drain_timeout_s) == (1024, 300.0, 5.0)
     assert config.packet_log is False
     assert config.allow_faults is False
+    assert config.shared_counter is False
     assert (config.threads, config.switch_interval_us) == (16, 0)
     assert config.max_line >= 65_536 + 64  # the largest payload of a load test, with its directives
 
@@ -41,6 +42,7 @@ def test_values_are_read_and_an_empty_variable_counts_as_unset() -> None:
         ("DRAIN_TIMEOUT", "-1", "a number of seconds from 0 to 3600"),
         ("PACKET_LOG", "yes", "0 or 1"),
         ("ALLOW_FAULTS", "true", "0 or 1"),
+        ("SHARED_COUNTER", "all", "0 or 1"),
         ("THREADS", "0", "a whole number from 1 to 1024"),
         ("SWITCH_INTERVAL_US", "0.5", "a whole number from 0 to 10000000"),
         ("SWITCH_INTERVAL_US", "10000001", "a whole number from 0 to 10000000"),

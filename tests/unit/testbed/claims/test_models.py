@@ -13,6 +13,7 @@ from testbed.claims import (
     pool_bound,
     prefork_balance,
     processes_compute,
+    shared_counter,
     switch_cost,
     switch_interval,
     ten_thousand,
@@ -108,6 +109,12 @@ def by_root(row: Row) -> Row:
     )
 
 
+def locked(row: Row) -> Row:
+    """Half a microsecond for the lock, and a wait now and then."""
+    waits = {"voluntary_switches": 1_010 if row["counter"] == "shared" else 1_000, "ok": 1_000}
+    return waits | {"cpu_us_per_request": noisy(row, 40) + (0.5 if row["counter"] == "shared" else 0)}
+
+
 def even(row: Row) -> Row:
     return {"jain_served": noisy(row, 0.98 if row["model"] == "prefork" else 0.62)}
 
@@ -164,6 +171,18 @@ def even(row: Row) -> Row:
         (head_of_line.CLAIM, changed(delayed, IN_PROCESSES, echo_p99_us=90_000), "does not hold"),
         (head_of_line.CLAIM, changed(delayed, IN_LOOP, echo_p99_us=wildly("echo_p99_us")), "not shown"),
         (head_of_line.CLAIM, changed(delayed, IN_PROCESSES, echo_p99_us=None), "inconclusive here"),
+        (shared_counter.CLAIM, locked, "holds"),
+        (
+            shared_counter.CLAIM,
+            changed(locked, of(model="spmt", counter="own"), cpu_us_per_request=lambda row: noisy(row, 40) + 1),
+            "does not hold",
+        ),
+        (
+            shared_counter.CLAIM,
+            changed(locked, of(counter="shared"), cpu_us_per_request=wildly("cpu_us_per_request")),
+            "not shown",
+        ),
+        (shared_counter.CLAIM, changed(locked, of(counter="own"), verdict="invalid"), "inconclusive here"),
         (switch_interval.CLAIM, by_interval, "holds"),
         (switch_interval.CLAIM, changed(by_interval, of(model="spmt"), echo_p50_us=100), "does not hold"),
         (switch_interval.CLAIM, by_root, "does not hold"),

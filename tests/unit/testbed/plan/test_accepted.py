@@ -90,7 +90,10 @@ DOCUMENTS = st.fixed_dictionaries(
             limit=axis(st.sampled_from(["quota", "cpuset", "both"])),
         ),
         "pools": section(
-            workers=axis(pool), threads=axis(pool), switch_interval=axis(st.sampled_from([0, "1us", "10s"]))
+            workers=axis(pool),
+            threads=axis(pool),
+            switch_interval=axis(st.sampled_from([0, "1us", "10s"])),
+            counter=axis(st.sampled_from(["own", "shared"])),
         ),
         "workload": section(
             sleep=work,

@@ -119,6 +119,7 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
         "workers": pools.workers or (0,),
         "threads": pools.threads,
         "switch_interval_us": pools.switch_interval,
+        "counter": pools.counter,
         "sleep_us": asked.sleep,
         "spin_us": asked.spin,
         "hash_us": asked.hash,
@@ -251,6 +252,7 @@ OTHER = {
     "workers": 7,
     "threads": 7,
     "switch_interval_us": 1_000,
+    "counter": "shared",
     "sleep_us": 5_000,
     "spin_us": 5_000,
     "hash_us": 5_000,
@@ -357,6 +359,7 @@ def test_every_axis_is_a_column_with_its_meaning_in_one_place_of_the_table() -> 
     assert not {"cpus", "workers", "rate_rps", "precise", "share"} & TEXT_COLUMNS
     assert EARLIER == {
         "switch_interval_us": 0,
+        "counter": "own",
         "protocol": "line",
         "method": "post",
         "cache_control": "none",
