@@ -11,7 +11,8 @@ PYTHON ?= python3
 VENV := .venv/bin/python
 # For tests that measure nothing: on all processors.
 AT_ONCE := --numprocesses auto --dist worksteal
-# Real load that mostly waits: a file beside another, but for what goes by the clock.
+# What mostly waits, for real load or for Docker: a file beside another, but for what goes by the clock.
+BESIDE := --numprocesses auto --dist loadfile
 LOAD_TESTS := tests/integration/loadtests
 TIMED = $(shell grep -l pytest.mark.timed $(LOAD_TESTS)/*.py)
 DEMO_MODELS := $(shell sed -nE 's/^models: *\[(.*)\].*/\1/p' sweeps/quickstart.yaml | tr , ' ')
@@ -39,14 +40,15 @@ test: python ## Run every test: unit, integration, and end to end on real Docker
 	@$(PYTHON) -m testbed.setup --browser --images
 	@# Exit code 5: nothing of it was asked for.
 	@$(VENV) -m pytest tests/unit tests/integration/servers $(AT_ONCE) $(PYTEST) || test $$? = 5
-	@$(VENV) -m pytest $(LOAD_TESTS) -m "not timed" --numprocesses auto --dist loadfile $(PYTEST) || test $$? = 5
-	@$(VENV) -m pytest $(TIMED) tests/e2e $(PYTEST)
+	@$(VENV) -m pytest $(LOAD_TESTS) tests/e2e -m "not timed" $(BESIDE) $(PYTEST) || test $$? = 5
+	@$(VENV) -m pytest $(TIMED) tests/e2e -m timed $(PYTEST)
 
 test-unit: setup-venv ## Run the tests that need no Docker and no network, in seconds
 	@$(VENV) -m pytest tests/unit $(AT_ONCE) $(PYTEST)
 
 test-parts: images ## Run the tests of replicas, fronts and what scales them, on real Docker (about 18 minutes)
-	@$(VENV) -m pytest tests/parts $(PYTEST)
+	@$(VENV) -m pytest tests/parts -m "not timed" $(BESIDE) $(PYTEST) || test $$? = 5
+	@$(VENV) -m pytest tests/parts -m timed $(PYTEST)
 
 test-lab: setup ## Run the tests that start Docker engines of their own (Linux, root; 9 minutes)
 	@THREADMILL_LAB=1 $(VENV) -m pytest tests/lab $(PYTEST)

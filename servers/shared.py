@@ -8,7 +8,7 @@ import os
 
 # Of _multiprocessing, not multiprocessing: that imports threading, which makes each fork dearer (``servers.server``).
 # It is a semaphore of the kernel's that processes share: free it costs no system call, and who waits for it sleeps.
-from _multiprocessing import SemLock
+from _multiprocessing import SemLock  # type: ignore[import-not-found]
 
 _SEMAPHORE = 1  # of SemLock's two kinds the one that is no recursive lock
 _BYTES = 8

@@ -22,7 +22,7 @@ from testbed.plan.profile import STEADY, mean_rps
 from testbed.plan.schema import Exclude, Sweep
 
 # What a trial costs beyond warm-up and window: start, readiness, stop, collection. Only for the time a plan announces.
-OVERHEAD_S, OVERHEAD_SEVERAL_S, OVERHEAD_BEHIND_S = 1.5, 2.5, 5.0
+OVERHEAD_S, OVERHEAD_SEVERAL_S, OVERHEAD_BEHIND_S = 1.4, 3.5, 5.0
 # Trials of a search for a capacity between 10 and 10,000 requests/s, confirmations included.
 EXPECTED_SEARCH_STEPS = 12
 

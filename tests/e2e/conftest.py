@@ -5,16 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from testbed.stack import images as image_builder
-from testbed.stack import machine
+from testbed.names import USUAL
+from tests.e2e.built import built
 from tests.e2e.stack import containers_of, networks_of
 
 
 @pytest.fixture(scope="session")
 def images() -> None:
-    """Every image, built from the sources as they are now; what has not changed comes from Docker's cache."""
-    machine.require_docker()
-    image_builder.build(None, print)
+    """Every usual image, of the sources as they are now."""
+    built(USUAL)
 
 
 @pytest.fixture

@@ -90,6 +90,7 @@ def test_it_says_where_it_was_measured_and_how(page):
     assert page.locator("b").count() == 0
 
 
+@pytest.mark.timed
 @pytest.mark.usefixtures("images")
 @pytest.mark.timeout(300)
 def test_a_claim_is_run_kept_and_judged_again(tmp_path):

@@ -9,7 +9,7 @@ import yaml
 
 from tests.e2e.stack import containers_of, orchestrate
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.usefixtures("images"), pytest.mark.timeout(180)]
 
 SWEEP = {
     "models": ["event-loop", "mpst", "thread-pool"],

@@ -14,7 +14,7 @@ from tests.e2e.stack import orchestrate, terminal
 from tests.matrix import DOZEN, Row, document
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.usefixtures("images")]
 
 # A search takes a dozen trials.
 TIMEOUT_S = 150

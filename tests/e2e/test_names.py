@@ -12,7 +12,7 @@ import yaml
 from testbed.plan import cells
 from tests.e2e.stack import containers_of, orchestrate
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.usefixtures("images")]
 
 SMALL, LARGE = 2, 3
 # Of the many pools of workers one has both sizes, which shows that the size is the trial's own; the others have one.

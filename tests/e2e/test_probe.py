@@ -16,7 +16,7 @@ import pytest
 from benchmarks.proofs.switches import compare
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.usefixtures("images"), pytest.mark.timeout(120)]
 
 PROJECT = Path(__file__).parents[2]
 HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges=true")

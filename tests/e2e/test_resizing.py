@@ -15,7 +15,7 @@ from tests.commanded import commanded
 from tests.e2e.compose import docker, own_compose
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.usefixtures("images"), pytest.mark.timeout(180)]
 
 MIB = 2**20
 SPIN = "while True: pass"

@@ -16,7 +16,7 @@ from testbed.names import image_name
 from testbed.stack.lock import PATIENCE_S
 from tests.e2e.stack import CLIENT, containers_of, networks_of, orchestrate, terminal, wait_for_container
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.usefixtures("images")]
 
 
 def write_sweep(directory: Path, name: str, **fields: Any) -> Path:

@@ -16,7 +16,7 @@ from tests.e2e.stack import CLIENT, containers_of, orchestrate, terminal
 from tests.e2e.test_sweep import results_of, write_sweep
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.usefixtures("images")]
 
 
 @pytest.fixture

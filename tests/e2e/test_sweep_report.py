@@ -9,7 +9,7 @@ import yaml
 from tests.e2e.browsing import chromium, draw_all, shown
 from tests.e2e.stack import containers_of, orchestrate
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.usefixtures("images")]
 
 
 def test_a_sweep_ends_with_a_report_and_keeps_its_results_where_none_can_be_written(tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ def test_pages_of_systems_fit_wide_and_narrow(browser, report, tmp_path, width, 
             expect(page.locator(".lead .answer")).to_contain_text("In short, which system")
 
 
+@pytest.mark.timed
 @pytest.mark.e2e
 @pytest.mark.usefixtures("images")
 def test_a_real_trial_by_the_second(browser, tmp_path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.judged import Record, failed, others, records, run, values
 from tests.e2e.stack import CLIENT, wait_for_container
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.usefixtures("images"), pytest.mark.timeout(180)]
 
 RIGGED = Path(__file__).parent / "rigged_server.py"
 RIGGED_LOAD = Path(__file__).parent / "rigged_load.py"

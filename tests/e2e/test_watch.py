@@ -20,7 +20,7 @@ from tests.e2e.test_sweep import write_sweep
 from tests.integration.loadtests.locust_stack import LocustApi
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.usefixtures("images"), pytest.mark.timeout(180)]
 
 
 @pytest.fixture

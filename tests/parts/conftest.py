@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from testbed.names import PARTS, http_name
-from testbed.stack import images as image_builder
-from testbed.stack import machine
+from tests.e2e.built import built
 from tests.e2e.conftest import images as images
 from tests.e2e.conftest import name as name
 from tests.parts.containers import Containers, containers
@@ -19,15 +18,13 @@ OVER_HTTP = ("spst", "spmt", "event-loop", "prefork")
 @pytest.fixture(scope="session")
 def images_behind() -> None:
     """Those of stores, brokers and consumers."""
-    machine.require_docker()
-    image_builder.build_missing(PARTS, print)
+    built(PARTS)
 
 
 @pytest.fixture(scope="session")
 def images_http() -> None:
     """Those of the models that are tried over HTTP."""
-    machine.require_docker()
-    image_builder.build_missing([http_name(model) for model in OVER_HTTP], print)
+    built([http_name(model) for model in OVER_HTTP])
 
 
 @pytest.fixture

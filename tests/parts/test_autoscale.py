@@ -13,7 +13,7 @@ from tests.e2e.compose import Compose, docker, left_of, own_compose
 from tests.e2e.stack import Terminal, orchestrate, terminal
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.usefixtures("images"), pytest.mark.timeout(240)]
 
 LINE = b"!spin=20000 hello\n"
 LAW = ("--on", "cpu", "--target", "0.6", "--max", "2", "--every", "1s", "--down-after", "2s")

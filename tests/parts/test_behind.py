@@ -11,7 +11,12 @@ from tests.e2e.stack import containers_of, networks_of, orchestrate, terminal, w
 from tests.e2e.test_sweep import results_of, write_sweep
 from tests.parts.test_scaling import Found, found_in
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images", "images_behind"), pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timed,
+    pytest.mark.usefixtures("images", "images_behind"),
+    pytest.mark.timeout(240),
+]
 
 NAME = "test-behind"
 PASSWORD = secrets.token_hex(16)

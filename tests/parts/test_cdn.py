@@ -8,15 +8,19 @@ import pytest
 
 from testbed.names import FRONTS, http_name
 from testbed.plan.fields import CACHES
-from testbed.stack import images as image_builder
-from testbed.stack import machine
+from tests.e2e.built import built
 from tests.e2e.compose import Compose, left_of, own_compose
 from tests.e2e.stack import containers_of, networks_of, orchestrate, terminal, wait_for_container
 from tests.e2e.test_sweep import results_of, write_sweep
 from tests.parts.test_http import answers, ours, typed
 from tests.parts.test_scaling import Found, found_in
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images", "images_edge"), pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timed,
+    pytest.mark.usefixtures("images", "images_edge"),
+    pytest.mark.timeout(300),
+]
 
 ITEMS = {"protocol": "http", "method": "get", "keys": 50, "zipf": 1.1, "payload": "300B", "sleep": "2ms"}
 OPEN = {"mode": "open", "rate": 200, "users": 8}
@@ -63,8 +67,7 @@ SWEEPS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="session")
 def images_edge() -> None:
     """Those of the caches, and of a server before which they stand."""
-    machine.require_docker()
-    image_builder.build_missing([*FRONTS, "varnish", http_name("event-loop"), http_name("spmt")], print)
+    built([*FRONTS, "varnish", http_name("event-loop"), http_name("spmt")])
 
 
 @pytest.fixture(scope="module", params=SWEEPS)

@@ -10,15 +10,20 @@ import pytest
 from testbed.names import FRONTS, http_name
 from testbed.plan.axes import API_KEY
 from testbed.plan.fields import GATEWAYS
-from testbed.stack import images as image_builder
 from testbed.stack import machine
+from tests.e2e.built import built
 from tests.e2e.compose import Compose, left_of, own_compose
 from tests.e2e.stack import containers_of, networks_of, orchestrate, terminal, wait_for_container
 from tests.e2e.test_sweep import results_of, write_sweep
 from tests.parts.test_http import answers, ours, typed
 from tests.parts.test_scaling import Found, found_in
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images", "images_gateway"), pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timed,
+    pytest.mark.usefixtures("images", "images_gateway"),
+    pytest.mark.timeout(300),
+]
 
 SERVICES = {
     "reads": {"share": 4, "model": "thread-pool", "read": True, "cpus": 0.15},
@@ -43,7 +48,7 @@ def images_gateway() -> None:
     """Those of the gateways, of servers behind them, and of what these read."""
     machine.require_docker()
     models = ("thread-pool", "prefork", "event-loop")
-    image_builder.build_missing([*FRONTS, "envoy", "valkey", *map(http_name, models)], print)
+    built([*FRONTS, "envoy", "valkey", *map(http_name, models)])
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from tests.parts.test_scaling import Found, found_in
 
 pytestmark = [
     pytest.mark.e2e,
+    pytest.mark.timed,
     pytest.mark.usefixtures("images", "images_http", "images_behind"),
     pytest.mark.timeout(300),
 ]

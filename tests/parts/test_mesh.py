@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from testbed.names import FRONTS, http_name
-from testbed.stack import images as image_builder
-from testbed.stack import machine
+from tests.e2e.built import built
 from tests.e2e.compose import Compose, docker, left_of, own_compose
 from tests.e2e.stack import containers_of, networks_of, orchestrate, terminal, wait_for_container
 from tests.e2e.test_sweep import results_of, write_sweep
@@ -17,7 +16,12 @@ from tests.parts.test_http import answers, ours, typed
 from tests.parts.test_scaling import Found, found_in
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images", "images_mesh"), pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timed,
+    pytest.mark.usefixtures("images", "images_mesh"),
+    pytest.mark.timeout(300),
+]
 
 OF_ALL = {"at": "1s", "replica": 2}
 FAULTS: dict[str, dict[str, Any]] = {
@@ -42,8 +46,7 @@ SIDECARS = [f"event-loop-{n + 1}-sidecar" for n in range(2)]
 @pytest.fixture(scope="session")
 def images_mesh() -> None:
     """Those of both fronts, and of the servers behind them."""
-    machine.require_docker()
-    image_builder.build_missing([*FRONTS, "envoy", *map(http_name, ("event-loop", "spst"))], print)
+    built([*FRONTS, "envoy", *map(http_name, ("event-loop", "spst"))])
 
 
 @pytest.fixture(scope="module")

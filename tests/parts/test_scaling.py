@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.stack import containers_of, networks_of, orchestrate, terminal, wait_for_container
 from tests.e2e.test_sweep import results_of, write_sweep
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.usefixtures("images")]
 
 NAME = "test-scaling"
 ONE, TWO, THREE = "thread-pool-1", "thread-pool-2", "thread-pool-3"

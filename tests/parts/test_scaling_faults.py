@@ -13,7 +13,7 @@ from tests.e2e.test_sweep import results_of, write_sweep
 from tests.parts.test_scaling import CHANGES, LOAD, REPLICATED, THREE, found_in
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("images"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.usefixtures("images"), pytest.mark.timeout(180)]
 
 FIRST, SECOND = "001-b1-thread-pool-0.4cpu", "002-b2-thread-pool-0.4cpu"
 

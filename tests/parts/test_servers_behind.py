@@ -24,7 +24,7 @@ from testbed.parts.behind import (
     RABBITMQ_PORT,
     VALKEY_PORT,
 )
-from testbed.stack import images as image_builder
+from tests.e2e.built import built
 from tests.e2e.compose import docker
 from tests.parts.containers import PASSWORD, Containers, address, containers, inside, said
 from tests.waiting import wait_until
@@ -92,7 +92,7 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def stage(images_behind: None) -> Iterator[Stage]:
-    image_builder.build_missing(BEHIND, print)
+    built(BEHIND)
     with containers() as parts:
         yield Stage(parts)
 
@@ -258,7 +258,7 @@ def test_a_cluster_is_asked_where_the_key_is_and_stays_in_use_when_a_master_is_g
 
 @pytest.mark.parametrize("name", ["spst", "event-loop-uvloop"])
 def test_no_other_image_has_drivers_or_our_code_for_them(name: str) -> None:
-    image_builder.build_missing((name, behind_name(name)), print)
+    built((name, behind_name(name)))
     look = ("run", "--rm", "--network", "none", "--entrypoint", "sh")
     script = 'find /app/servers/behind /opt -name "*.pyc" | grep -cE "servers/behind|psycopg|valkey|pika|nats"; exit 0'
     assert docker(*look, image_name(name), "-c", script).split()[-1] == "0"
