@@ -41,20 +41,20 @@ QUICK: Mapping[str, Mapping[str, Any]] = {
         },
     },
     "sweeps/claims/metric.yaml": {
-        "duration": "5s",
+        "duration": "4s",
         "load": {
             "mode": "open",
-            "profile": [{"rate": 50, "for": "1s"}, {"rate": 200, "for": "4s"}],
+            "profile": [{"rate": 50, "for": "1s"}, {"rate": 200, "for": "3s"}],
             "users": 256,
             "objective": {"p99": "150ms"},
         },
     },
     "sweeps/claims/season.yaml": {
-        "duration": "9s",
-        "scaling": [SEASON, {**SEASON, "forecast": "holt-winters", "season": "3s", "ahead": "1s"}],
+        "duration": "7500ms",
+        "scaling": [SEASON, {**SEASON, "forecast": "holt-winters", "season": "2500ms", "ahead": "1s"}],
         "load": {
             "mode": "open",
-            "profile": [{"mean": 110, "amplitude": 80, "period": "3s", "for": "9s"}],
+            "profile": [{"mean": 110, "amplitude": 80, "period": "2500ms", "for": "7500ms"}],
             "users": 256,
             "objective": {"p99": "150ms"},
         },
