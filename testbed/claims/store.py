@@ -57,6 +57,10 @@ class Store:
     def claims(self) -> dict[str, Claim]:
         return {name: CLAIMS[name] for name in self.names}
 
+    def add(self, names: Sequence[str]) -> None:
+        """These are judged as well, such as a claim that is new since the directory was begun."""
+        self.names = tuple(name for name in CLAIMS if name in {*self.names, *names})
+
     def changed(self, sweep: str) -> None:
         """There are more results of this sweep: they are read anew."""
         self._rows.pop(sweep, None)

@@ -29,7 +29,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print the sweeps and their expected time, run nothing")
     parser.add_argument("--quick", action="store_true", help="shorter windows and fewer repeats: wider intervals")
     for flag, told in (
-        ("--resume", "run what is missing of the claims begun in DIR"),
+        ("--resume", "run what is missing of the claims begun in DIR, and of further ones"),
         ("--judge", "judge what is in DIR, run nothing"),
     ):
         completed_by(DirectoriesCompleter(), parser.add_argument(flag, type=Path, metavar="DIR", help=told))
@@ -83,6 +83,7 @@ def _try(arguments: argparse.Namespace, names: tuple[str, ...], console: "Consol
         machine.require_docker()
         if arguments.resume is not None:
             store = Store.read(arguments.resume)
+            store.add(arguments.names)
             engine = engine_of(arguments, store.manifest().get("cluster"))
         else:
             engine = engine_of(arguments)
@@ -111,9 +112,11 @@ def _check(arguments: argparse.Namespace) -> None:
     modes = [f"--{name.replace('_', '-')}" for name in every if getattr(arguments, name) not in (None, False)]
     if len(modes) > 1:
         raise UserError(f"claims: found {' and '.join(modes)}, allowed: one of them")
-    if modes and modes[0] in ("--resume", "--judge") and (arguments.names or arguments.quick):
+    if modes == ["--judge"] and (arguments.names or arguments.quick):
         more = " ".join(arguments.names) or "--quick"
-        raise UserError(f"claims: found {modes[0]} with {more}, allowed: {modes[0]} DIR alone, which knows its claims")
+        raise UserError(f"claims: found --judge with {more}, allowed: --judge DIR alone, which knows its claims")
+    if modes == ["--resume"] and arguments.quick:
+        raise UserError("claims: found --resume with --quick, allowed: what was begun goes on as it was begun")
     if modes == ["--dry-run"] and arguments.json:
         raise UserError("claims: found --dry-run and --json, allowed: one of them")
     if arguments.force and arguments.resume is None:

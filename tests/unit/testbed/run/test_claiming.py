@@ -84,6 +84,22 @@ def test_what_is_finished_is_not_run_again(claims: Claims) -> None:
     assert "1 claim, 0 sweeps" in told
 
 
+def test_a_further_claim_is_run_beside_those_that_are_there(claims: Claims) -> None:
+    store = claims.begin("first")
+    claims.go_on(store)
+    before = trials(claims)
+    more = Store.read(store.path)
+    more.add(["third", "first"])
+    assert more.names == ("first", "third")
+    code, told = claims.go_on(more)
+    assert code == exits.OK and trials(claims) > before
+    assert "2 claims, 1 sweep" in told
+    assert {name: one.outcome for name, one in Store.read(store.path).findings().items()} == {
+        "first": "holds",
+        "third": "holds",
+    }
+
+
 def interrupted() -> None:
     raise KeyboardInterrupt
 
