@@ -38,9 +38,10 @@ def read_fronts(environ: Mapping[str, str], targets: Collection[str]) -> dict[st
 
 def address_of(name: str, targets: Mapping[str, tuple[str, int]]) -> tuple[str, int] | None:
     """Where a target is, or one replica of it by its number: `spmt-2` is a host of that name, on the port of servers;
-    `spmt-2:8082` another port of it, where the server is if something else has that one.
+    `spmt-2:8082` another port of it, where the server is if something else has that one. `front-2` is one of several
+    fronts, which a sweep asks by itself.
 
-    None for a name that is neither.
+    None for a name that is none of these.
     """
     name, colon, port = name.partition(":")
     if colon:
@@ -49,7 +50,7 @@ def address_of(name: str, targets: Mapping[str, tuple[str, int]]) -> tuple[str, 
     if name in targets:
         return targets[name]
     base, hyphen, number = name.rpartition("-")
-    return (name, PORT) if hyphen and base in targets and number.isdecimal() else None
+    return (name, PORT) if hyphen and (base in targets or base == "front") and number.isdecimal() else None
 
 
 def read_one_at_a_time(environ: Mapping[str, str]) -> frozenset[str]:

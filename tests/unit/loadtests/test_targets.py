@@ -54,6 +54,7 @@ def test_a_replica_of_a_target_is_a_host_of_that_name() -> None:
     assert address_of("spmt-12", targets) == ("spmt-12", 8081)
     assert address_of("thread-pool-1", targets) == ("thread-pool-1", 8081)
     assert address_of("spmt:8082", targets) == ("10.0.0.7", 8082)
+    assert address_of("front-2", targets) == ("front-2", 8081)
     assert address_of("spmt-12:8082", targets) == ("spmt-12", 8082)
     for wrong in ("spmt:", "spmt:0", "spmt:65536", "spmt:a", "spst:8082", "spmt:1:2", ":8082"):
         assert address_of(wrong, targets) is None, wrong
