@@ -47,13 +47,14 @@ def standings(view: View) -> list[Standing]:
     return [Standing(heading(groups[0]), tuple(groups)) for groups in several]
 
 
-def plainness(group: Group) -> tuple[float, bool, str, float]:
+def plainness(group: Group) -> tuple[float, bool, str, float, float]:
     """What sorts the plainest first."""
     row = group.rows[0]
     front = str(row.get("front") or "none")
     limit = float(row.get("rate_limit_rps") or 0)
+    fronts = float(row.get("fronts") or 1)
     # Of limits the highest first, and none before any.
-    return float(row.get("replicas") or 1), front != "none", front, -limit if limit else -math.inf
+    return float(row.get("replicas") or 1), front != "none", front, fronts, -limit if limit else -math.inf
 
 
 def choose(view: View, standing: Standing) -> Markup:

@@ -1,5 +1,6 @@
 """A cache before the servers, compared as a system: the share of its hits, and what they save the servers."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,3 +67,13 @@ def test_what_a_request_gets_is_told(seen: View) -> None:
     )
     slept = {**row, "sleep_us": 50_000, "keys": 1}
     assert work.request(slept).startswith("A request gets the one item of 1 KiB. The server waits 50 ms without using")
+
+
+def test_several_edges_are_compared_with_one(tmp_path: Path) -> None:
+    several = {**SWEEP, "front": {"kind": "varnish", "count": [4, 1, 2], "cpus": 0.1}}
+    view = view_of(make_run(tmp_path / "run", several, measured=measured))
+    (found,) = standing.standings(view)
+    assert [group.rows[0]["fronts"] for group in found.groups] == [1, 2, 4]
+    names = [standing.name(found, group) for group in found.groups]
+    assert names == [f"1 replica of 0.5 CPU behind {which}" for which in ("varnish", "2 varnish", "4 varnish")]
+    assert len(standing.lines(view, found)) == 2
