@@ -105,7 +105,7 @@ class Sample:
     def shown(self) -> str:
         """Such as `x 3.4 (2.9 to 4.1)`."""
         one = self.interval
-        figures = f"{_number(one.estimate)} ({_number(one.low)} to {_number(one.high)})"
+        figures = f"{number(one.estimate)} ({number(one.low)} to {number(one.high)})"
         return f"{figures} {self.unit}" if self.unit else f"x {figures}"
 
     def p(self, bound: float, above: bool) -> float:
@@ -171,7 +171,7 @@ def _side(sample: Sample, bound: float, what: str, above: bool) -> Finding:
         outcome = "holds" if above else "does not hold"
     elif high < bound:
         outcome = "does not hold" if above else "holds"
-    said = f"{what}: {sample.shown}, claimed is at {'least' if above else 'most'} {_number(bound)}"
+    said = f"{what}: {sample.shown}, claimed is at {'least' if above else 'most'} {number(bound)}"
     return Finding(outcome, sample.shown, said, sample.interval.estimate, low, high, bound, sample.p(bound, above))
 
 
@@ -183,7 +183,7 @@ def within(sample: Sample, low: float, high: float, what: str) -> Finding:
         outcome = "holds"
     elif last < low or first > high:
         outcome = "does not hold"
-    said = f"{what}: {sample.shown}, claimed is {_number(low)} to {_number(high)}"
+    said = f"{what}: {sample.shown}, claimed is {number(low)} to {number(high)}"
     p = max(sample.p(low, above=True), sample.p(high, above=False))
     return Finding(outcome, sample.shown, said, sample.interval.estimate, first, last, high, p)
 
@@ -233,7 +233,7 @@ def all_of(*parts: Finding) -> Finding:
     )
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
     """Three digits, and all of a number that has more before its point."""
     if value is None:
         return "not known"

@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from testbed.claims.claim import Claim, Finding
+from testbed.claims.deciding import number
 from testbed.claims.store import Store
 from testbed.files import write_atomically
 from testbed.report.facts import machine
@@ -74,11 +75,11 @@ def figure(finding: Finding) -> Markup:
         high=place(high),
         estimate=place(estimate),
         bound=place(bound),
-        claimed=f"claimed {bound:.4g}",
-        measured=f"{estimate:.3g}",
+        claimed=f"claimed {number(bound)}",
+        measured=number(estimate),
         # Words stand on the side of their mark on which there is room for them.
         anchor=_anchor,
-        words=f"{estimate:.3g}, interval {low:.3g} to {high:.3g}; claimed: {bound:.4g}",
+        words=f"{number(estimate)}, interval {number(low)} to {number(high)}; claimed: {number(bound)}",
     )
 
 
