@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from servers.behind.process import Behind
     from servers.config import Config
     from servers.counters import Counters
+    from servers.shared import SharedCount
 
     class Serving(Protocol):
         """What a conversation needs of the process that holds it; ``server.Server`` is one."""
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         counters: Counters
         behind: Behind | None
         draining: bool
+        shared: SharedCount | None
 
         def count_served(self, connection: "Connection", requests: int) -> None: ...
         def count_error(self, connection: "Connection") -> None: ...
@@ -108,7 +110,7 @@ def _serve_requests(server: "Serving", connection: Connection, lines: LineSplitt
         server.counters.cells,
         connection.served_cell,
     )
-    packet_log, idle_timeout_s = server.config.packet_log, server.config.idle_timeout_s
+    packet_log, idle_timeout_s, shared = server.config.packet_log, server.config.idle_timeout_s, server.shared
     longest = server.config.max_line + 1
     receive_bytes = RECEIVE_BYTES if packet_log or server.draining else SHORT_RECEIVE_BYTES
     idle_s = 0.0
@@ -129,6 +131,8 @@ def _serve_requests(server: "Serving", connection: Connection, lines: LineSplitt
                     sent = send(data)
                     if sent == size:
                         cells[cell] += 1
+                        if shared is not None:
+                            shared.add(1)
                 except BlockingIOError:
                     raise StalledError from None
                 finally:

@@ -62,11 +62,11 @@ class Server:
         self.draining = False
         self.children = Children(self)
         self._cells = counters.cells
-        self._shared: SharedCount | None = None
+        self.shared: SharedCount | None = None
         if config.shared_counter:
             from servers import shared  # here: nobody else pays for it
 
-            self._shared = shared.SharedCount()
+            self.shared = shared.SharedCount()
             # In its place, so that without it a request does not even look.
             self.count_served = self._count_in_common  # type: ignore[method-assign]
         self._open: set[Connection] = set()
@@ -218,8 +218,8 @@ class Server:
 
     def _count_in_common(self, connection: Connection, requests: int) -> None:
         Server.count_served(self, connection, requests)
-        assert self._shared is not None
-        self._shared.add(requests)
+        assert self.shared is not None
+        self.shared.add(requests)
 
     def count_error(self, connection: Connection) -> None:
         with self._lock:
@@ -293,8 +293,8 @@ class Server:
         totals = self.counters.totals()
         if totals.replaced:
             logs.info(f"Workers replaced: {totals.replaced}")
-        if self._shared is not None:
-            logs.info(f"Counted in common: {self._shared.value}")
+        if self.shared is not None:
+            logs.info(f"Counted in common: {self.shared.value}")
         workers = [worker.counts() for worker in self.workers]
         logs.last(
             report_line(
