@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 PORT = 8081
+# Of each of several fronts, before its number, as testbed/parts/front.py calls them.
+FRONT = "front"
 
 
 def read_targets(environ: Mapping[str, str]) -> dict[str, tuple[str, int]]:
@@ -50,7 +52,7 @@ def address_of(name: str, targets: Mapping[str, tuple[str, int]]) -> tuple[str, 
     if name in targets:
         return targets[name]
     base, hyphen, number = name.rpartition("-")
-    return (name, PORT) if hyphen and (base in targets or base == "front") and number.isdecimal() else None
+    return (name, PORT) if hyphen and (base in targets or base == FRONT) and number.isdecimal() else None
 
 
 def read_one_at_a_time(environ: Mapping[str, str]) -> frozenset[str]:

@@ -67,8 +67,6 @@ class Server:
             from servers import shared  # here: nobody else pays for it
 
             self.shared = shared.SharedCount()
-            # In its place, so that without it a request does not even look.
-            self.count_served = self._count_in_common  # type: ignore[method-assign]
         self._open: set[Connection] = set()
         # Signal handlers run in between any two lines of the main thread, so they never take this lock.
         # Of _thread, not threading: importing that one makes each fork some 0.4 ms dearer (its after-fork work touches
@@ -215,11 +213,8 @@ class Server:
         else:
             with self._lock:
                 self._cells[connection.served_cell] += requests
-
-    def _count_in_common(self, connection: Connection, requests: int) -> None:
-        Server.count_served(self, connection, requests)
-        assert self.shared is not None
-        self.shared.add(requests)
+        if self.shared is not None:
+            self.shared.add(requests)
 
     def count_error(self, connection: Connection) -> None:
         with self._lock:

@@ -8,6 +8,7 @@ connections, each its own, since almost every one ends its connection. What is c
 parser is made of, bounded memory, no process lost, and a right answer at the end.
 """
 
+import argparse
 import random
 import socket
 import struct
@@ -16,6 +17,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import repeat
 from typing import Final
 
 import psutil
@@ -112,10 +114,11 @@ def _model(model: str, count: int = TO_EACH_MODEL) -> bool:
 def _send(port: int, seed: str, count: int) -> None:
     shares = [count // _AT_ONCE + (place < count % _AT_ONCE) for place in range(_AT_ONCE)]
     with ThreadPoolExecutor(_AT_ONCE) as clients:
-        list(clients.map(lambda at: _send_share(port, random.Random(f"{seed} {at[0]}"), at[1]), enumerate(shares)))
+        list(clients.map(_send_share, repeat(port), [f"{seed} {place}" for place in range(_AT_ONCE)], shares))
 
 
-def _send_share(port: int, rng: random.Random, count: int) -> None:
+def _send_share(port: int, seed: str, count: int) -> None:
+    rng = random.Random(seed)
     for _ in range(count):
         with socket.create_connection(("127.0.0.1", port), 20) as client, suppress(ConnectionError):
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -139,6 +142,17 @@ def _is_well(port: int) -> bool:
         return client.makefile("rb").read().endswith(b"\r\n\r\n/here\n")
 
 
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks.proofs.hostile", allow_abbrev=False)
+    parser.add_argument("number", type=int, metavar="NUMBER", help="requests over connections to each model")
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="default: all")
+    given = parser.parse_args()
+    if given.number < 1:
+        parser.error(f"NUMBER: found {given.number}, allowed: 1 or more")
+    if unknown := [name for name in given.models if name not in SERVERS]:
+        parser.error(f"MODEL: found {unknown[0]!r}, allowed: {', '.join(SERVERS)}")
+    return 0 if all([_model(name, given.number) for name in given.models or SERVERS]) else 1  # noqa: C419 - tries all
+
+
 if __name__ == "__main__":
-    number, *chosen = sys.argv[1:]
-    sys.exit(0 if all(_model(model, int(number)) for model in chosen or SERVERS) else 1)
+    sys.exit(main())

@@ -56,5 +56,6 @@ class Claim:
     decide: Callable[[Sequence[Row]], Finding]
     processors: int = 2
     """How many the machine must have to decide it."""
-    quick: Mapping[str, Any] = field(default_factory=dict)
-    """Keys of the sweep file as they are with `--quick`, such as `repeat`, over those that all claims have there."""
+    quick: Mapping[str, Any] | None = field(default_factory=dict)
+    """Keys of the sweep file as they are with `--quick`, such as `repeat`, over those that all claims have there. None:
+    left out there."""

@@ -1,15 +1,9 @@
-"""One record for every container that is watched, whatever it is there for, and how those of several add up. Pure.
+"""One record for every container that is watched, whatever it is there for. None is "not known". Pure."""
 
-None is "not known". A sum with one part unknown is not known either: a part of a number is not a measurement.
-"""
-
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from testbed.stack.services import Role
-
-Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -87,22 +81,6 @@ class Box:
     """How often it was asked to crash; as many of its workers, or it itself, may have died of that."""
     oom_asked: int = 0
     """Among those, by memory that there was none of."""
-
-
-def total(values: Iterable[Number | None]) -> Number | None:
-    """Their sum; None with one of them unknown, or without any."""
-    return _over(sum, values)
-
-
-def most(values: Iterable[Number | None]) -> Number | None:
-    """The greatest of them; None with one of them unknown, or without any."""
-    return _over(max, values)
-
-
-def _over(join: Callable[[Sequence[Number]], Number], values: Iterable[Number | None]) -> Number | None:
-    every = list(values)
-    known = [value for value in every if value is not None]
-    return join(known) if known and len(known) == len(every) else None
 
 
 def has_no_room(front: Box) -> bool:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from testbed.judge import edge
-from testbed.judge.boxes import has_no_room, of_which, total
+from testbed.judge.boxes import has_no_room, of_which
 from testbed.judge.edge import given_up
 from testbed.judge.evidence import Evidence
 from testbed.judge.gates import Gate, decide, unknown
 from testbed.judge.laws import surely_served
+from testbed.sums import total
 
 # Failures that the server cannot have answered: the request never reached it.
 _NEVER_ANSWERED = frozenset({"connect"})

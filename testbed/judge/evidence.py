@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from testbed.judge.boxes import Box, most, total
+from testbed.judge.boxes import Box
 from testbed.judge.thresholds import Thresholds as Thresholds
 from testbed.parts.counts import RequestCounts
+from testbed.sums import most, total
 
 
 @dataclass(frozen=True)

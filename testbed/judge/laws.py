@@ -3,9 +3,10 @@
 import math
 
 from testbed.judge import shape
-from testbed.judge.boxes import Box, of_which, said_of, total
+from testbed.judge.boxes import Box, of_which, said_of
 from testbed.judge.evidence import Evidence, Thresholds
 from testbed.judge.gates import Gate, decide, generator_cpu, generator_throttling, unknown
+from testbed.sums import total
 
 
 def serving_slots(e: Evidence) -> int | None:

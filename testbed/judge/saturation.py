@@ -4,8 +4,9 @@ Each function gives one line for each thing that shows it; none where nothing do
 """
 
 from testbed.judge import laws
-from testbed.judge.boxes import Box, has_no_room, total
+from testbed.judge.boxes import Box, has_no_room
 from testbed.judge.evidence import Evidence, Thresholds
+from testbed.sums import total
 
 
 def fronts_full(e: Evidence, t: Thresholds) -> list[str]:

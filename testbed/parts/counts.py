@@ -1,7 +1,10 @@
 """What a front counts of connections, and of requests where it speaks HTTP, whatever it is. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from testbed.sums import total
 
 
 @dataclass(frozen=True)
@@ -81,42 +84,22 @@ def together(counts: Sequence[FrontCounts]) -> FrontCounts:
     if len(counts) == 1:
         return counts[0]
     names = dict.fromkeys(name for one in counts for name in one.servers)
+    of_servers = {name: [one.servers.get(name, ServerCounts()) for one in counts] for name in names}
     requests = [one.requests for one in counts if one.requests is not None]
     return FrontCounts(
-        connections=_sum(one.connections for one in counts),
-        open=_sum(one.open for one in counts),
-        dropped=_sum(one.dropped for one in counts),
-        waiting=_sum(one.waiting for one in counts),
-        servers={name: _server([one.servers.get(name, ServerCounts()) for one in counts]) for name in names},
-        limited=_sum(one.limited for one in counts),
+        **_sums(counts, "connections", "open", "dropped", "waiting", "limited"),
+        servers={
+            name: ServerCounts(**_sums(those, "connections", "open", "waiting", "failed"))
+            for name, those in of_servers.items()
+        },
         requests=_requests(requests) if counts and len(requests) == len(counts) else None,
     )
 
 
-def _server(counts: Sequence[ServerCounts]) -> ServerCounts:
-    return ServerCounts(
-        connections=_sum(one.connections for one in counts),
-        open=_sum(one.open for one in counts),
-        waiting=_sum(one.waiting for one in counts),
-        failed=_sum(one.failed for one in counts),
-    )
-
-
 def _requests(counts: Sequence[RequestCounts]) -> RequestCounts:
-    return RequestCounts(
-        fetched=_sum(one.fetched for one in counts),
-        refreshed=_sum(one.refreshed for one in counts),
-        connections=_sum(one.connections for one in counts),
-        failed=_sum(one.failed for one in counts),
-        tried=_sum(one.tried for one in counts),
-        retried=_sum(one.retried for one in counts),
-        asked=_sum(one.asked for one in counts),
-        refused=_sum(one.refused for one in counts),
-        counts_errors=any(one.counts_errors for one in counts),
-    )
+    names = ("fetched", "refreshed", "connections", "failed", "tried", "retried", "asked", "refused")
+    return RequestCounts(**_sums(counts, *names), counts_errors=any(one.counts_errors for one in counts))
 
 
-def _sum(parts: Iterable[int | None]) -> int | None:
-    """None as soon as one of them is."""
-    found = list(parts)
-    return None if any(one is None for one in found) else sum(one for one in found if one is not None)
+def _sums(counts: Sequence[Any], *names: str) -> dict[str, Any]:
+    return {name: total(getattr(one, name) for one in counts) for name in names}

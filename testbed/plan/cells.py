@@ -326,10 +326,13 @@ def service_cells(cell: Cell) -> dict[str, Cell]:
 
 def with_front(cell: Cell) -> Cell:
     """With what its front has, and without what only others have."""
+    fronts = cell.fronts if cell.front in CACHES else 1
     cell = replace(
         cell,
         replica_cpus=cell.replica_cpus if cell.replicas > 1 else "split",
-        dns=(cell.dns or "each") if cell.front == "dns" else "once",
+        fronts=fronts,
+        # The one name of several fronts has the addresses of all.
+        dns=(cell.dns or "each") if cell.front == "dns" else "all" if fronts > 1 else "once",
     )
     if cell.front not in RESILIENT:
         cell = replace(cell, front_timeout_us=0, retries=0, breaker=0, eject=0)
@@ -340,8 +343,6 @@ def with_front(cell: Cell) -> Cell:
     )
     if not cell.is_gateway:
         cell = replace(cell, rate_limit_rps=0.0, auth="none")
-    if cell.front not in CACHES:
-        cell = replace(cell, fronts=1)
     return cell if cell.is_proxied else replace(cell, front_cpus=0.0, balance="none", queue="none")
 
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from testbed.judge.boxes import total
 from testbed.report.source import Results, Row
 from testbed.results.boxes import exit_reports, server_files
 from testbed.results.nested import at
+from testbed.sums import total
 
 # Heading and unit of each, for who reads the table of numbers.
 DERIVED = {

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from testbed.judge.boxes import total
 from testbed.judge.thresholds import Thresholds
 from testbed.report.source import Results, Row
 from testbed.report.timeline import EDGE_S, Timeline, Values
 from testbed.results.boxes import server_files, servers
 from testbed.scaling.assess import MOST_FAILED, Trigger
+from testbed.sums import total
 
 # A sample older than that, or one that spans more, tells of another moment.
 _STALE_S = 2.0

@@ -11,11 +11,11 @@ from itertools import pairwise
 from typing import Any
 
 from loadtests import profiles
-from testbed.judge.boxes import total
 from testbed.plan import scaling, scaling_values
 from testbed.plan.profile import STEADY
 from testbed.report.source import Results, Row
 from testbed.results.boxes import server_files, servers
+from testbed.sums import total
 from testbed.units import parse_duration_us
 
 # A second that offers this many times what the one before it offered is a step of the load. Random arrivals at 100

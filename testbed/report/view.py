@@ -201,10 +201,11 @@ def varying_fields(rows: list[Row]) -> list[str]:
     replicas and front, or from the profile of its load."""
     names = [name for name in FIELDS if name not in OF_MODEL]
     varying = [name for name in names if len({row.get(name) for row in rows}) > 1]
-    systems = {(row.get("replicas"), row.get("front")) for row in rows}
 
     def follows(name: str) -> bool:
-        return len({(row.get("replicas"), row.get("front"), row.get(name)) for row in rows}) == len(systems)
+        of = ("replicas", "front") if name == "fronts" else ("replicas", "front", "fronts")
+        systems = {tuple(row.get(one) for one in of) for row in rows}
+        return len({(*(row.get(one) for one in of), row.get(name)) for row in rows}) == len(systems)
 
     profiles = {row.get("profile") for row in rows}
     if len(profiles) > 1 and len({(row.get("profile"), row.get("rate_rps")) for row in rows}) == len(profiles):

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from testbed.judge.boxes import total
 from testbed.parts.deliveries import Deliveries
 from testbed.parts.part_counts import PartCounts
 from testbed.results.nested import at
 from testbed.results.rounding import rounded
+from testbed.sums import total
 
 # What a server may say of a message whose confirmation it did not get.
 _UNSURE = ("timeout", "unreachable")

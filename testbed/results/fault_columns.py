@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from testbed.judge.boxes import total
 from testbed.results.nested import at
 from testbed.results.rounding import rounded
+from testbed.sums import total
 
 # Of the requests that end in a second, or are due in it.
 MOST_FAILED = 0.01

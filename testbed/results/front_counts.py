@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from testbed.judge.boxes import total
 from testbed.parts.counts import FrontCounts
 from testbed.results.nested import at
 from testbed.results.rounding import rounded
+from testbed.sums import total
 
 
 def of_box(front: FrontCounts | None) -> dict[str, Any]:

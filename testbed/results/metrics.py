@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from testbed.judge.boxes import Box, most, total
+from testbed.judge.boxes import Box
 from testbed.plan.cells import Cell
 from testbed.results import asked_behind
 from testbed.results.nested import at
 from testbed.results.rounding import rounded
+from testbed.sums import most, total
 
 # The roles of what stands behind the servers.
 BEHIND = ("store", "broker", "consumer")

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from testbed.judge.boxes import most
 from testbed.parts.part_counts import PartCounts
+from testbed.sums import most
 
 
 def of_box(stood: tuple[PartCounts, PartCounts] | None) -> dict[str, Any]:

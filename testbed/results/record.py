@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from testbed.judge import steal
-from testbed.judge.boxes import Box, total
+from testbed.judge.boxes import Box
 from testbed.judge.evidence import Evidence
 from testbed.judge.verdict import Verdict, judge
 from testbed.parts.counts import FrontCounts, together
@@ -22,6 +22,7 @@ from testbed.results.rounding import rounded
 from testbed.stack.cpus import CpuSets
 from testbed.stack.services import Limits, Role, Service
 from testbed.stack.system import server_names
+from testbed.sums import total
 
 REPORT_MARK = "[REPORT] "
 

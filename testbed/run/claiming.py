@@ -56,11 +56,11 @@ def text_of(claim: Claim, quick: bool) -> str:
     text = (PROJECT / claim.sweep).read_text(encoding="utf-8")
     if not quick:
         return text
-    return str(yaml.safe_dump({**sweepfile.values(text), **ALL_QUICK, **claim.quick}, sort_keys=False))
+    return str(yaml.safe_dump({**sweepfile.values(text), **ALL_QUICK, **(claim.quick or {})}, sort_keys=False))
 
 
 def asked(names: Iterable[str], quick: bool, machine: Machine) -> tuple[list[Asked], dict[str, str]]:
-    """The sweeps of these claims in their order, and by file why the machine cannot run one. Those of claims that need
+    """The sweeps of these claims in their order, and by file why one is not run. Those of claims that need
     more processors are in neither."""
     by_file: dict[str, list[str]] = {}
     for name in names:
@@ -68,6 +68,9 @@ def asked(names: Iterable[str], quick: bool, machine: Machine) -> tuple[list[Ask
             by_file.setdefault(CLAIMS[name].sweep, []).append(name)
     found, refused = [], {}
     for file, sharing in by_file.items():
+        if quick and CLAIMS[sharing[0]].quick is None:
+            refused[file] = "left out with --quick, whose windows are too short for it"
+            continue
         text = text_of(CLAIMS[sharing[0]], quick)
         try:
             sweep = sweepfile.parse(text, PROJECT / file, machine)

@@ -67,8 +67,6 @@ def form(trial: Trial, work: Work, warmup_s: float, window_s: float) -> dict[str
         "spawn_rate": cell.users,
         "target": target(cell),
         **{axis.form.name: axis.form.sent(getattr(cell, axis.field)) for axis in AXES if axis.form},
-        # The one name of several fronts has the addresses of all.
-        **({"dns": "all"} if cell.fronts > 1 else {}),
         # The mean of a profile is no rate to be sent at.
         **({"rate": 0} if cell.profile != STEADY else {}),
         "spin_units": work.spin_units,

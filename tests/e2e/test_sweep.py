@@ -76,7 +76,7 @@ def test_a_sweep_measures_every_cell_and_writes_all_that_is_promised(tmp_path: P
         assert int(row["server_served"]) >= int(row["ok"])
     small, large = rows[2], rows[3]
     assert int(small["throttled_periods"]) > 5
-    assert float(large["throughput_rps"]) > float(small["throughput_rps"])
+    assert float(large["throughput_rps"]) > 1.5 * float(small["throughput_rps"])
 
     manifest = json.loads((results / "manifest.json").read_text())
     speeds = manifest["calibration"]

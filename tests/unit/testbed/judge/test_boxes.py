@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from testbed.judge.boxes import Box, most, total
+from testbed.judge.boxes import Box
 from testbed.judge.evidence import Evidence
 from testbed.judge.gates import Gate
 from testbed.judge.verdict import judge
+from testbed.sums import most, total
 from tests.unit.testbed.judge.made import GOOD
 
 # Two servers of half a CPU each that share the load of GOOD, neither of them full.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtests import targets
 from testbed.errors import UserError
 from testbed.parts import front, manifests
 from testbed.parts import trial as parts
@@ -27,6 +28,7 @@ def test_each_stands_before_all_servers_and_all_have_the_one_name_of_the_load() 
     of = trial_of(THREE)
     boxes = [one for one in parts.boxes(Run(**run_of({})), of) if one.role == "front"]
     assert tuple(one.name for one in boxes) == EDGES == front.names(of.cell)
+    assert front.NAME == targets.FRONT
     assert {one.aliases for one in boxes} == {("spmt",)}
     assert {one.environment["SERVERS"] for one in boxes} == {"spmt-1"}
     assert {one.limits.cpus for one in boxes} == {0.1}

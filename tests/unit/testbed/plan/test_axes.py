@@ -197,6 +197,8 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
             cell["sidecar_cpus"] = 0.0
         if cell["front"] not in CACHES:
             cell |= {"fronts": 1}
+        elif cell["fronts"] > 1:
+            cell["dns"] = "all"
         if cell["front"] in ("none", "dns"):
             cell |= {"front_cpus": 0.0, "balance": "none", "queue": "none"}
         if cell["front"] not in GATEWAYS:
