@@ -32,7 +32,7 @@ class Http:
         blocking.converse(server, connection, receive_timeout_s, self._config, self._replies)
 
     def in_loop(self, server: "Server") -> "asyncio.BaseProtocol":
-        from servers.http.loop import HttpProtocol  # here, because asyncio takes long and only loops need it
+        from servers.http.aio import HttpProtocol  # here, because asyncio takes long and only loops need it
 
         return HttpProtocol(server, self._config, self._replies)
 
