@@ -1,4 +1,4 @@
-"""The listening socket and the options of accepted ones."""
+"""The listening socket, what its errors mean, and the options of accepted ones."""
 
 import errno
 import math
@@ -8,6 +8,10 @@ import struct
 # A blocking accept or recv in the main thread returns at least this often. A signal that lands between the
 # interpreter's last look and the system call would otherwise go unnoticed until a client does something.
 TICK_S = 1.0
+# accept fails so when the listener was shut down (by this process or by the one it is shared with) or closed.
+LISTENER_GONE = frozenset({errno.EINVAL, errno.EBADF})
+# Out of descriptors or memory: the connection stays in the backlog, so trying again at once would spin.
+OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class ListenError(OSError):

@@ -2,7 +2,6 @@
 
 import _thread
 import contextlib
-import errno
 import os
 import signal
 import socket
@@ -15,7 +14,7 @@ from servers.children import Children
 from servers.config import Config
 from servers.connection import Connection, discard_unread
 from servers.counters import ADDS_IN_ONE_STEP, Counters, Tenure
-from servers.listener import TICK_S, set_nodelay, set_send_timeout
+from servers.listener import LISTENER_GONE, OUT_OF_RESOURCES, TICK_S, set_nodelay, set_send_timeout
 from servers.report import report_line
 
 if TYPE_CHECKING:
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from servers.face import Face
     from servers.shared import SharedCount
 
-# accept fails so when the listener was shut down (by this process or by the one it is shared with) or closed.
-LISTENER_GONE = frozenset({errno.EINVAL, errno.EBADF})
-# Out of descriptors or memory: the connection stays in the backlog, so trying again at once would spin.
-_OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _ACCEPT_PAUSE_S = 0.1
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 # Children force their own drain first; only then does the parent kill what is left.
@@ -102,7 +97,7 @@ class Server:
             except OSError as failure:
                 if failure.errno in LISTENER_GONE:
                     self.stop()
-                elif failure.errno in _OUT_OF_RESOURCES:
+                elif failure.errno in OUT_OF_RESOURCES:
                     if not starved:
                         logs.info(f"cannot accept: {failure.strerror}; {self.counters.open()} connections are open")
                     starved = True

@@ -13,7 +13,7 @@ TRAITS = Traits(
     threads=one,
     slots=unlimited,
     interpreters=one,
-    imports=("servers.aio",),
+    imports=("servers.aio", "servers.loop"),
 )
 VARIANTS = (TRAITS.on("uvloop", port=8091),)
 
@@ -22,7 +22,7 @@ def serve(server: Server) -> None:
     # Imported here, and before by load: asyncio takes long, and the table of models is read by every command.
     import asyncio
 
-    from servers.aio import loop_factory
+    from servers.loop import loop_factory
 
     with asyncio.Runner(loop_factory=loop_factory(traits_of(server.model).package)) as runner:
         runner.run(accept(server))
@@ -31,7 +31,7 @@ def serve(server: Server) -> None:
 async def accept(server: Server) -> None:
     import asyncio
 
-    from servers.aio import drained, stop_requested
+    from servers.loop import drained, stop_requested
 
     loop, backlog = asyncio.get_running_loop(), server.config.backlog
     acceptor = await loop.create_server(lambda: server.face.in_loop(server), sock=server.listener, backlog=backlog)

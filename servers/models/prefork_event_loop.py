@@ -15,7 +15,7 @@ TRAITS = Traits(
     slots=unlimited,
     interpreters=lambda size: size.workers,
     pool=WORKERS,
-    imports=("servers.aio",),
+    imports=event_loop.TRAITS.imports,
 )
 VARIANTS = (TRAITS.on("uvloop", port=8092),)
 
