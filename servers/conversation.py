@@ -10,7 +10,14 @@ from servers import faults, protocol
 from servers.work import do
 
 if TYPE_CHECKING:
-    from servers.behind.process import Behind
+    from typing import Protocol
+
+    class Backend(Protocol):
+        """What is behind a server, as far as its answers tell of it; ``behind.process.Behind`` is one."""
+
+        kind: str
+        verbs: tuple[str, ...]  # that a request may ask of it
+
 
 DIRECTIVE = ord("!")
 ERROR: tuple[bytes, ...] = ()
@@ -33,7 +40,7 @@ class Errand:
 Step = Reply | float | Errand
 
 
-def answers(requests: Iterable[bytes], allow_faults: bool, behind: "Behind | None" = None) -> Iterator[Step]:
+def answers(requests: Iterable[bytes], allow_faults: bool, behind: "Backend | None" = None) -> Iterator[Step]:
     """The replies to these requests in order, echoes that need no work between them in one piece; a number of seconds
     where the next one has to wait, an errand where something has to be asked. The work of a request is done when the
     step after its wait is asked for.
@@ -66,7 +73,7 @@ def answers(requests: Iterable[bytes], allow_faults: bool, behind: "Behind | Non
         yield joined(echoes)
 
 
-def asked(asks: Iterable[protocol.Ask], behind: "Behind | None") -> Generator[Step, None, bytes]:
+def asked(asks: Iterable[protocol.Ask], behind: "Backend | None") -> Generator[Step, None, bytes]:
     """What a request that asks for this is answered with instead of its echo; empty if all went well.
 
     After a stale value the rest is asked for all the same; after anything worse it is not.

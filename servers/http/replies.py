@@ -17,7 +17,7 @@ from servers.http.parser import ALLOWED, Fault, Request
 from servers.work import do
 
 if TYPE_CHECKING:
-    from servers.behind.process import Behind
+    from servers.conversation import Backend
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -47,7 +47,7 @@ class Replies:
         return self._echo(request, None)
 
     def answers(
-        self, requests: Iterable[Request], allow_faults: bool, behind: "Behind | None" = None
+        self, requests: Iterable[Request], allow_faults: bool, behind: "Backend | None" = None
     ) -> Iterator[Step]:
         """As ``servers.conversation.answers``: replies in order, those that need no work between them in one piece."""
         echoes: list[bytes] = []
