@@ -6,13 +6,25 @@ import os
 import socket
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from servers import logs, protocol
 from servers.connection import RECEIVE_BYTES, Connection, discard_unread
 from servers.conversation import DIRECTIVE, Errand, Step, answers
 from servers.framing import LineSplitter
-from servers.server import Server
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from servers.connection import Serving
+
+    class LoopServing(Serving, Protocol):
+        """What a connection needs besides where a loop makes it; ``server.Server`` is one."""
+
+        def admit(self, connection: Connection) -> bool: ...
+        def leave(self, connection: Connection) -> None: ...
+        def full(self) -> bytes: ...
+
 
 # Received into by every connection in turn: the loop hands over what it read before it reads again. With a plain
 # asyncio.Protocol the transport allocates 256 KiB for each read: three more system calls (mmap, mremap, munmap).
@@ -37,7 +49,7 @@ class LoopProtocol(asyncio.BufferedProtocol):
     is read from it; while an errand is done, one piece more is.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: "LoopServing") -> None:
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._early = b""  # arrived while an errand is done
@@ -65,7 +77,7 @@ class LoopProtocol(asyncio.BufferedProtocol):
         if self._admitted:
             self._watch_idle()
         else:
-            self._transport.write(self._server.face.full(self._server.counters.open()))
+            self._transport.write(self._server.full())
             self._close_on_sender()
 
     def get_buffer(self, _: int) -> memoryview:
@@ -237,7 +249,7 @@ class LoopProtocol(asyncio.BufferedProtocol):
 
 
 class LineProtocol(LoopProtocol):
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: "LoopServing") -> None:
         super().__init__(server)
         self._lines = LineSplitter(server.config.max_line)
 

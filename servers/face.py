@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Protocol
 
+    from servers.aio import LoopServing
     from servers.connection import Serving
-    from servers.server import Server
 
     class Face(Protocol):
         """One way of speaking with clients, for both ways of serving."""
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         def converse(self, server: Serving, connection: Connection, receive_timeout_s: float) -> None:
             """Serve every request of a connection, then return; what the client does wrong is counted and logged."""
 
-        def in_loop(self, server: Server) -> asyncio.BaseProtocol:
+        def in_loop(self, server: LoopServing) -> asyncio.BaseProtocol:
             """The same for one connection of an event loop, driven by its callbacks."""
 
         def full(self, connections: int) -> bytes:
@@ -37,7 +37,7 @@ class Lines:
     converse = staticmethod(converse)
 
     @staticmethod
-    def in_loop(server: "Server") -> "asyncio.BaseProtocol":
+    def in_loop(server: "LoopServing") -> "asyncio.BaseProtocol":
         # Here, because asyncio takes long and only loops need it.
         from servers.aio import LineProtocol
 

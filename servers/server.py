@@ -136,9 +136,13 @@ class Server:
                 self.counters.add(self._row, accepted=-1, refused=1)
             self._turn_away(connection)
 
+    def full(self) -> bytes:
+        """What a client is told who is not served because so many are."""
+        return self.face.full(self.counters.open())
+
     def _turn_away(self, connection: Connection) -> None:
         with contextlib.suppress(OSError):  # the client is gone already
-            connection.sock.send(self.face.full(self.counters.open()), socket.MSG_DONTWAIT)
+            connection.sock.send(self.full(), socket.MSG_DONTWAIT)
         discard_unread(connection.sock)
         connection.sock.close()
 

@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from servers.aio import LoopProtocol, received
 from servers.conversation import Step
 from servers.http.config import HttpConfig
 from servers.http.parser import TIMED_OUT, Fault, Request, RequestParser
 from servers.http.replies import CONTINUE, Replies
-from servers.server import Server
+
+if TYPE_CHECKING:
+    from servers.aio import LoopServing
 
 
 class HttpProtocol(LoopProtocol):
-    def __init__(self, server: Server, config: HttpConfig, replies: Replies) -> None:
+    def __init__(self, server: "LoopServing", config: HttpConfig, replies: Replies) -> None:
         super().__init__(server)
         self._config = config
         self._replies = replies

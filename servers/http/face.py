@@ -11,8 +11,8 @@ from servers.http.replies import Replies
 if TYPE_CHECKING:
     import asyncio
 
+    from servers.aio import LoopServing
     from servers.connection import Serving
-    from servers.server import Server
 
 _REHEARSAL = (
     b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -31,7 +31,7 @@ class Http:
     def converse(self, server: "Serving", connection: Connection, receive_timeout_s: float) -> None:
         blocking.converse(server, connection, receive_timeout_s, self._config, self._replies)
 
-    def in_loop(self, server: "Server") -> "asyncio.BaseProtocol":
+    def in_loop(self, server: "LoopServing") -> "asyncio.BaseProtocol":
         from servers.http.aio import HttpProtocol  # here, because asyncio takes long and only loops need it
 
         return HttpProtocol(server, self._config, self._replies)
