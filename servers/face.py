@@ -1,5 +1,6 @@
 """What a server's clients speak: how a connection is read and answered. Lines, unless FACE says otherwise."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from servers import protocol
@@ -7,7 +8,7 @@ from servers.connection import Connection, converse
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Protocol
 
     from servers.aio import LoopServing
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
         def converse(self, server: Serving, connection: Connection, receive_timeout_s: float) -> None:
             """Serve every request of a connection, then return; what the client does wrong is counted and logged."""
 
-        def in_loop(self, server: LoopServing) -> asyncio.BaseProtocol:
-            """The same for one connection of an event loop, driven by its callbacks."""
+        def in_loop(self, server: LoopServing) -> Callable[[], asyncio.BaseProtocol]:
+            """The same in an event loop: what makes a protocol for each connection, driven by the loop's callbacks."""
 
         def full(self, connections: int) -> bytes:
             """What somebody is told who is not served because so many are."""
@@ -37,11 +38,11 @@ class Lines:
     converse = staticmethod(converse)
 
     @staticmethod
-    def in_loop(server: "LoopServing") -> "asyncio.BaseProtocol":
+    def in_loop(server: "LoopServing") -> "Callable[[], asyncio.BaseProtocol]":
         # Here, because asyncio takes long and only loops need it.
         from servers.aio import LineProtocol
 
-        return LineProtocol(server)
+        return partial(LineProtocol, server)
 
     @staticmethod
     def full(connections: int) -> bytes:

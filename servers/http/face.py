@@ -1,6 +1,7 @@
 """HTTP as a face of a server (``servers.face``)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from servers.connection import Connection
@@ -31,10 +32,10 @@ class Http:
     def converse(self, server: "Serving", connection: Connection, receive_timeout_s: float) -> None:
         blocking.converse(server, connection, receive_timeout_s, self._config, self._replies)
 
-    def in_loop(self, server: "LoopServing") -> "asyncio.BaseProtocol":
+    def in_loop(self, server: "LoopServing") -> "Callable[[], asyncio.BaseProtocol]":
         from servers.http.aio import HttpProtocol  # here, because asyncio takes long and only loops need it
 
-        return HttpProtocol(server, self._config, self._replies)
+        return partial(HttpProtocol, server, self._config, self._replies)
 
     def full(self, connections: int) -> bytes:
         return self._replies.error(503, f"server is full: {connections} connections")

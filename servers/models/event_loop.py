@@ -34,7 +34,7 @@ async def accept(server: Server) -> None:
     from servers.loop import drained, stop_requested
 
     loop, backlog = asyncio.get_running_loop(), server.config.backlog
-    acceptor = await loop.create_server(lambda: server.face.in_loop(server), sock=server.listener, backlog=backlog)
+    acceptor = await loop.create_server(server.face.in_loop(server), sock=server.listener, backlog=backlog)
     await stop_requested(server)
     acceptor.close()
     await drained(server)
