@@ -54,7 +54,8 @@ def test_a_server_imports_no_model_but_its_own_and_what_that_is_made_of() -> Non
 
 def test_the_table_of_all_models_imports_no_event_loop_and_load_does() -> None:
     assert imported_after("from servers.models import TABLE").isdisjoint({"asyncio", "servers.aio", "uvloop"})
-    assert {"asyncio", "servers.aio"} <= imported_after("from servers import models\nmodels.load('event-loop')")
+    loaded = imported_after("from servers import models\nmodels.load('event-loop')")
+    assert {"asyncio", "servers.aio", "servers.loop"} <= loaded
 
 
 @pytest.mark.parametrize("name", ["", "-", "event_loop", "traits", "__init__", "spst-uvloop", "event-loop-", "../spst"])
