@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from probe.files import SAME_USER
+
 NAME = "threadmill-counters"
 MAGIC = int.from_bytes(b"thrdmill", "little")
 LAYOUT = 1
@@ -167,9 +169,7 @@ class Memory:
             except FileNotFoundError:
                 continue
             except PermissionError:
-                raise NotKnown(
-                    "what ended tasks have used: permission denied: run the probe as the server's user and group"
-                ) from None
+                raise NotKnown(f"what ended tasks have used: permission denied: {SAME_USER}") from None
             except OSError as error:
                 raise NotKnown(f"what ended tasks have used: {error.strerror}") from None
         raise NotKnown("the server does not count what its ended threads and processes have used")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 # No file that is read here is longer: the longest, netstat, has 4 KiB.
 MAX_BYTES = 65_536
+# The kernel shows a process's root, memory map, limits and descriptors only to its own user *and* group.
+SAME_USER = "run the probe as the server's user and group"
 
 
 class KeptFile:
@@ -58,6 +60,5 @@ def raise_open_files_limit() -> int:
 def why(error: OSError) -> str:
     """The reason in words, with what to do about the one that has a remedy."""
     reason = error.strerror or str(error)
-    # The kernel shows a process's root, memory map and limits only to its own user *and* group.
-    remedy = ": run the probe as the server's user and group" if isinstance(error, PermissionError) else ""
+    remedy = f": {SAME_USER}" if isinstance(error, PermissionError) else ""
     return f"{reason}{remedy}"

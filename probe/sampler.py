@@ -37,7 +37,7 @@ class Clock:
 
 
 class Watched(Protocol):
-    """What is sampled; probe.server.Server."""
+    """What is sampled; probe.server.WatchedServer."""
 
     def cheap(self) -> Reading: ...
     def accept_queue(self) -> int | None: ...
