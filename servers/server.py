@@ -1,4 +1,8 @@
-"""What all models share: admission, the accept loop, counting, draining."""
+"""What all models share: admission, the accept loop, counting, draining.
+
+All of it in one class, because it works on the same few fields: a stop comes between any two lines of the rest, and
+what it then finds has to be right without a lock.
+"""
 
 import _thread
 import contextlib
