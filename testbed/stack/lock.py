@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,9 @@ from pathlib import Path
 
 from testbed.errors import UserError
 
-PATH = Path(tempfile.gettempdir()) / "threadmill.lock"
+# Not where TMPDIR says: a user whose temporary files are elsewhere would find no lock, and remove what another's sweep
+# is using.
+PATH = Path("/tmp/threadmill.lock")
 # A compose command that outlives its killed orchestrator keeps the lock until it has ended: a second or two.
 PATIENCE_S = 5.0
 RETRY_S = 0.1

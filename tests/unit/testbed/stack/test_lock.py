@@ -1,5 +1,6 @@
 """Two sweeps never run at once, and a killed one leaves no lock."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import UserError
-from testbed.stack.lock import only_sweep
+from testbed.stack.lock import PATH, only_sweep
 
 HOLDER = """
 import sys, subprocess
@@ -46,6 +47,13 @@ def test_a_second_sweep_is_refused_and_told_which_one_runs(tmp_path: Path) -> No
             pass
     finally:
         end(first)
+
+
+def test_it_is_the_same_lock_for_a_user_with_temporary_files_elsewhere(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from testbed.stack.lock import PATH; print(PATH)"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    told = subprocess.run(command, env=environment, cwd=Path(__file__).parents[4], capture_output=True, check=True)
+    assert told.stdout.decode().strip() == str(PATH)
 
 
 def test_a_killed_sweep_leaves_no_lock(tmp_path: Path) -> None:
