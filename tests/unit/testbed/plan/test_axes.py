@@ -28,7 +28,7 @@ from tests.unit.testbed.accepted import RUN
 from tests.unit.testbed.plan.test_accepted import CALIBRATION, DOCUMENTS, MACHINE, PATH, PROFILE
 
 PROJECT = Path(__file__).parents[4]
-TABLE, CELLS = Path("testbed/plan/axes.py"), Path("testbed/plan/cells.py")
+TABLE, CELLS = Path("testbed/plan/axes/load.py"), Path("testbed/plan/cells.py")
 ENTRY = """    Axis(
         "load.grace",
         "grace_us",
@@ -53,7 +53,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(PROJECT / name, copy / name, ignore=shutil.ignore_patterns("*.pyc.*", "golden"))
     for name in ("tests", "tests/unit"):
         shutil.copy(PROJECT / name / "__init__.py", copy / name)
-    _insert(copy / TABLE, ENTRY, before='    Axis(\n        "load.at",\n')
+    _insert(copy / TABLE, "from testbed.plan.fields import WorkUs\n", before="from testbed.plan.profile import")
+    _insert(copy / TABLE, ENTRY, before='    Axis(\n        "load.precise",\n')
     return copy
 
 
@@ -70,7 +71,7 @@ def _run(tree: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_an_entry_and_a_field_bring_an_axis_everywhere(tree: Path) -> None:
     refused = _run(tree, "-c", "import testbed.plan.cells")
     assert refused.stderr.splitlines()[-1] == "TypeError: Cell and the table of axes differ in: grace_us"
-    _insert(tree / CELLS, FIELD, before="    share: float | None = None\n")
+    _insert(tree / CELLS, FIELD, before="    precise: bool\n")
     done = _run(tree, "-m", "tests.unit.testbed.plan.new_axis")
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
