@@ -1,6 +1,8 @@
 """The axes of the section `front`: what stands before the servers."""
 
-from testbed.plan.axes.words import number, or_none
+from dataclasses import replace
+
+from testbed.plan.axes.words import cpus, number, or_none
 from testbed.plan.axis import Axis, Form
 from testbed.plan.fields import (
     Auth,
@@ -21,6 +23,19 @@ from testbed.units import format_us
 API_KEY = "threadmill"
 """What a gateway asks for where it asks for a key. It keeps nobody out; it has to be looked at all the same."""
 
+
+def _none_at_0(axis: Axis) -> Axis:
+    """The same of an axis that is off at 0: the sweep file, tables and report call it `none` then."""
+    return replace(
+        axis,
+        default_words="none",
+        earlier=axis.usual,
+        written=lambda value: axis.as_written(value) if value else "none",
+        text=or_none(axis.shown),
+        words=or_none(axis.words or axis.shown),
+    )
+
+
 AXES: tuple[Axis, ...] = (
     Axis(
         "front.kind",
@@ -36,7 +51,6 @@ AXES: tuple[Axis, ...] = (
         earlier="none",
         excluded_as="front",
         left=True,
-        title="front",
     ),
     Axis(
         "front.count",
@@ -48,8 +62,6 @@ AXES: tuple[Axis, ...] = (
         "connections take them in turn. More than one of nginx-cache and varnish alone",
         earlier=1,
         excluded_as="fronts",
-        heading="fronts",
-        title="fronts",
     ),
     Axis(
         "front.cpus",
@@ -63,7 +75,7 @@ AXES: tuple[Axis, ...] = (
         text=number,
         heading="front cpus",
         title="CPU limit of the front",
-        words=lambda value: f"{value:g} CPU",
+        words=cpus,
     ),
     Axis(
         "front.balance",
@@ -91,21 +103,19 @@ AXES: tuple[Axis, ...] = (
         title="connections wait in the",
         words=lambda value: "front" if value == "front" else "servers",
     ),
-    Axis(
-        "front.timeout",
-        "front_timeout_us",
-        TryUs,
-        (0,),
-        "how long envoy waits for a reply before it gives up this try; 0: for ever",
-        asks="`envoy` alone: how long it waits for a reply to each try of a request, which it then answers with 504",
-        default_words="none",
-        earlier=0,
-        written=lambda value: f"{value}us" if value else "none",
-        text=or_none(format_us),
-        excluded_as="front_timeout",
-        heading="front\ntimeout",
-        title="time-out of each try of the front",
-        words=or_none(format_us),
+    _none_at_0(
+        Axis(
+            "front.timeout",
+            "front_timeout_us",
+            TryUs,
+            (0,),
+            "how long envoy waits for a reply before it gives up this try; 0: for ever",
+            asks="`envoy` alone: how long it waits for a reply to each try of a request, which it then answers "
+            "with 504",
+            excluded_as="front_timeout",
+            heading="front\ntimeout",
+            title="time-out of each try of the front",
+        ),
     ),
     Axis(
         "front.retries",
@@ -119,35 +129,30 @@ AXES: tuple[Axis, ...] = (
         heading="front\nretries",
         title="further tries of the front",
     ),
-    Axis(
-        "front.breaker",
-        "breaker",
-        Breaker,
-        (0,),
-        "requests that envoy has at all servers at once at most, further ones get 503; 0: no bound",
-        asks="`envoy` alone: how many requests it has at all servers together at once; what is more is answered with "
-        "503 at once",
-        default_words="none",
-        earlier=0,
-        written=lambda value: value or "none",
-        text=or_none(str),
-        title="circuit breaker of the front",
-        words=or_none(lambda value: f"{value} requests"),
+    _none_at_0(
+        Axis(
+            "front.breaker",
+            "breaker",
+            Breaker,
+            (0,),
+            "requests that envoy has at all servers at once at most, further ones get 503; 0: no bound",
+            asks="`envoy` alone: how many requests it has at all servers together at once; what is more is answered "
+            "with 503 at once",
+            title="circuit breaker of the front",
+            words=lambda value: f"{value} requests",
+        ),
     ),
-    Axis(
-        "front.eject",
-        "eject",
-        Eject,
-        (0,),
-        "after how many errors in a row envoy gives a server nothing for some time; 0: never",
-        asks="`envoy` alone: after how many errors in a row, time-outs and refused connections among them, it gives a "
-        "server nothing for `eject_for`",
-        default_words="none",
-        earlier=0,
-        written=lambda value: value or "none",
-        text=or_none(str),
-        title="errors in a row until a server is ejected",
-        words=or_none(str),
+    _none_at_0(
+        Axis(
+            "front.eject",
+            "eject",
+            Eject,
+            (0,),
+            "after how many errors in a row envoy gives a server nothing for some time; 0: never",
+            asks="`envoy` alone: after how many errors in a row, time-outs and refused connections among them, it "
+            "gives a server nothing for `eject_for`",
+            title="errors in a row until a server is ejected",
+        ),
     ),
     Axis(
         "front.eject_for",
@@ -166,21 +171,20 @@ AXES: tuple[Axis, ...] = (
 )
 
 GATEWAY: tuple[Axis, ...] = (
-    Axis(
-        "front.rate_limit",
-        "rate_limit_rps",
-        RateLimit,
-        (0.0,),
-        "requests per second that the gateway lets through, more are answered 429; 0: all",
-        asks="with `haproxy-http` and `envoy`, how many requests per second go through, of all clients together; more "
-        "are answered 429 at once",
-        default_words="none",
-        earlier=0.0,
-        written=lambda value: value or "none",
-        heading="rate\nlimit",
-        text=lambda value: f"{value:g}" if value else "none",
-        title="rate limit",
-        words=lambda value: f"{value:g} requests/s" if value else "none",
+    _none_at_0(
+        Axis(
+            "front.rate_limit",
+            "rate_limit_rps",
+            RateLimit,
+            (0.0,),
+            "requests per second that the gateway lets through, more are answered 429; 0: all",
+            asks="with `haproxy-http` and `envoy`, how many requests per second go through, of all clients together; "
+            "more are answered 429 at once",
+            heading="rate\nlimit",
+            text=number,
+            title="rate limit",
+            words=lambda value: f"{value:g} requests/s",
+        ),
     ),
     Axis(
         "front.auth",

@@ -1,6 +1,6 @@
 """The axes of the section `load`: who asks, and when."""
 
-from testbed.plan.axes.words import number
+from testbed.plan.axes.words import called, number, percent
 from testbed.plan.axis import Axis, Form
 from testbed.plan.fields import Arrivals, Dns, Fraction, Holders, LoadLoop, Mode, Rate, Spinners, Users
 from testbed.plan.profile import STEADY, LoadProfile, label
@@ -15,7 +15,6 @@ AXES: tuple[Axis, ...] = (
         "closed loop: users; open loop: the most requests in flight",
         asks="closed loop: users. Otherwise the most requests in flight, at least one for each of `load.workers`",
         default_words="8; 64 in the other modes",
-        title="users",
         told_in="load",
     ),
     Axis(
@@ -101,7 +100,6 @@ AXES: tuple[Axis, ...] = (
         ("constant",),
         "open loop: constant or poisson",
         asks="open modes: when requests start",
-        title="arrivals",
         told_in="load",
         form=Form("arrivals"),
     ),
@@ -148,7 +146,7 @@ DNS = Axis(
     earlier="once",
     left=True,
     title="DNS is asked",
-    words=lambda value: {"once": "once", "each": "for each connection", "all": "once for all addresses"}[value],
+    words=called({"each": "for each connection", "all": "once for all addresses"}),
     form=Form("dns", lambda dns: dns or "once"),
 )
 
@@ -164,5 +162,5 @@ AT = Axis(
     crossed=False,
     text=lambda value: f"{100 * value:g}%",
     title="share of the capacity found",
-    words=lambda value: f"{100 * value:g} %",
+    words=percent,
 )

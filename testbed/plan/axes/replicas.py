@@ -1,6 +1,6 @@
 """The axes of the network, of how many servers there are on it, and of what stands beside each."""
 
-from testbed.plan.axes.words import number
+from testbed.plan.axes.words import cpus, number
 from testbed.plan.axis import Axis
 from testbed.plan.fields import Cpus, Network, ReplicaCount, ReplicaCpus, Sidecar
 
@@ -16,7 +16,6 @@ AXES: tuple[Axis, ...] = (
         "as in a pod. `overlay`: over an overlay network, on an engine that manages a Swarm; `--on swarm` has "
         "no other",
         earlier="bridge",
-        title="network",
     ),
     Axis(
         "replicas.count",
@@ -29,7 +28,6 @@ AXES: tuple[Axis, ...] = (
         excluded_as="replicas",
         # Of two lines: a table in a terminal has little room.
         heading="rep-\nlicas",
-        title="replicas",
     ),
     Axis(
         "replicas.cpus",
@@ -59,7 +57,6 @@ SIDECAR: tuple[Axis, ...] = (
         earlier="none",
         excluded_as="sidecar",
         left=True,
-        title="sidecar",
     ),
     Axis(
         "sidecar.cpus",
@@ -73,6 +70,6 @@ SIDECAR: tuple[Axis, ...] = (
         text=number,
         heading="sidecar\ncpus",
         title="CPU limit of each sidecar",
-        words=lambda value: f"{value:g} CPU",
+        words=cpus,
     ),
 )

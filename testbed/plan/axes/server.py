@@ -1,7 +1,7 @@
 """The axes of the server itself: which model, its limits, its pools."""
 
 from servers.models import MODELS
-from testbed.plan.axes.words import number, or_none
+from testbed.plan.axes.words import cpus, number, or_none
 from testbed.plan.axis import Axis
 from testbed.plan.fields import Counter, Cpus, LimitKind, MemoryBytes, Model, PoolSize, SwitchUs
 from testbed.units import format_us
@@ -28,7 +28,7 @@ AXES: tuple[Axis, ...] = (
         asks="CPU limit of the server",
         text=number,
         title="CPU limit",
-        words=lambda value: f"{value:g} CPU",
+        words=cpus,
     ),
     Axis(
         "limits.memory",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from testbed.plan.axes.words import number
+from testbed.plan.axes.words import called, number, percent
 from testbed.plan.axis import Axis, Form
 from testbed.plan.fields import (
     CacheControl,
@@ -86,7 +86,6 @@ AXES: tuple[Axis, ...] = (
         asks="how many requests a connection is kept for",
         written=_written_connection,
         left=True,
-        title="connection",
         words=_connection,
         told_in="work",
         form=Form("connection"),
@@ -100,8 +99,7 @@ AXES: tuple[Axis, ...] = (
         asks="what load and server speak. `line`: a line is a request. `http`: HTTP/1.1, of the images `MODEL-http`",
         earlier="line",
         left=True,
-        title="protocol",
-        words=lambda value: {"line": "lines", "http": "HTTP/1.1"}.get(value, str(value)),
+        words=called({"line": "lines", "http": "HTTP/1.1"}),
         told_in="work",
         form=Form("protocol"),
     ),
@@ -115,8 +113,7 @@ AXES: tuple[Axis, ...] = (
         "from `keys` by `zipf`, and which a cache may answer",
         earlier="post",
         left=True,
-        title="method",
-        words=lambda value: {"post": "POST", "get": "GET of items"}.get(value, str(value)),
+        words=called({"post": "POST", "get": "GET of items"}),
         told_in="work",
         form=Form("method"),
     ),
@@ -154,7 +151,6 @@ AXES: tuple[Axis, ...] = (
         asks="with a store behind the servers, how many keys there are, all of them with a value; with `method: get`, "
         "how many items; requests draw theirs",
         earlier=0,
-        title="keys",
         told_in="work",
         form=Form("keys"),
     ),
@@ -182,7 +178,7 @@ AXES: tuple[Axis, ...] = (
         earlier=1.0,
         text=number,
         title="share of reads",
-        words=lambda value: f"{100 * value:g} %",
+        words=percent,
         told_in="work",
         form=Form("reads"),
     ),
@@ -196,7 +192,7 @@ AXES: tuple[Axis, ...] = (
         earlier=0.0,
         text=number,
         title="share of reads of everything",
-        words=lambda value: f"{100 * value:g} %",
+        words=percent,
         told_in="work",
         form=Form("scans"),
     ),
