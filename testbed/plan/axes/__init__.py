@@ -3,8 +3,8 @@
 That is: the key in the sweep file and in `exclude`, the crossed cells, the plan as printed, the columns, the tables,
 the words of the report, what `compare` joins on, the form that Locust is sent, and a run from the web page. A new axis
 is an entry in the file here that has its section, a field of `cell.Cell`, and what takes it: a field of Locust's form
-(`form`), or the stack, which reads the cell. A line in its section in `schema` is for code that reads a sweep's values
-of it by name.
+(`form`), or the stack, which reads the cell. A line in its section in `sections` is for code that reads a sweep's
+values of it by name.
 """
 
 from testbed.plan.axes import front, load, mappings, replicas, server, workload

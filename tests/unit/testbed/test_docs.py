@@ -17,9 +17,13 @@ from testbed.claims.store import Store
 from testbed.errors import UserError
 from testbed.plan import sweepfile, trials
 from testbed.plan.cell import Cell
-from testbed.plan.load_section import Load, Slo
-from testbed.plan.schema import Front, Limits, Order, Pools, Replicas, Sidecar, Workload
+from testbed.plan.schema import Order
 from testbed.plan.search import Capacity
+from testbed.plan.sections.front import Front
+from testbed.plan.sections.load import Load, Slo
+from testbed.plan.sections.replicas import Replicas, Sidecar
+from testbed.plan.sections.server import Limits, Pools
+from testbed.plan.sections.workload import Workload
 from testbed.plan.steps import Answer
 from testbed.results.columns import COLUMNS
 from testbed.results.directory import csv_text
