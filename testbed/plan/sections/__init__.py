@@ -8,7 +8,7 @@ microseconds, sizes in bytes.
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from testbed.plan.axes import AXES
 from testbed.plan.fields import several_of
@@ -48,6 +48,10 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def by_kind(given: object) -> object:
-    """A section of which a name, or a list of them, stands for its kind alone."""
-    return {"kind": given} if isinstance(given, str | list) else given
+class OfKinds(Strict):
+    """A section of which a name, or a list of them, stands for its `kind` alone."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, given: object) -> object:
+        return {"kind": given} if isinstance(given, str | list) else given

@@ -25,13 +25,12 @@ from testbed.plan.fields import (
     not_allowed_at,
 )
 from testbed.plan.fields import Front as FrontKind
-from testbed.plan.sections import Strict, by_kind, section
+from testbed.plan.sections import OfKinds, section
 
 
 @section("front")
-class Front(Strict):
-    """What spreads the load over the replicas, or answers for them. One name, or a list of them, stands for `kind`
-    alone."""
+class Front(OfKinds):
+    """What spreads the load over the replicas, or answers for them."""
 
     kind: Values[FrontKind]
     count: Values[FrontCount]
@@ -45,11 +44,6 @@ class Front(Strict):
     eject_for: Values[EjectUs]
     rate_limit: Values[RateLimit]
     auth: Values[Auth]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _by_name(cls, given: object) -> object:
-        return by_kind(given)
 
     @model_validator(mode="after")
     def _who_can_queue(self) -> Self:

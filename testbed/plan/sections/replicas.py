@@ -1,10 +1,8 @@
 """The sections `replicas` and `sidecar` of a sweep file: how many servers there are, and what stands beside each."""
 
-from pydantic import model_validator
-
 from testbed.plan.fields import Cpus, ReplicaCount, ReplicaCpus, Values
 from testbed.plan.fields import Sidecar as SidecarKind
-from testbed.plan.sections import Strict, by_kind, section
+from testbed.plan.sections import OfKinds, Strict, section
 
 
 @section("replicas")
@@ -16,13 +14,8 @@ class Replicas(Strict):
 
 
 @section("sidecar")
-class Sidecar(Strict):
-    """What stands beside each server and takes its requests. One name, or a list of them, stands for `kind` alone."""
+class Sidecar(OfKinds):
+    """What stands beside each server and takes its requests."""
 
     kind: Values[SidecarKind]
     cpus: Values[Cpus]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _by_name(cls, given: object) -> object:
-        return by_kind(given)
