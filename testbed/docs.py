@@ -25,7 +25,7 @@ from testbed.files import write_atomically
 from testbed.judge import rules, thresholds
 from testbed.names import http_name
 from testbed.plan import keys
-from testbed.plan.cells import Cell
+from testbed.plan.cell import Cell
 from testbed.report.facts import machine
 from testbed.report.readings import TRIGGERS
 from testbed.results.columns import COLUMNS

@@ -22,7 +22,8 @@ from testbed.judge.boxes import Box
 from testbed.judge.evidence import Evidence
 from testbed.plan import calibration
 from testbed.plan.axes import FIELDS
-from testbed.plan.cells import Cell, Trial
+from testbed.plan.cell import Cell
+from testbed.plan.trials import Trial
 from testbed.results.columns import EARLIER
 from testbed.results.record import Findings, Seen, evidence, record
 from testbed.stack import system

@@ -6,8 +6,8 @@ import random
 from pathlib import Path
 from typing import Any
 
-from testbed.plan import cells, sweepfile
-from testbed.plan.cells import Cell
+from testbed.plan import sweepfile, trials
+from testbed.plan.cell import Cell
 from testbed.plan.steps import program
 from testbed.results.directory import csv_text
 from tests.unit.testbed.made_runs import MACHINE, make_run, record
@@ -82,7 +82,7 @@ def make_search(path: Path, most_rps: dict[str, float] | None = None) -> Path:
     make_run(path, SEARCH, measured=lambda cell, block: None)
     sweep = sweepfile.load(path / "sweep.yaml", MACHINE)
     answers = []
-    for entry in cells.trials(sweep):
+    for entry in trials.trials(sweep):
         steps = program(entry, sweep)
         most = sustained[entry.cell.model] * entry.cell.cpus * chance.uniform(0.98, 1.02)
         try:

@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from testbed.plan.cells import Cell
+from testbed.plan.cell import Cell
 from tests.unit.testbed.made_runs import make_run
 
 OPENS = 1_700_000_000.0

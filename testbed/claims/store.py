@@ -11,7 +11,7 @@ from testbed.claims.claim import Claim, Finding
 from testbed.claims.facts import rows_of
 from testbed.errors import UserError
 from testbed.files import write_json
-from testbed.plan import cells, redo
+from testbed.plan import redo, trials
 from testbed.report import source
 from testbed.results import reading
 
@@ -125,7 +125,7 @@ def missing(path: Path) -> str:
     run = reading.read(path)
     sweep = reading.planned(path, run.manifest)
     there = {row["trial_id"] for row in run.rows}
-    planned = [trial.trial_id for trial in cells.trials(sweep)]
+    planned = [trial.trial_id for trial in trials.trials(sweep)]
     lacking = sum(name not in there for name in planned)
     owed = redo.owed(run.rows) if sweep.order.redo is not None else 0
     if lacking:

@@ -6,7 +6,8 @@ from rich.table import Table
 
 from testbed.compare.conditions import Conditions
 from testbed.compare.join import Comparison, Join, JoinedCell
-from testbed.plan.cells import Cell, varying_fields
+from testbed.plan.cell import Cell
+from testbed.plan.cells import varying_fields
 from testbed.results.table import add_cell_columns, cell_texts, new_table, telling_fields
 
 LEGEND = (

@@ -15,7 +15,8 @@ from testbed.plan.behind import (
     RabbitMQ,
     Valkey,
 )
-from testbed.plan.cells import Cell, Trial
+from testbed.plan.cell import Cell
+from testbed.plan.trials import Trial
 from testbed.stack import secret, system
 from testbed.stack.services import Limits, Mount, Role, Service
 from testbed.stack.system import LOAD_STORE, RESULTS, Run

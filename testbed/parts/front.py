@@ -9,9 +9,12 @@ from testbed.names import front_image
 from testbed.parts import envoy, haproxy, haproxy_http, nginx, nginx_cache, varnish
 from testbed.parts.asking import Address
 from testbed.parts.counts import FrontCounts
-from testbed.plan.axes import API_KEY
-from testbed.plan.cells import Cell, Trial, service_cells, serving_slots
+from testbed.plan.axes.front import API_KEY
+from testbed.plan.cell import Cell
 from testbed.plan.fitting import FRONT_MEMORY_BYTES
+from testbed.plan.pools import serving_slots
+from testbed.plan.service_cells import service_cells
+from testbed.plan.trials import Trial
 from testbed.stack import needs, system
 from testbed.stack.services import Limits, Service
 from testbed.stack.system import LOAD_KERNEL, Run

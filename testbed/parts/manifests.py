@@ -8,8 +8,9 @@ from testbed.parts import unattended
 from testbed.plan import cells
 from testbed.plan.axes import BY_FIELD
 from testbed.plan.behind import NONE
-from testbed.plan.cells import NO_SIDECAR, Trial
+from testbed.plan.cell import NO_SIDECAR
 from testbed.plan.schema import Sweep
+from testbed.plan.trials import Trial
 from testbed.stack import kubernetes
 from testbed.stack.kubernetes import index
 from testbed.stack.kubernetes.index import Entry

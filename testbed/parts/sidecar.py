@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from testbed.names import front_image
 from testbed.parts import envoy
-from testbed.plan.cells import NO_SIDECAR, Cell, Trial, serving_slots
+from testbed.plan.cell import NO_SIDECAR, Cell
 from testbed.plan.fitting import SIDECAR_MEMORY_BYTES
+from testbed.plan.pools import serving_slots
+from testbed.plan.trials import Trial
 from testbed.stack import needs, system
 from testbed.stack.services import ROLE_LABEL, Limits, Service
 from testbed.stack.system import BEHIND_SIDECAR_PORT, Run

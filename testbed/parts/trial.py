@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from testbed.parts import behind, front, sidecar
-from testbed.plan.cells import Trial
+from testbed.plan.trials import Trial
 from testbed.stack import system
 from testbed.stack.services import Service, Stack
 from testbed.stack.system import Run

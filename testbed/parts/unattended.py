@@ -11,9 +11,10 @@ from testbed.parts import front
 from testbed.parts.front import FRONTS
 from testbed.plan import cells
 from testbed.plan.calibration import Work
-from testbed.plan.cells import SEARCHES, Cell, Trial, arrivals_seed
+from testbed.plan.cell import Cell
 from testbed.plan.scaling_values import of_text
 from testbed.plan.schema import Sweep
+from testbed.plan.trials import SEARCHES, Trial, arrivals_seed
 from testbed.stack import locust_api, system
 from testbed.stack.services import DEFAULT_NETWORK, RUN_LABEL, Limits, Mount, Network, Service, Stack
 from testbed.stack.system import LOAD_KERNEL, LOAD_STORE, MASTER, PROBE_PREFIX, SERVER_PORT, WEB_PORT, WORKER, Run

@@ -17,10 +17,6 @@ def _same(value: Any) -> Any:
     return value
 
 
-def number(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
-
-
 @dataclass(frozen=True)
 class Form:
     """The field of Locust's form that takes an axis."""

@@ -6,8 +6,10 @@ from typing import Any
 
 from servers.protocol import MAX_HASH_ROUNDS, MAX_SPIN_UNITS
 from testbed.errors import UserError
-from testbed.plan.cells import Cell, cells, service_cells
+from testbed.plan.cell import Cell
+from testbed.plan.cells import cells
 from testbed.plan.schema import Sweep
+from testbed.plan.service_cells import service_cells
 from testbed.plan.services import NONE
 from testbed.units import format_us
 

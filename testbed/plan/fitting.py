@@ -8,10 +8,12 @@ from collections.abc import Callable
 from testbed.plan import cells, fault_values, scaling, scaling_fit, services
 from testbed.plan.behind import NONE
 from testbed.plan.behind_values import label
-from testbed.plan.cells import NO_SIDECAR, SEARCHES, Cell, service_cells
+from testbed.plan.cell import NO_SIDECAR, Cell
 from testbed.plan.fields import GATEWAYS, MIN_CPUS, PROXIES, Machine
 from testbed.plan.scaling import Change
 from testbed.plan.schema import Sweep
+from testbed.plan.service_cells import service_cells
+from testbed.plan.trials import SEARCHES
 from testbed.units import format_bytes
 
 # What a front of its own and each sidecar may use of memory. It is no axis: none came near it.
@@ -179,7 +181,7 @@ def _whole_processors(cell: Cell, _: Machine) -> str:
 
 
 def _cpus(cell: Cell, machine: Machine) -> str:
-    if cell.cpus_of_all <= machine.cpus + 1e-9:
+    if cpus_of_all(cell) <= machine.cpus + 1e-9:
         return ""
     front = f" and {cell.front_cpus:g} for {_fronts(cell)}" if cell.front_cpus else ""
     stands = cell.what_is_behind
@@ -187,8 +189,17 @@ def _cpus(cell: Cell, machine: Machine) -> str:
     behind = f" and {stands.part.cpus_of_all:.3g} for what is behind" if stands else ""
     return (
         f"found {cell.most_cpus_of_each:g}{beside} for each of {cell.most_replicas}{front}{behind}, "
-        f"{cell.cpus_of_all:g} in all, allowed: at most the {machine.cpus} CPUs of this machine"
+        f"{cpus_of_all(cell):g} in all, allowed: at most the {machine.cpus} CPUs of this machine"
     )
+
+
+def cpus_of_all(cell: Cell) -> float:
+    """The CPU limits of the replicas, of what stands before them and behind, together, at any time at most."""
+    stands = cell.what_is_behind
+    beyond = stands.part.cpus_of_all if stands else 0.0
+    of_each = cell.most_cpus_of_each + cell.sidecar_cpus
+    servers = sum(one.cpus for one in service_cells(cell).values()) or of_each * cell.most_replicas
+    return servers + cell.front_cpus * cell.fronts + beyond
 
 
 def _fronts(cell: Cell) -> str:

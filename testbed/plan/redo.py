@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from testbed.plan.cells import Trial
+from testbed.plan.trials import Trial
 
 Row = dict[str, Any]
 

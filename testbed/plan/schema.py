@@ -1,8 +1,4 @@
-"""What a sweep is: the sections of a sweep file, validated. Durations are in microseconds, sizes in bytes.
-
-The keys without a default here are axes: their types, defaults and meanings come from the table of axes, and they stand
-here for who reads them by name. The others say what they are themselves.
-"""
+"""What a sweep is: a sweep file, validated, and what its sections need of each other."""
 
 from typing import Annotated, Literal, Self
 
@@ -12,190 +8,28 @@ from testbed.plan import fault_values, scaling_fit
 from testbed.plan.behind_values import Stands
 from testbed.plan.fault_values import Faults
 from testbed.plan.fields import (
-    CACHES,
-    GATEWAYS,
     OF_HTTP,
-    QUEUEING,
-    RESILIENT,
-    Auth,
-    Balance,
-    Breaker,
-    CacheControl,
-    Connection,
-    Counter,
-    Cpus,
-    Eject,
-    EjectUs,
-    FrontCount,
     Imaged,
     ImageName,
-    Keys,
-    LimitKind,
-    MemoryBytes,
-    Method,
     Model,
     Network,
-    PayloadBytes,
-    PoolSize,
-    Protocol,
-    Queue,
-    RateLimit,
-    ReplicaCount,
-    ReplicaCpus,
-    Retries,
-    Share,
     SweepName,
-    SwitchUs,
-    ThinkUs,
-    TryUs,
-    ValueBytes,
     Values,
     WarmupUs,
     WindowUs,
-    WorkUs,
-    Zipf,
     not_allowed,
     not_allowed_at,
     whole,
 )
-from testbed.plan.fields import Front as FrontKind
-from testbed.plan.fields import Sidecar as SidecarKind
-from testbed.plan.load_section import Load
 from testbed.plan.profile import misfit
 from testbed.plan.scaling_values import Scales
 from testbed.plan.sections import Strict, excluding, section, setting
+from testbed.plan.sections.front import Front
+from testbed.plan.sections.load import Load
+from testbed.plan.sections.replicas import Replicas, Sidecar
+from testbed.plan.sections.server import Limits, Pools
+from testbed.plan.sections.workload import Workload
 from testbed.plan.services import Serves
-
-
-@section("limits")
-class Limits(Strict):
-    """What the server may use. `limit` says how `cpus` is enforced: CFS quota, a set of processors, or both."""
-
-    cpus: Values[Cpus]
-    memory: Values[MemoryBytes]
-    limit: Values[LimitKind]
-
-    @model_validator(mode="after")
-    def _whole_processors(self) -> Self:
-        parts = [cpus for cpus in self.cpus if cpus != int(cpus)]
-        if "cpuset" in self.limit and parts:
-            raise not_allowed(
-                f"whole cpus with limit cpuset (a processor cannot be divided; {parts[0]:g} needs quota or both)"
-            )
-        return self
-
-
-@section("pools")
-class Pools(Strict):
-    """Sizes of the pools, for the models that have one, how threads switch, and what they share. Without
-    `workers`: the CPU limit rounded up, at least 2."""
-
-    workers: Values[PoolSize] | None
-    threads: Values[PoolSize]
-    switch_interval: Values[SwitchUs]
-    counter: Values[Counter]
-
-
-@section("workload")
-class Workload(Strict):
-    """What one request asks of the server, in microseconds: `sleep` waits, `spin` computes holding Python's global
-    interpreter lock, `hash` computes without it. `think` is the user's own pause. `method` and `cache_control` are of
-    HTTP alone. `keys` and what follows are of a store behind the server; `keys` and `zipf` of items as well."""
-
-    sleep: Values[WorkUs]
-    spin: Values[WorkUs]
-    hash: Values[WorkUs]
-    payload: Values[PayloadBytes]
-    connection: Values[Connection]
-    protocol: Values[Protocol]
-    method: Values[Method]
-    cache_control: Values[CacheControl]
-    think: Values[ThinkUs]
-    keys: Values[Keys]
-    zipf: Values[Zipf]
-    reads: Values[Share]
-    scans: Values[Share]
-    value: Values[ValueBytes]
-
-    @model_validator(mode="after")
-    def _what_only_http_has(self) -> Self:
-        if "http" not in self.protocol and self.cache_control != ("none",):
-            raise not_allowed_at(("cache_control",), "none without protocol http: a line has no headers")
-        if "http" not in self.protocol and self.method != ("post",):
-            raise not_allowed_at(("method",), "post without protocol http: a line has no method")
-        return self
-
-
-@section("replicas")
-class Replicas(Strict):
-    """Several containers of one server, and whether `limits.cpus` is for all of them together or for each."""
-
-    count: Values[ReplicaCount]
-    cpus: Values[ReplicaCpus]
-
-
-@section("front")
-class Front(Strict):
-    """What spreads the load over the replicas, or answers for them. One name, or a list of them, stands for `kind`
-    alone."""
-
-    kind: Values[FrontKind]
-    count: Values[FrontCount]
-    cpus: Values[Cpus]
-    balance: Values[Balance]
-    queue: Values[Queue]
-    timeout: Values[TryUs]
-    retries: Values[Retries]
-    breaker: Values[Breaker]
-    eject: Values[Eject]
-    eject_for: Values[EjectUs]
-    rate_limit: Values[RateLimit]
-    auth: Values[Auth]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _by_name(cls, given: object) -> object:
-        return _by_kind(given)
-
-    @model_validator(mode="after")
-    def _who_can_queue(self) -> Self:
-        if self.queue == ("front",) and not set(self.kind) & set(QUEUEING):
-            raise not_allowed(f"queue front only with kind {' or '.join(QUEUEING)}: no other has a queue of its own")
-        if self.count != (1,) and not set(self.kind) & set(CACHES):
-            raise not_allowed(f"count 1, or kind {' or '.join(CACHES)}: one of the others stands before all servers")
-        if self.kind == ("varnish",) and self.balance != ("roundrobin",):
-            raise not_allowed("balance roundrobin with kind varnish: it has no other here")
-        if not set(self.kind) & set(GATEWAYS) and (self.rate_limit != (0.0,) or self.auth != ("none",)):
-            raise not_allowed(f"rate_limit and auth only with kind {' or '.join(GATEWAYS)}")
-        return self
-
-    @model_validator(mode="after")
-    def _who_is_resilient(self) -> Self:
-        if set(self.kind) & set(RESILIENT):
-            return self
-        for name, off in {"timeout": "none", "retries": "0", "breaker": "none", "eject": "none"}.items():
-            if any(getattr(self, name)):
-                only = " or ".join(RESILIENT)
-                raise not_allowed_at((name,), f"{off} without kind {only}: no other has that here")
-        return self
-
-
-@section("sidecar")
-class Sidecar(Strict):
-    """What stands beside each server and takes its requests. One name, or a list of them, stands for `kind` alone."""
-
-    kind: Values[SidecarKind]
-    cpus: Values[Cpus]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _by_name(cls, given: object) -> object:
-        return _by_kind(given)
-
-
-def _by_kind(given: object) -> object:
-    """A section of which a name, or a list of them, stands for its kind alone."""
-    return {"kind": given} if isinstance(given, str | list) else given
 
 
 class Order(Strict):

@@ -4,11 +4,11 @@ from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from testbed.plan import cells
+from testbed.plan import trials
 from testbed.plan.axes import BY_FIELD
-from testbed.plan.cells import Trial
 from testbed.plan.schema import Sweep
 from testbed.plan.search import MOST_INVALID, MOST_STEPS, SUSTAINED, Capacity, Search
+from testbed.plan.trials import Trial
 
 Row = dict[str, Any]
 
@@ -72,7 +72,7 @@ def program(trial: Trial, sweep: Sweep) -> Generator[Trial, Row, Answer | None]:
 
 def every_trial(sweep: Sweep) -> Iterator[Trial]:
     """Every trial that the sweep's searches could come to, with its name and place; its rate is found on the way."""
-    for entry in cells.searches(sweep):
+    for entry in trials.searches(sweep):
         yield from (_step(entry, number, 0.0) for number in range(1, MOST_STEPS + MOST_INVALID + 1))
         yield from (_at_share(entry, share, 0.0) for share in sweep.load.at or ())
 

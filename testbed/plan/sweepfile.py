@@ -12,8 +12,12 @@ from testbed.plan import fitting
 from testbed.plan.axes import AXES
 from testbed.plan.axis import with_unit
 from testbed.plan.fields import Machine
-from testbed.plan.load_section import Load, Slo
-from testbed.plan.schema import Exclude, Front, Limits, Order, Pools, Replicas, Sidecar, Sweep, Workload
+from testbed.plan.schema import Exclude, Order, Sweep
+from testbed.plan.sections.front import Front
+from testbed.plan.sections.load import Load, Slo
+from testbed.plan.sections.replicas import Replicas, Sidecar
+from testbed.plan.sections.server import Limits, Pools
+from testbed.plan.sections.workload import Workload
 
 __all__ = ["Machine", "Sweep", "dump", "load", "parse"]
 

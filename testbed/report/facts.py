@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from testbed.plan import cells
+from testbed.plan import trials
 from testbed.plan.axes import AXES
 from testbed.plan.redo import counted
 from testbed.plan.schema import Sweep
@@ -135,14 +135,14 @@ def _trials(view: View) -> dict[str, object]:
 def planned_trials(view: View) -> int | None:
     """How many trials the sweep has; None for a search, and where it is not known."""
     sweep = None if view.results.is_search else _planned(view)
-    return None if sweep is None else len(cells.trials(sweep))
+    return None if sweep is None else len(trials.trials(sweep))
 
 
 def _searches_not_over(view: View) -> int:
     """How many searches of the plan have neither an answer nor a reason why there is none."""
     sweep = _planned(view) if view.results.is_search else None
     over = {answer["trial_id"] for answer in view.results.capacity}
-    return 0 if sweep is None else sum(one.trial_id not in over for one in cells.searches(sweep))
+    return 0 if sweep is None else sum(one.trial_id not in over for one in trials.searches(sweep))
 
 
 def _planned(view: View) -> Sweep | None:

@@ -11,7 +11,7 @@ from math import prod
 from typing import Any
 
 from testbed.plan.axes import BY_FIELD, FIELDS, OF_MODEL
-from testbed.plan.axis import number
+from testbed.plan.axes.words import number
 from testbed.plan.redo import counted
 from testbed.report.source import Results, Row
 from testbed.statistics import Interval, median_interval

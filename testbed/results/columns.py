@@ -3,7 +3,7 @@
 from typing import get_type_hints
 
 from testbed.plan.axes import AXES
-from testbed.plan.cells import Cell
+from testbed.plan.cell import Cell
 
 _WHICH_TRIAL = {
     "trial_id": "the trial's directory under trials/",

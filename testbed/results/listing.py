@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.errors import UserError
-from testbed.plan import cells, redo
+from testbed.plan import redo, trials
 from testbed.plan.schema import Sweep
 from testbed.results import reading
 from testbed.results.reading import StoredRun
@@ -72,7 +72,7 @@ def _listed(path: Path, held: str | None) -> Listed:
         run.manifest.get("started_utc"),
         state,
         len(counts),
-        None if sweep is None or sweep.load.slo else len(cells.trials(sweep)),
+        None if sweep is None or sweep.load.slo else len(trials.trials(sweep)),
         dict(Counter(row["verdict"] for row in counts)),
         size,
         report,
@@ -98,7 +98,7 @@ def _searches_over(sweep: Sweep, rows: Rows, searched: Rows) -> bool:
     """Whether every search has ended, with an answer or the reason why there is none, and what follows it is there."""
     over = {row["trial_id"]: row for row in searched}
     finished = {row["trial_id"] for row in rows}
-    for entry in cells.trials(sweep):
+    for entry in trials.trials(sweep):
         if entry.canary:
             if entry.trial_id not in finished:
                 return False
@@ -123,4 +123,4 @@ def _state(run: StoredRun, sweep: Sweep | None, held: str | None) -> str:
     if sweep.load.slo:
         return "complete" if _searches_over(sweep, run.rows, run.capacity) else "interrupted"
     through = _complete(run.rows, sweep.order.redo is not None)
-    return "complete" if through >= len(cells.trials(sweep)) else "interrupted"
+    return "complete" if through >= len(trials.trials(sweep)) else "interrupted"

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from testbed.names import COMPANIONS, image_name
-from testbed.plan.cells import parts_behind, proxies, server_images
+from testbed.plan.images import parts_behind, proxies, server_images
 from testbed.plan.schema import Sweep
 from testbed.results.directory import SCHEMA_VERSION
 from testbed.results.nested import at

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from testbed.judge.boxes import Box
-from testbed.plan.cells import Cell
+from testbed.plan.cell import Cell
 from testbed.results import asked_behind
 from testbed.results.nested import at
 from testbed.results.rounding import rounded

@@ -14,9 +14,11 @@ from typing import Any
 import yaml
 
 from testbed.errors import UserError
-from testbed.plan import cells, redo, steps, sweepfile
+from testbed.plan import redo, steps, sweepfile
 from testbed.plan.fields import Machine
 from testbed.plan.schema import Sweep
+from testbed.plan.trials import SEARCHES, Trial
+from testbed.plan.trials import trials as planned_trials
 from testbed.results.columns import COLUMNS, TEXT_COLUMNS
 from testbed.results.directory import SCHEMA_VERSION, known_of, row_of
 
@@ -182,12 +184,12 @@ def _complete(row: Row) -> Row:
 
 def _is_unplaced(told: Row) -> bool:
     """Whether it is a trial of a search from before records said where in it."""
-    return "search_id" not in told and told.get("mode") in cells.SEARCHES
+    return "search_id" not in told and told.get("mode") in SEARCHES
 
 
 def _place(path: Path, facts: Manifest, rows: dict[str, Row]) -> list[str]:
     """Give trials of searches their places, where their records do not hold them: the plan names them once more."""
-    places: dict[str, cells.Trial] = {}
+    places: dict[str, Trial] = {}
     with suppress(UserError):
         places = {trial.trial_id: trial for trial in steps.every_trial(planned(path, facts))}
     for name, row in rows.items():
@@ -201,7 +203,7 @@ def _tell_redos(path: Path, facts: Manifest, rows: dict[str, Row], untold: list[
     """Say which of these measures which trial again, where their records do not: as the plan would name it."""
     names = set(rows)
     with suppress(UserError):
-        names |= {trial.trial_id for trial in cells.trials(planned(path, facts))}
+        names |= {trial.trial_id for trial in planned_trials(planned(path, facts))}
     redone = {redo.redo_id(name): name for name in names}
     for name in untold:
         rows[name]["redo_of"] = redone.get(name)

@@ -11,9 +11,11 @@ from testbed.judge.verdict import Verdict, judge
 from testbed.parts.counts import FrontCounts, together
 from testbed.parts.deliveries import Deliveries
 from testbed.parts.part_counts import PartCounts
-from testbed.plan.cells import Cell, Trial, service_cells
+from testbed.plan.cell import Cell
 from testbed.plan.profile import STEADY
 from testbed.plan.scaling import NONE
+from testbed.plan.service_cells import service_cells
+from testbed.plan.trials import Trial
 from testbed.results import behind_counts, fault_columns, front_counts, part_counts
 from testbed.results.directory import SCHEMA_VERSION
 from testbed.results.metrics import metrics, worked_s

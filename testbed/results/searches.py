@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from testbed.plan.axes import AXES
-from testbed.plan.cells import Cell
+from testbed.plan.cell import Cell
 
 Row = dict[str, Any]
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from testbed.plan.axes import BY_FIELD, FIELDS, OF_MODEL
 from testbed.plan.calibration import FAR_OFF
-from testbed.plan.cells import Cell, varying_fields
+from testbed.plan.cell import Cell
+from testbed.plan.cells import varying_fields
 from testbed.plan.redo import counted, is_redo, replaced
 from testbed.results import searches
 from testbed.statistics import (

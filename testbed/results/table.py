@@ -12,7 +12,8 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from testbed.plan.axes import BY_FIELD
-from testbed.plan.cells import Cell, varying_fields
+from testbed.plan.cell import Cell
+from testbed.plan.cells import varying_fields
 from testbed.plan.redo import counted
 from testbed.plan.steps import Answer
 from testbed.results.searches import cell_of_search, pooled

@@ -21,8 +21,10 @@ from testbed.judge.verdict import judge
 from testbed.names import image_name
 from testbed.plan.axes import AXES
 from testbed.plan.axis import Axis, Form
-from testbed.plan.cells import Cell, has_threads, has_workers, with_front
+from testbed.plan.cell import Cell
+from testbed.plan.pools import has_threads, has_workers
 from testbed.plan.profile import STEADY, mean_rps
+from testbed.plan.settling import with_front
 from testbed.results import reading, web_boxes
 from testbed.results.directory import SCHEMA_VERSION, csv_text
 from testbed.results.metrics import metrics

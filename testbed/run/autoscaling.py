@@ -12,9 +12,9 @@ from testbed.errors import EngineError, UserError
 from testbed.parts import haproxy
 from testbed.parts.asking import Address, PartError
 from testbed.parts.haproxy import HAProxy
-from testbed.plan.cells import has_workers
 from testbed.plan.fields import PROXIES, Machine
 from testbed.plan.fitting import FRONT_MEMORY_BYTES
+from testbed.plan.pools import has_workers
 from testbed.plan.scaling import Law
 from testbed.plan.scaling_values import read
 from testbed.run.autoscaler import Autoscaler

@@ -9,7 +9,7 @@ from testbed.parts.deliveries import Deliveries
 from testbed.parts.part_counts import PartCounts
 from testbed.parts.standing import Standing
 from testbed.plan.behind import Behind
-from testbed.plan.cells import Trial
+from testbed.plan.trials import Trial
 from testbed.run.boxes import Boxes, TrialFailed
 from testbed.run.kill import Kill, Watcher
 from testbed.run.messages import Messages

@@ -17,11 +17,11 @@ from testbed.files import write_atomically
 from testbed.interrupt import undisturbed
 from testbed.parts import behind
 from testbed.parts.standing import Standing
-from testbed.plan import cells, sweepfile
+from testbed.plan import sweepfile, trials
 from testbed.plan.behind import Behind, written
 from testbed.plan.behind_values import Stands, label, of_text
-from testbed.plan.cells import Trial
 from testbed.plan.fields import Machine
+from testbed.plan.trials import Trial
 from testbed.run.preparation import load_user
 from testbed.stack import by_hand, compose, face, http_by_hand, images, system
 from testbed.stack.by_hand import MAX_WORKERS, ServerLimits
@@ -61,7 +61,7 @@ def trial_of(model: str, limits: ServerLimits, stands: str, machine: Machine, ht
         "behind": written(stands),
         **({"workload": {"protocol": face.HTTP}} if http else {}),
     }
-    (trial,) = cells.trials(sweepfile.parse(yaml.safe_dump(asked), Path("up"), machine))
+    (trial,) = trials.trials(sweepfile.parse(yaml.safe_dump(asked), Path("up"), machine))
     return trial
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from testbed.files import write_atomically, write_json
 from testbed.judge import holding, shape
-from testbed.plan.cells import Cell, Trial
+from testbed.plan.cell import Cell
+from testbed.plan.trials import Trial
 from testbed.results.boxes import box_file
 from testbed.results.directory import ResultsDirectory
 from testbed.results.record import Seen, exit_report

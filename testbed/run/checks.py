@@ -4,8 +4,8 @@ import time
 
 from testbed.judge import shape
 from testbed.parts import front
-from testbed.plan.axes import API_KEY
-from testbed.plan.cells import NO_SIDECAR, Cell
+from testbed.plan.axes.front import API_KEY
+from testbed.plan.cell import NO_SIDECAR, Cell
 from testbed.results.record import Findings
 from testbed.run.boxes import Boxes, TrialFailed
 from testbed.stack.locust_api import Echo, Load, asked_behind

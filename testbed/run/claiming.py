@@ -16,7 +16,8 @@ from testbed.claims.claim import Claim, Finding
 from testbed.claims.store import Store, missing
 from testbed.claims.sweeps import ALL_QUICK
 from testbed.errors import UserError
-from testbed.plan import cells, sweepfile
+from testbed.plan import sweepfile, trials
+from testbed.plan.estimate import expected_s
 from testbed.plan.fields import Machine
 from testbed.plan.schema import Sweep
 from testbed.results.table import new_table
@@ -48,7 +49,7 @@ class Asked:
 
     @property
     def expected_s(self) -> float:
-        return cells.expected_s(self.sweep)
+        return expected_s(self.sweep)
 
 
 def text_of(claim: Claim, quick: bool) -> str:
@@ -74,7 +75,7 @@ def asked(names: Iterable[str], quick: bool, machine: Machine) -> tuple[list[Ask
         text = text_of(CLAIMS[sharing[0]], quick)
         try:
             sweep = sweepfile.parse(text, PROJECT / file, machine)
-            cells.trials(sweep)
+            trials.trials(sweep)
         except UserError as error:
             refused[file] = "; ".join(str(error).splitlines())
         else:

@@ -10,10 +10,11 @@ from typing import Any
 
 from testbed.errors import UserError
 from testbed.files import write_atomically
-from testbed.plan import cells, redo
-from testbed.plan.cells import Trial
+from testbed.plan import redo, trials
+from testbed.plan.estimate import expected_of
 from testbed.plan.schema import Sweep
 from testbed.plan.steps import Answer, program
+from testbed.plan.trials import Trial
 from testbed.results import reading
 from testbed.results.directory import ResultsDirectory, csv_text, row_of
 
@@ -27,7 +28,7 @@ class Course:
         self.rows: list[Row] = []
         self._sweep = sweep
         self._directory = directory
-        self._entries = cells.trials(sweep)
+        self._entries = trials.trials(sweep)
         self._answers: dict[str, Answer] = {}
         self._unreadable: set[str] = set()
         """Trials that have a record which nobody can read: they are neither known nor measured over."""
@@ -40,7 +41,7 @@ class Course:
     @property
     def searches_over(self) -> str:
         """`, 2 of 6 searches are over`; empty without searches."""
-        planned = len(cells.searches(self._sweep))
+        planned = len(trials.searches(self._sweep))
         return f", {len(self.answers)} of {planned} searches are over" if planned else ""
 
     @property
@@ -158,7 +159,7 @@ class Course:
         for entry in self._entries:
             if entry.trial_id not in through:
                 finished = sum(row["search_id"] == entry.trial_id for row in done.values())
-                left += max(1, cells.expected_of(entry, self._sweep) - finished)
+                left += max(1, expected_of(entry, self._sweep) - finished)
         return left
 
     def keep(self, row: Row) -> None:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from testbed import exits
 from testbed.files import write_json
-from testbed.plan import cells, redo
+from testbed.plan import cells, redo, trials
 from testbed.plan.schema import Sweep
 from testbed.report import after
 from testbed.results.directory import ResultsDirectory
@@ -83,7 +83,7 @@ class Outcome:
 
     def _tell_how_far(self) -> None:
         rows, failed, interrupted = self.course.rows, self.course.failed, self.ending.interrupted
-        planned = "" if self.sweep.load.slo else f" of {len(cells.trials(self.sweep))}"
+        planned = "" if self.sweep.load.slo else f" of {len(trials.trials(self.sweep))}"
         again = sum(map(redo.is_redo, rows))
         ended = f"{len(rows) - again}{planned} trials finished{f', {again} measured again' if again else ''}"
         ended += self.course.searches_over

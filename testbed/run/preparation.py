@@ -10,7 +10,9 @@ from typing import Any
 from testbed import names
 from testbed.errors import UserError
 from testbed.files import write_atomically, write_json
-from testbed.plan import cells, redo, sweepfile
+from testbed.plan import cells, fitting, redo, sweepfile, trials
+from testbed.plan.estimate import expected_s
+from testbed.plan.images import parts_behind, proxies, server_images
 from testbed.plan.schema import Sweep
 from testbed.results.directory import ResultsDirectory
 from testbed.results.manifest import differences, manifest
@@ -36,7 +38,7 @@ def cpu_sets(sweep: Sweep, engine: Engine) -> CpuSets:
     if not sweep.isolate:
         return UNPINNED
     # Servers and what stands before them share a set, in which each has room for its limit.
-    return engine.cpu_sets(max(cell.cpus_of_all for cell in cells.cells(sweep)), sweep.load.workers)
+    return engine.cpu_sets(max(fitting.cpus_of_all(cell) for cell in cells.cells(sweep)), sweep.load.workers)
 
 
 def shared_by_all(sweep: Sweep, engine: Engine, run_id: str) -> Run:
@@ -58,10 +60,10 @@ def shared_by_all(sweep: Sweep, engine: Engine, run_id: str) -> Run:
 
 def announcement(sweep: Sweep) -> str:
     """How much a sweep is going to do, and about how long that takes."""
-    seconds = cells.expected_s(sweep)
+    seconds = expected_s(sweep)
     blocks = f" in {sweep.repeat} blocks" if sweep.repeat > 1 else ""
     each = f"{sweep.warmup / 1e6:g} s warm-up + {sweep.duration / 1e6:g} s window"
-    what = f"{len(cells.trials(sweep))} {'searches' if sweep.load.slo else 'trials'}"
+    what = f"{len(trials.trials(sweep))} {'searches' if sweep.load.slo else 'trials'}"
     return f"{sweep.name}: {what}{blocks}, {each} per trial, about {seconds / 60:.1f} minutes"
 
 
@@ -122,11 +124,9 @@ class Preparation:
         self._say_what_is_there()
 
     def _build(self) -> None:
-        fronts = cells.proxies(self.sweep)
-        servers = cells.server_images(self.sweep)
-        needed = dict.fromkeys(
-            (*servers, *self.speeds.images, *names.COMPANIONS, *fronts, *cells.parts_behind(self.sweep))
-        )
+        fronts = proxies(self.sweep)
+        servers = server_images(self.sweep)
+        needed = dict.fromkeys((*servers, *self.speeds.images, *names.COMPANIONS, *fronts, *parts_behind(self.sweep)))
         if ours := [name for name in needed if name not in self.sweep.images]:
             images.build_missing(ours, self.say)
         self.engine.bring_images([self.run.image(name) for name in needed], self.say)
@@ -148,6 +148,6 @@ class Preparation:
             shutil.rmtree(self.directory.path)
 
     def _say_what_is_there(self) -> None:
-        planned = "" if self.sweep.load.slo else f" of {len(cells.trials(self.sweep))}"
+        planned = "" if self.sweep.load.slo else f" of {len(trials.trials(self.sweep))}"
         there = sum(not redo.is_redo(row) for row in self.course.rows)
         self.say(f"{self.sweep.name}: {there}{planned} trials are there already{self.course.searches_over}")

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from testbed.plan.cells import Trial
+from testbed.plan.trials import Trial
 from testbed.terminal import plain
 from testbed.units import format_clock, format_us
 

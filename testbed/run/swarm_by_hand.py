@@ -7,7 +7,7 @@ from pathlib import Path
 from testbed import names
 from testbed.errors import UserError
 from testbed.interrupt import undisturbed
-from testbed.plan import cells, sweepfile
+from testbed.plan import sweepfile, trials
 from testbed.plan.fields import Machine
 from testbed.stack import face, http_by_hand, images, system
 from testbed.stack.by_hand import MAX_WORKERS, ServerLimits
@@ -29,7 +29,7 @@ def stack_of(
     for model in models:
         asked = f"name: up\nmodels: {model}\nlimits: {{cpus: {limits.cpus:g}, memory: {limits.memory_bytes}B}}\n"
         asked += f"workload: {{protocol: {protocol}}}\n"
-        (trial,) = cells.trials(sweepfile.parse(asked, Path("up"), machine))
+        (trial,) = trials.trials(sweepfile.parse(asked, Path("up"), machine))
         (server,) = system.servers(run, trial)
         # What `up` says answers has to: a task with a check of its own runs once it is healthy.
         servers.append(replace(server, published=(SERVER_PORT,), checked_inside=True))

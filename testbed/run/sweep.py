@@ -12,9 +12,10 @@ from rich.console import Console
 from testbed import exits
 from testbed.errors import Breakdown, UserError
 from testbed.interrupt import deferred, interruptible
-from testbed.plan import cells, redo, sweepfile
-from testbed.plan.cells import Trial
+from testbed.plan import cells, redo, sweepfile, trials
+from testbed.plan.estimate import expected_s, expected_trials
 from testbed.plan.schema import Sweep
+from testbed.plan.trials import Trial
 from testbed.results import reading
 from testbed.results.directory import ResultsDirectory
 from testbed.run.course import Course
@@ -34,7 +35,7 @@ def print_plan(sweep: Sweep, console: Console) -> None:
     """What `--dry-run` shows: every trial in its order, and about how long all take."""
     say = plain(console)
     varying = [name for name in cells.varying_fields(cells.cells(sweep)) if name not in ("model", "cpus")]
-    for trial in cells.trials(sweep):
+    for trial in trials.trials(sweep):
         values = ", ".join(f"{name} {getattr(trial.cell, name)}" for name in varying)
         say(f"{trial.trial_id}{': ' + values if values else ''}")
     say(announcement(sweep))
@@ -45,7 +46,7 @@ def run(sweep: Sweep, source: str, results_root: Path, console: Console, engine:
 
     Whatever happens, no container or network of this run is left, and finished trials stay where the last line says.
     """
-    cells.trials(sweep)
+    trials.trials(sweep)
     started = datetime.now(UTC)
     stamp = started.strftime("%Y%m%dT%H%M%SZ")
     directory = ResultsDirectory(results_root / f"{sweep.name}-{stamp}")
@@ -128,8 +129,8 @@ class _Campaign:
     def _measure_what_is_missing(self) -> None:
         """Every entry of the plan that is not complete; trials that are there already answer for themselves."""
         sweep, course = self.sweep, self.course
-        with SweepProgress(self.console, cells.expected_trials(sweep), cells.expected_s(sweep)) as progress:
-            entries = redo.with_redos(cells.trials(sweep), course.rows, sweep.order.redo is not None)
+        with SweepProgress(self.console, expected_trials(sweep), expected_s(sweep)) as progress:
+            entries = redo.with_redos(trials.trials(sweep), course.rows, sweep.order.redo is not None)
             course.run(entries, partial(self._measure, progress=progress), progress.expect)
 
     def _measure(self, trial: Trial, progress: SweepProgress) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from testbed.parts.counts import FrontCounts
 from testbed.parts.front import FRONTS, Client
 from testbed.plan import calibration
 from testbed.plan.calibration import Work
-from testbed.plan.cells import Trial
 from testbed.plan.scaling import Law
 from testbed.plan.scaling_values import of_text
+from testbed.plan.trials import Trial
 from testbed.results.directory import ResultsDirectory, row_of
 from testbed.results.record import Findings, record
 from testbed.run.acting import Actor, clock_since

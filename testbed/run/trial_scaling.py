@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from testbed.parts.front import Client
-from testbed.plan.cells import Cell
+from testbed.plan.cell import Cell
 from testbed.plan.scaling import Scaling
 from testbed.results.directory import ResultsDirectory
 from testbed.run.acting import Actor

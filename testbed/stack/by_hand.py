@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from testbed import names
 from testbed.errors import UserError, attempt, describe
 from testbed.interrupt import undisturbed
-from testbed.plan.cells import NO_SIDECAR
+from testbed.plan.cell import NO_SIDECAR
 from testbed.plan.fields import Cpus, Machine, MemoryBytes
 from testbed.stack import gateway_by_hand, http_by_hand, images, scale_by_hand
 from testbed.stack.gateway_by_hand import Admission

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from testbed.plan.cells import Cell
+from testbed.plan.cell import Cell
 from testbed.stack.services import Service
 
 HTTP = "http"

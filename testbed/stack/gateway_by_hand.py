@@ -6,7 +6,7 @@ from typing import Any, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from testbed.errors import UserError
-from testbed.plan.axes import API_KEY
+from testbed.plan.axes.front import API_KEY
 from testbed.plan.fields import GATEWAYS, Auth, RateLimit
 
 

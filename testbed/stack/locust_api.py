@@ -10,8 +10,10 @@ from testbed.errors import Breakdown
 from testbed.plan import services
 from testbed.plan.axes import AXES
 from testbed.plan.calibration import Work
-from testbed.plan.cells import Cell, Trial, service_cells
+from testbed.plan.cell import Cell
 from testbed.plan.profile import STEADY
+from testbed.plan.service_cells import service_cells
+from testbed.plan.trials import Trial
 from testbed.stack.system import target
 
 # The master answers at once or is in trouble; stopping waits for the workers' last figures.

@@ -1,6 +1,6 @@
 """What a trial's server needs for its connections, so that its own bounds are not what is measured. Pure."""
 
-from testbed.plan.cells import Cell
+from testbed.plan.cell import Cell
 
 # More tasks than a trial can need would only be a mistake; the limit keeps it from becoming the host's.
 LEAST_TASKS = 4096

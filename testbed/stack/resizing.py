@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from testbed.errors import EngineError, EngineGone, UserError
-from testbed.plan.cells import has_workers
 from testbed.plan.fields import Machine
+from testbed.plan.pools import has_workers
 from testbed.stack import by_hand
 from testbed.units import format_bytes
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 from testbed.errors import UserError
-from testbed.plan.cells import NO_SIDECAR
+from testbed.plan.cell import NO_SIDECAR
 from testbed.plan.fields import MIN_CPUS, OF_HTTP, PROXIES, Front, Machine, Sidecar
 from testbed.plan.fitting import FRONT_MEMORY_BYTES
 from testbed.stack.system import BEHIND_SIDECAR_PORT

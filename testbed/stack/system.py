@@ -7,7 +7,9 @@ from typing import Any
 
 from testbed.names import image_name
 from testbed.plan import scaling
-from testbed.plan.cells import Cell, Trial, service_cells
+from testbed.plan.cell import Cell
+from testbed.plan.service_cells import service_cells
+from testbed.plan.trials import Trial
 from testbed.stack import face, needs
 from testbed.stack.cpus import UNPINNED, CpuSets, format_cpu_list, parse_cpu_list
 from testbed.stack.services import (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from testbed.plan import cells
+from testbed.plan.pools import has_threads, has_workers
 from tests.e2e.stack import containers_of, orchestrate
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timed, pytest.mark.usefixtures("images")]
@@ -53,8 +53,8 @@ def test_every_listed_name_is_measured_with_its_pool_sizes_and_has_its_shape(tmp
     }
     for one in names:
         sizes = [(size, 0) for size in ((SMALL, LARGE) if one == BOTH_SIZES else (LARGE,))]
-        threads = [(0, SMALL), (0, LARGE)] if cells.has_threads(one) else [(0, 0)]
-        assert pools[one] == (sizes if cells.has_workers(one) else threads)
+        threads = [(0, SMALL), (0, LARGE)] if has_threads(one) else [(0, 0)]
+        assert pools[one] == (sizes if has_workers(one) else threads)
     for row in rows:
         assert (row["status"], row["failed"]) == ("ok", "0"), row
         record = json.loads((results / "trials" / row["trial_id"] / "trial.json").read_text())

@@ -17,8 +17,9 @@ from testbed import exits, names
 from testbed.errors import UserError
 from testbed.interrupt import interruptible
 from testbed.names import image_name
-from testbed.plan import cells, sweepfile
+from testbed.plan import sweepfile
 from testbed.plan.fields import Machine
+from testbed.plan.images import proxies
 from testbed.stack import images, machine
 from tests.lab.cluster import ROLES, Cluster, swarm
 from tests.lab.engines import lacking
@@ -53,7 +54,7 @@ def demo(sweep: Path = SWEEP, *options: str) -> int:
     machine.require_docker()
     on = Machine(os.cpu_count() or 1, psutil.virtual_memory().total, ("overlay",))
     parsed = sweepfile.load(sweep, on)
-    needed = (*parsed.models, *names.COMPANIONS, *cells.proxies(parsed))
+    needed = (*parsed.models, *names.COMPANIONS, *proxies(parsed))
     say(f"[lab] images of {', '.join(needed)} ...")
     images.build_missing(needed, say)
     say(f"[lab] starting {len(ROLES)} Docker engines, each with a network of its own ...")

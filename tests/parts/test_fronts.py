@@ -16,10 +16,10 @@ from testbed.parts.asking import Address
 from testbed.parts.counts import FrontCounts
 from testbed.parts.front import FRONTS
 from testbed.parts.haproxy import HAProxy
-from testbed.plan import cells
-from testbed.plan.cells import Trial
+from testbed.plan import trials
 from testbed.plan.fields import OF_HTTP, Machine
 from testbed.plan.sweepfile import parse
+from testbed.plan.trials import Trial
 from testbed.results.record import exit_report
 from testbed.stack import system
 from testbed.stack.docker import DockerEngine
@@ -87,7 +87,7 @@ class Running:
 
 def trial_of(front: str, more: str = "", model: str = "spmt", replicas: int = 2) -> Trial:
     text = f"name: a\nmodels: {model}\nreplicas: {{count: {replicas}, cpus: each}}\nlimits: {{cpus: 0.5}}\n"
-    (trial,) = cells.trials(parse(f"{text}front: {{kind: {front}, cpus: 0.5{more}}}\n", Path("a"), Machine(4, 2**33)))
+    (trial,) = trials.trials(parse(f"{text}front: {{kind: {front}, cpus: 0.5{more}}}\n", Path("a"), Machine(4, 2**33)))
     return trial
 
 

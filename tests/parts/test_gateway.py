@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from testbed.names import FRONTS, http_name
-from testbed.plan.axes import API_KEY
+from testbed.plan.axes.front import API_KEY
 from testbed.plan.fields import GATEWAYS
 from testbed.stack import machine
 from tests.e2e.built import built

@@ -16,8 +16,9 @@ from testbed import commands as command_line
 from testbed.claims.catalogue import CLAIMS
 from testbed.commands.given import checked_models
 from testbed.errors import UserError
-from testbed.plan import cells, sweepfile
+from testbed.plan import sweepfile, trials
 from testbed.plan.behind_values import read as read_behind
+from testbed.plan.estimate import expected_s
 from testbed.plan.fields import Machine
 from testbed.run import claiming
 from testbed.stack import by_hand, gateway_by_hand, scale_by_hand
@@ -88,7 +89,7 @@ def _check_orchestrate(words: list[str]) -> None:
     given = _parsed(command_line.parser("orchestrate.py", None), words)
     if given.command == "sweep":
         sweep = sweepfile.load(PROJECT / given.file, SMALL)
-        if not cells.trials(sweep):
+        if not trials.trials(sweep):
             raise Refused(f"{given.file}: no trial")
     elif given.command == "claims":
         names = claiming.named(given.names)
@@ -221,7 +222,7 @@ def test_a_sweep_of_the_course_is_short_and_asked_for(path: Path) -> None:
     assert text.startswith("# ") and text.index("?") < text.index("\nname: ")
     sweep = sweepfile.load(path, SMALL)
     assert sweep.name == path.stem
-    assert cells.expected_s(sweep) <= LONGEST_S
+    assert expected_s(sweep) <= LONGEST_S
     assert f"{PYTHON} orchestrate.py sweep sweeps/course/{path.name}" in lines(TEXT)
 
 
@@ -232,7 +233,7 @@ def test_what_the_course_says_of_a_copy_can_be_changed_there() -> None:
         given = sweepfile.values((PROJECT / f"sweeps/course/{file}.yaml").read_text(encoding="utf-8"))
         section = "limits" if file == "threads" else "front"
         changed = {**given, section: {**given[section], **yaml.safe_load(f"{{{key}}}")}}
-        assert cells.trials(sweepfile.parse(yaml.safe_dump(changed), Path(f"{file}.yaml"), SMALL))
+        assert trials.trials(sweepfile.parse(yaml.safe_dump(changed), Path(f"{file}.yaml"), SMALL))
 
 
 def test_claims_that_need_more_than_two_processors_are_said_to() -> None:

@@ -12,10 +12,10 @@ from testbed.errors import UserError
 from testbed.files import write_json
 from testbed.judge import shape
 from testbed.parts import trial as parts
-from testbed.plan.cells import Trial, trials
 from testbed.plan.schema import Sweep
 from testbed.plan.steps import Answer, program
 from testbed.plan.sweepfile import Machine, dump, parse
+from testbed.plan.trials import Trial, trials
 from testbed.results import reading
 from testbed.results.columns import COLUMNS
 from testbed.results.directory import SCHEMA_VERSION, ResultsDirectory, row_of

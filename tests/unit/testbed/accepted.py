@@ -9,9 +9,9 @@ from loadtests.worker.payload import words
 from servers import protocol
 from servers.config import read_config
 from testbed.plan.calibration import work
-from testbed.plan.cells import Trial, trials
 from testbed.plan.schema import Sweep
 from testbed.plan.steps import program
+from testbed.plan.trials import Trial, trials
 from testbed.stack import locust_api, system
 from testbed.stack.system import Run
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import yaml
 
-from testbed.plan import cells, sweepfile
-from testbed.plan.cells import Cell
+from testbed.plan import sweepfile, trials
+from testbed.plan.cell import Cell
 from testbed.plan.fields import Machine
+from testbed.plan.trials import Trial
 from testbed.results.directory import SCHEMA_VERSION
 from tests.unit.testbed.rows import MEASURED
 
@@ -30,7 +31,7 @@ def manifest(**values: Any) -> dict[str, Any]:
     }
 
 
-def record(trial: cells.Trial, **values: Any) -> dict[str, Any]:
+def record(trial: Trial, **values: Any) -> dict[str, Any]:
     named = {
         "schema_version": SCHEMA_VERSION,
         "trial_id": trial.trial_id,
@@ -50,7 +51,7 @@ def make_run(path: Path, sweep: dict[str, Any] | None = None, **about: Any) -> P
     path.mkdir(parents=True)
     (path / "manifest.json").write_text(json.dumps(manifest(**about.get("manifest", {}))))
     (path / "sweep.yaml").write_text(sweepfile.dump(parsed))
-    for trial in cells.trials(parsed):
+    for trial in trials.trials(parsed):
         values = measured(trial.cell, trial.block)
         if values is None:
             continue

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from testbed.plan.cells import Cell
+from testbed.plan.cell import Cell
 from testbed.results.columns import COLUMNS
 
 MEASURED: dict[str, Any] = {

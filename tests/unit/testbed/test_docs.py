@@ -15,11 +15,15 @@ from testbed import docs
 from testbed.claims.catalogue import CLAIMS
 from testbed.claims.store import Store
 from testbed.errors import UserError
-from testbed.plan import cells, sweepfile
-from testbed.plan.cells import Cell
-from testbed.plan.load_section import Load, Slo
-from testbed.plan.schema import Front, Limits, Order, Pools, Replicas, Sidecar, Workload
+from testbed.plan import sweepfile, trials
+from testbed.plan.cell import Cell
+from testbed.plan.schema import Order
 from testbed.plan.search import Capacity
+from testbed.plan.sections.front import Front
+from testbed.plan.sections.load import Load, Slo
+from testbed.plan.sections.replicas import Replicas, Sidecar
+from testbed.plan.sections.server import Limits, Pools
+from testbed.plan.sections.workload import Workload
 from testbed.plan.steps import Answer
 from testbed.results.columns import COLUMNS
 from testbed.results.directory import csv_text
@@ -76,7 +80,7 @@ def test_a_column_that_is_new_is_in_the_page(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_every_column_of_capacity_csv_is_explained() -> None:
-    entry = cells.trials(sweep_of(load={"mode": "capacity", "slo": {"p99": "50ms"}}))[0]
+    entry = trials.trials(sweep_of(load={"mode": "capacity", "slo": {"p99": "50ms"}}))[0]
     row = Answer(entry, 50_000, Capacity(100.0, 108.0, 9, confirmed=True), client_bound=False).row()
     assert set(CAPACITY_COLUMNS) == set(row) - set(Cell.__annotations__) | {"rate_rps"}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from testbed.claims.claim import Claim
 from testbed.plan import cells, sweepfile
+from testbed.plan.cell import Cell
 from testbed.plan.fields import Machine
 from testbed.plan.schema import Sweep
 from tests.unit.testbed import rows
@@ -32,7 +33,7 @@ def _read(sweep: str) -> Sweep:
 
 
 @cache
-def _cells(sweep: str) -> list[cells.Cell]:
+def _cells(sweep: str) -> list[Cell]:
     return cells.cells(_read(sweep))
 
 

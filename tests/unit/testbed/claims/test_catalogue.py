@@ -12,6 +12,7 @@ from testbed.claims.claim import Claim
 from testbed.claims.sweeps import ALL_QUICK, QUICK
 from testbed.plan import cells, sweepfile
 from testbed.plan.axes import BY_FIELD
+from testbed.plan.estimate import expected_s
 from testbed.plan.fields import Machine
 from testbed.plan.schema import Sweep
 from testbed.results.columns import COLUMNS
@@ -79,7 +80,7 @@ def seconds(quick: bool) -> float:
     """Of all claims that a machine with two processors decides, those that share a sweep together."""
     sweeps = {claim.sweep: claim for claim in CLAIMS.values() if claim.processors <= SMALL.cpus}
     run = [claim for claim in sweeps.values() if not quick or claim.quick is not None]
-    return sum(START_S + cells.expected_s(quickly(claim) if quick else sweep_of(claim)) for claim in run)
+    return sum(START_S + expected_s(quickly(claim) if quick else sweep_of(claim)) for claim in run)
 
 
 def test_all_claims_of_two_processors_take_at_most_an_hour() -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from testbed.judge import holding
 from testbed.judge.verdict import judge
-from testbed.plan import cells
-from testbed.plan.cells import Cell
+from testbed.plan import cells, trials
+from testbed.plan.cell import Cell
 from testbed.plan.sweepfile import Machine, load, parse
+from testbed.plan.trials import Trial
 from testbed.results.record import Findings, Seen, evidence
 from testbed.stack import needs, system
 from testbed.stack.cpus import CpuSets
@@ -41,7 +42,7 @@ def test_a_server_may_have_the_connections_and_tasks_that_its_trial_asks_for() -
 
 
 def test_the_server_of_a_trial_carries_them() -> None:
-    trial = cells.Trial("001", 1, cell(users=8, idle_holders=10_000))
+    trial = Trial("001", 1, cell(users=8, idle_holders=10_000))
     server = system.servers(RUN, trial)[0]
     assert int(server.environment["MAX_CONNECTIONS"]) > 10_008
     assert (server.limits.tasks or 0) > 10_008
@@ -146,7 +147,7 @@ def test_what_holders_had_echoed_is_counted_and_what_they_never_heard_of_may_hav
     }
     holding = cell(idle_holders=5)
     for served, passes in ((20, False), (21, True), (23, True), (24, False)):
-        seen = Seen.of(system.servers(RUN, cells.Trial("001", 1, holding))[0])
+        seen = Seen.of(system.servers(RUN, Trial("001", 1, holding))[0])
         seen.report = {"served": served, "replaced": 0}
         found = Findings(load=load_found, boxes=[seen], other_echoes=5)
         gates = {gate.name: gate for gate in judge(evidence(holding, found, SETS, 2)).gates}
@@ -157,4 +158,4 @@ def test_what_holders_had_echoed_is_counted_and_what_they_never_heard_of_may_hav
 def test_the_ready_made_sweep_asks_for_ten_thousand() -> None:
     sweep = load(Path(__file__).parents[4] / "sweeps" / "c10k.yaml", Machine(2, 2**33))
     assert sweep.load.idle_holders == (100, 1_000, 10_000)
-    assert {trial.cell.memory_bytes for trial in cells.trials(sweep)} == {256 * 2**20}
+    assert {trial.cell.memory_bytes for trial in trials.trials(sweep)} == {256 * 2**20}

@@ -8,7 +8,9 @@ import pytest
 
 from testbed.judge import steal
 from testbed.plan import cells
+from testbed.plan.cell import Cell
 from testbed.plan.sweepfile import Machine, parse
+from testbed.plan.trials import Trial
 from testbed.results.record import Findings, Seen, record
 from testbed.stack import system
 from testbed.stack.cpus import CpuSets
@@ -55,7 +57,7 @@ def test_a_processor_without_a_reading_makes_no_partial_sum() -> None:
     assert steal.share(probe(0, 30, 10, 20), [3, 4]) is None
 
 
-def processors(cell: cells.Cell, sets: CpuSets) -> list[int] | None:
+def processors(cell: Cell, sets: CpuSets) -> list[int] | None:
     return steal.processors(system.server_limits(system.Run("a", "a", "1:1", 1, sets), cell))
 
 
@@ -78,7 +80,7 @@ def test_who_runs_where() -> None:
 def test_a_trial_records_the_shares_and_whether_they_disturbed_it(
     stolen: tuple[int, ...], disturbed: bool, shares: tuple[float, float]
 ) -> None:
-    trial = cells.Trial("001-b1-spst-2cpu", 1, CELL)
+    trial = Trial("001-b1-spst-2cpu", 1, CELL)
     seen = Seen.of(system.servers(system.Run("a", "a", "1:1", 1, SETS), trial)[0])
     seen.probe = probe(*stolen)
     written = record(trial, Findings(boxes=[seen], speed_drift=0.9137), SETS, 4)
@@ -91,7 +93,7 @@ def test_a_trial_records_the_shares_and_whether_they_disturbed_it(
 
 
 def test_where_it_is_not_known_nothing_is_claimed() -> None:
-    written = record(cells.Trial("001-b1-spst-2cpu", 1, CELL), Findings(), SETS, 4)
+    written = record(Trial("001-b1-spst-2cpu", 1, CELL), Findings(), SETS, 4)
     named = ("disturbed", "server_steal_share", "generator_steal_share", "speed_drift")
     assert [written[name] for name in named] == [None] * 4
     (gate,) = (one for one in written["gates"] if one["name"] == "disturbed")

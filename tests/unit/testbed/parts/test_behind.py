@@ -8,9 +8,9 @@ import pytest
 from testbed.errors import UserError
 from testbed.parts import behind, deliveries, manifests
 from testbed.parts import trial as parts
-from testbed.plan.cells import Trial
 from testbed.plan.fields import Machine
 from testbed.plan.sweepfile import parse
+from testbed.plan.trials import Trial
 from testbed.stack import compose, secret, system
 from testbed.stack.compose import compose_text
 from testbed.stack.cpus import CpuSets

@@ -11,8 +11,8 @@ from testbed.names import HTTP_FRONTS, front_image
 from testbed.parts import front, haproxy, nginx
 from testbed.parts import trial as parts
 from testbed.parts.front import FRONTS
-from testbed.plan.cells import Trial
 from testbed.plan.fields import CACHES, OF_HTTP, PROXIES, QUEUEING
+from testbed.plan.trials import Trial
 from testbed.stack import compose, system
 from testbed.stack.compose import compose_text
 from testbed.stack.services import Limits, Service

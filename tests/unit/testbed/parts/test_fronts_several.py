@@ -10,7 +10,7 @@ from testbed.errors import UserError
 from testbed.parts import front, manifests
 from testbed.parts import trial as parts
 from testbed.parts.counts import UNKNOWN, FrontCounts, RequestCounts, ServerCounts, together
-from testbed.plan import cells, sweepfile
+from testbed.plan import cells, fitting, sweepfile
 from testbed.plan.fields import Machine
 from testbed.stack import locust_api
 from testbed.stack.system import Run
@@ -33,7 +33,7 @@ def test_each_stands_before_all_servers_and_all_have_the_one_name_of_the_load() 
     assert {one.environment["SERVERS"] for one in boxes} == {"spmt-1"}
     assert {one.limits.cpus for one in boxes} == {0.1}
     assert (front.names(trial_of(ONE).cell), front.names(trial_of(HTTP).cell)) == (("front",), ())
-    assert of.cell.cpus_of_all == pytest.approx(0.4 + 3 * 0.1)
+    assert fitting.cpus_of_all(of.cell) == pytest.approx(0.4 + 3 * 0.1)
 
 
 def test_the_loads_connections_take_them_in_turn() -> None:

@@ -11,8 +11,9 @@ from testbed.parts import manifests, sidecar
 from testbed.parts import trial as parts
 from testbed.parts.asking import Address, PartError
 from testbed.parts.envoy import Envoy
-from testbed.plan import cells
-from testbed.plan.cells import Trial
+from testbed.plan import fitting
+from testbed.plan.images import proxies
+from testbed.plan.trials import Trial
 from testbed.stack import compose, system
 from testbed.stack.system import Run
 from tests.unit.testbed.parts.answering import answering
@@ -65,7 +66,7 @@ def test_without_them_servers_are_as_ever() -> None:
 
 def test_their_cpus_and_their_image_are_counted() -> None:
     cell = trial().cell
-    assert cell.cpus_of_all == pytest.approx(0.4 + 2 * 0.2 + 0.4)
+    assert fitting.cpus_of_all(cell) == pytest.approx(0.4 + 2 * 0.2 + 0.4)
     assert not cell.is_direct and not trial("models: spmt\nlimits: {cpus: 0.4}\n").cell.is_direct
     assert sidecar.called("a") == "a-sidecar"
 
@@ -98,7 +99,7 @@ def test_a_front_tells_which_servers_it_has_ejected() -> None:
 
 def test_a_sweep_builds_their_image_once() -> None:
     asked = sweep("sidecar: [none, envoy]\nworkload: {protocol: http}\n")
-    assert cells.proxies(asked) == ["envoy"]
+    assert proxies(asked) == ["envoy"]
 
 
 def test_a_cluster_has_meshes_of_its_own() -> None:

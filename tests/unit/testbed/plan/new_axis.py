@@ -10,7 +10,7 @@ from rich.console import Console
 
 from testbed.compare import view as compare_view
 from testbed.compare.pairs import compare
-from testbed.plan import cells, keys, sweepfile
+from testbed.plan import cells, keys, sweepfile, trials
 from testbed.plan.calibration import Work
 from testbed.plan.fields import Machine
 from testbed.report import source, view, words
@@ -69,7 +69,7 @@ def arrivals() -> dict[str, Any]:
             "report": {one.title: [view.axis_text(one.name, value) for value in one.values] for one in report.axes},
             "report_words": "Also varied" in words.lead(report) and "time for what is in flight" in words.lead(report),
         }
-    trial = cells.trials(_sweep())[-1]
+    trial = trials.trials(_sweep())[-1]
     form = locust_api.form(trial, Work(0, 0), 1.0, 2.0)
     return found | {
         "plan": [[cell.model, cell.grace_us] for cell in planned],

@@ -13,9 +13,10 @@ from servers.models import SERVERS
 from servers.protocol import MAX_SPIN_UNITS
 from testbed.errors import UserError
 from testbed.plan.calibration import check_work
-from testbed.plan.cells import Cell, trials
+from testbed.plan.cell import Cell
 from testbed.plan.fields import Front
 from testbed.plan.sweepfile import Machine, Sweep, dump, parse
+from testbed.plan.trials import trials
 from testbed.stack import locust_api
 from tests.unit.testbed.accepted import every_trial, refusal
 

@@ -19,16 +19,18 @@ from testbed.parts import trial as parts
 from testbed.plan import cells, keys
 from testbed.plan.axes import AXES, BY_FIELD
 from testbed.plan.calibration import work
-from testbed.plan.cells import Cell
+from testbed.plan.cell import Cell
 from testbed.plan.fields import CACHES, GATEWAYS, PROXIES
+from testbed.plan.pools import has_threads, has_workers
 from testbed.plan.sweepfile import parse
+from testbed.plan.trials import Trial
 from testbed.results.columns import COLUMNS, EARLIER, TEXT_COLUMNS
 from testbed.stack import locust_api
 from tests.unit.testbed.accepted import RUN
 from tests.unit.testbed.plan.test_accepted import CALIBRATION, DOCUMENTS, MACHINE, PATH, PROFILE
 
 PROJECT = Path(__file__).parents[4]
-TABLE, CELLS = Path("testbed/plan/axes.py"), Path("testbed/plan/cells.py")
+TABLE, CELL = Path("testbed/plan/axes/load.py"), Path("testbed/plan/cell.py")
 ENTRY = """    Axis(
         "load.grace",
         "grace_us",
@@ -53,7 +55,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(PROJECT / name, copy / name, ignore=shutil.ignore_patterns("*.pyc.*", "golden"))
     for name in ("tests", "tests/unit"):
         shutil.copy(PROJECT / name / "__init__.py", copy / name)
-    _insert(copy / TABLE, ENTRY, before='    Axis(\n        "load.at",\n')
+    _insert(copy / TABLE, "from testbed.plan.fields import WorkUs\n", before="from testbed.plan.profile import")
+    _insert(copy / TABLE, ENTRY, before='    Axis(\n        "load.precise",\n')
     return copy
 
 
@@ -68,9 +71,9 @@ def _run(tree: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_an_entry_and_a_field_bring_an_axis_everywhere(tree: Path) -> None:
-    refused = _run(tree, "-c", "import testbed.plan.cells")
+    refused = _run(tree, "-c", "import testbed.plan.cell")
     assert refused.stderr.splitlines()[-1] == "TypeError: Cell and the table of axes differ in: grace_us"
-    _insert(tree / CELLS, FIELD, before="    share: float | None = None\n")
+    _insert(tree / CELL, FIELD, before="    precise: bool\n")
     done = _run(tree, "-m", "tests.unit.testbed.plan.new_axis")
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
@@ -205,9 +208,9 @@ def _reference(document: dict[str, Any]) -> list[dict[str, Any]]:
             cell |= {"rate_limit_rps": 0.0, "auth": "none"}
         elif cell["front"] == "nginx" or cell["model"] not in ONE_BOUND:
             cell["queue"] = "server"
-        if not cells.has_threads(cell["model"]):
+        if not has_threads(cell["model"]):
             cell["threads"] = 0
-        if not cells.has_workers(cell["model"]):
+        if not has_workers(cell["model"]):
             cell["workers"] = 0
         elif not cell["workers"]:
             each = cell["cpus"] / (cell["replicas"] if cell["replica_cpus"] == "split" else 1)
@@ -318,7 +321,7 @@ BESIDE = (
 
 def _asked_of(cell: Cell) -> tuple[Any, Any]:
     """What load and stack are asked for."""
-    trial = cells.Trial("a", 1, cell)
+    trial = Trial("a", 1, cell)
     form = locust_api.form(trial, work(cell, CALIBRATION), 1.0, 2.0)
     del form["reply_timeout_s"]
     return form, parts.boxes(RUN, trial)

@@ -7,10 +7,11 @@ import pytest
 import yaml
 
 from testbed.errors import UserError
-from testbed.plan import cells
+from testbed.plan import cells, fitting
 from testbed.plan.behind import Behind, Nats, Postgres, RabbitMQ, Valkey, text
 from testbed.plan.behind_values import label, of_text
 from testbed.plan.fields import Machine
+from testbed.plan.images import parts_behind, server_images
 from testbed.plan.schema import Sweep
 from testbed.plan.sweepfile import dump, parse
 
@@ -146,11 +147,11 @@ def test_the_sum_counts_every_container() -> None:
     ]
     for given, cpus in sums:
         (cell,) = cells.cells(swept(given))
-        assert cell.cpus_of_all == pytest.approx(cpus + 0.3)
+        assert fitting.cpus_of_all(cell) == pytest.approx(cpus + 0.3)
 
 
 def test_servers_with_something_behind_them_are_images_of_their_own() -> None:
     sweep = swept("[none, {valkey: {over: {postgres: {pooler: pgbouncer}}}}, rabbitmq]")
-    assert cells.server_images(sweep) == ["spmt", "spmt-behind"]
-    assert cells.parts_behind(sweep) == ["consumer", "pgbouncer", "postgres", "rabbitmq", "valkey"]
-    assert cells.parts_behind(swept("none")) == []
+    assert server_images(sweep) == ["spmt", "spmt-behind"]
+    assert parts_behind(sweep) == ["consumer", "pgbouncer", "postgres", "rabbitmq", "valkey"]
+    assert parts_behind(swept("none")) == []

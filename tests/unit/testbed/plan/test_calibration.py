@@ -8,6 +8,7 @@ import pytest
 from testbed.compare.conditions import speed_ratio
 from testbed.plan import calibration, cells
 from testbed.plan.calibration import Work
+from testbed.plan.cell import Cell
 from testbed.plan.sweepfile import Machine, parse
 from testbed.report import cost
 from testbed.results.summary import summary
@@ -85,7 +86,7 @@ def test_a_machine_that_changed_its_speed_between_blocks_is_warned_of() -> None:
 
 
 def test_the_report_says_what_a_request_cost_beside_what_was_asked(tmp_path: Path) -> None:
-    def measured(cell: cells.Cell, block: int) -> dict[str, Any]:
+    def measured(cell: Cell, block: int) -> dict[str, Any]:
         return {"cpu_us_per_request": 40.0 + 1.2 * cell.spin_us}
 
     made = {"models": ["spst"], "limits": {"cpus": 1.0}, "repeat": 1}

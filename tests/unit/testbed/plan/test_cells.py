@@ -1,11 +1,11 @@
-"""The plan crosses every axis, keeps blocks complete, and depends on nothing but the sweep and its seed."""
+"""Every axis is crossed, what is excluded is left out, and what means nothing in a cell is not in it."""
 
-from collections import Counter
 from pathlib import Path
 
 from servers.models import SERVERS, base
 from testbed.judge.shape import interpreters, serving_slots
 from testbed.plan import cells
+from testbed.plan.pools import has_threads, has_workers
 from testbed.plan.sweepfile import Machine, Sweep, parse
 
 
@@ -14,29 +14,6 @@ def sweep(text: str) -> Sweep:
 
 
 CROSSED = "models: [spst, spmt]\nlimits: {cpus: [0.5, 1]}\nload: {users: [1, 8, 32]}\nrepeat: 3\n"
-
-
-def test_lists_are_crossed_and_each_block_holds_every_cell_once() -> None:
-    trials = cells.trials(sweep(CROSSED))
-    assert len(trials) == 2 * 2 * 3 * 3
-    for block in (1, 2, 3):
-        counts = Counter(trial.cell for trial in trials if trial.block == block)
-        assert len(counts) == 12
-        assert set(counts.values()) == {1}
-    assert [trial.block for trial in trials] == sorted(trial.block for trial in trials)
-
-
-def test_the_order_is_shuffled_per_block_and_the_same_for_the_same_seed() -> None:
-    first = cells.trials(sweep(CROSSED + "order: {seed: 7}\n"))
-    assert first == cells.trials(sweep(CROSSED + "order: {seed: 7}\n"))
-    assert first != cells.trials(sweep(CROSSED + "order: {seed: 8}\n"))
-    blocks = [[trial.cell for trial in first if trial.block == block] for block in (1, 2, 3)]
-    assert blocks[0] != blocks[1] != blocks[2]
-
-
-def test_without_shuffle_the_file_gives_the_order() -> None:
-    trials = cells.trials(sweep("models: [spmt, spst]\norder: {shuffle: false}\n"))
-    assert [trial.cell.model for trial in trials] == ["spmt", "spst"]
 
 
 def test_exclude_drops_what_matches_every_given_key_and_nothing_else() -> None:
@@ -54,36 +31,9 @@ def test_an_empty_exclude_rule_drops_nothing() -> None:
     assert len(cells.cells(sweep(CROSSED + "exclude: [{}]\n"))) == 12
 
 
-def test_trial_ids_are_unique_and_fit_a_file_name() -> None:
-    ids = [trial.trial_id for trial in cells.trials(sweep(CROSSED))]
-    assert len(set(ids)) == len(ids)
-    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789.-") for name in ids)
-
-
 def test_only_fields_that_vary_are_reported_as_varying() -> None:
     assert cells.varying_fields(cells.cells(sweep(CROSSED))) == ["model", "cpus", "users"]
     assert cells.varying_fields(cells.cells(sweep("models: spst\n"))) == ["model", "cpus"]
-
-
-def test_a_canary_opens_every_block_with_the_same_cell() -> None:
-    trials = cells.trials(sweep(CROSSED + "order: {canary: true}\n"))
-    canaries = [trial for trial in trials if trial.canary]
-    assert [trial.block for trial in canaries] == [1, 2, 3]
-    assert {trial.cell for trial in canaries} == {cells.cells(sweep(CROSSED))[0]}
-    for block in (1, 2, 3):
-        assert next(trial for trial in trials if trial.block == block).canary
-    assert len({trial.trial_id for trial in trials}) == len(trials)
-
-
-def test_the_canary_of_a_search_is_a_load_that_needs_no_rate() -> None:
-    """An open loop without a rate is refused by the generator: each canary would be invalid."""
-    text = "models: spst\nload: {mode: capacity, slo: {p99: 50ms}, arrivals: poisson}\norder: {canary: true}\n"
-    trials = cells.trials(sweep(text))
-    assert [(one.canary, one.cell.mode, one.cell.users, one.cell.arrivals) for one in trials] == [
-        (True, "closed", 8, "constant"),
-        (False, "capacity", trials[1].cell.users, "poisson"),
-    ]
-    assert cells.expected_trials(sweep(text)) == 1 + cells.EXPECTED_SEARCH_STEPS
 
 
 def test_pool_sizes_are_axes_only_of_models_that_have_a_pool() -> None:
@@ -135,5 +85,5 @@ def test_every_name_has_the_workers_that_its_shape_and_its_environment_need() ->
     for cell in cells.cells(sweep(f"models: [{', '.join(SERVERS)}]\n")):
         assert (interpreters(cell.model, cell.workers) or 1) >= 1
         assert (serving_slots(cell.model, cell.workers, cell.threads) or 1) >= 1
-        assert (cell.workers > 0) == cells.has_workers(cell.model)
-        assert (cell.threads > 0) == cells.has_threads(cell.model)
+        assert (cell.workers > 0) == has_workers(cell.model)
+        assert (cell.threads > 0) == has_threads(cell.model)

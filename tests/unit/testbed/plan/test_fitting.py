@@ -119,7 +119,7 @@ def test_what_means_nothing_in_a_combination_makes_no_two_of_it() -> None:
     assert {(c.model, c.front) for c in found if c.queue == "front"} == {("thread-pool", "haproxy")}
     assert {c.cpus_of_each for c in found if c.replica_cpus == "each"} == {0.5}
     assert {c.cpus_of_each for c in found if c.replica_cpus == "split" and c.replicas == 2} == {0.25}
-    assert {c.cpus_of_all for c in found if c.front == "nginx"} == {0.75, 1.25}
+    assert {fitting.cpus_of_all(c) for c in found if c.front == "nginx"} == {0.75, 1.25}
 
 
 SWARM = Machine(cpus=2, memory_bytes=2**30, networks=("overlay",))

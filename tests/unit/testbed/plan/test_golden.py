@@ -14,10 +14,13 @@ import pytest
 import yaml
 from rich.console import Console
 
-from testbed.plan import cells, sweepfile
+from testbed.plan import cells, sweepfile, trials
 from testbed.plan.calibration import work
+from testbed.plan.cell import Cell
+from testbed.plan.estimate import expected_trials
 from testbed.plan.fields import Machine
 from testbed.plan.schema import Sweep
+from testbed.plan.trials import Trial
 from testbed.report.view import axis_text, axis_title
 from testbed.results.table import add_cell_columns, cell_texts, new_table, telling_fields
 from testbed.run.sweep import print_plan
@@ -33,16 +36,16 @@ Json = dict[str, Any]
 
 def plan(sweep: Sweep) -> Json:
     """What a sweep comes to: everything that is made of its axes, with only what differs from the first cell."""
-    trials = cells.trials(sweep)
-    first = asdict(trials[0].cell)
+    planned = trials.trials(sweep)
+    first = asdict(planned[0].cell)
     return {
         "resolved": yaml.safe_load(sweepfile.dump(sweep)),
-        "expected_trials": cells.expected_trials(sweep),
-        "searches": len(cells.searches(sweep)),
+        "expected_trials": expected_trials(sweep),
+        "searches": len(trials.searches(sweep)),
         "first": first,
-        "trials": {one.trial_id: [one.block, one.canary, _unlike(first, asdict(one.cell))] for one in trials},
+        "trials": {one.trial_id: [one.block, one.canary, _unlike(first, asdict(one.cell))] for one in planned},
         "dry_run": _dry_run(sweep),
-        "forms": _forms(sweep, trials),
+        "forms": _forms(sweep, planned),
         "shown": list(_shown(cells.cells(sweep))),
         "in_the_report": _in_the_report(cells.cells(sweep)),
     }
@@ -58,10 +61,10 @@ def _dry_run(sweep: Sweep) -> list[str]:
     return text.getvalue().splitlines()
 
 
-def _forms(sweep: Sweep, trials: list[cells.Trial]) -> list[Json]:
+def _forms(sweep: Sweep, planned: list[Trial]) -> list[Json]:
     """What Locust is asked for: the first whole, of the others what differs."""
     every = [
-        locust_api.form(one, work(one.cell, CALIBRATION), sweep.warmup / 1e6, sweep.duration / 1e6) for one in trials
+        locust_api.form(one, work(one.cell, CALIBRATION), sweep.warmup / 1e6, sweep.duration / 1e6) for one in planned
     ]
     for one in every:
         # The trial's, not the cell's.
@@ -69,7 +72,7 @@ def _forms(sweep: Sweep, trials: list[cells.Trial]) -> list[Json]:
     return [every[0], *(_unlike(every[0], one) for one in every[1:])]
 
 
-def _shown(these: list[cells.Cell]) -> Iterator[list[str]]:
+def _shown(these: list[Cell]) -> Iterator[list[str]]:
     """The cells in the table of results."""
     names = telling_fields(these)
     table = new_table("")
@@ -79,7 +82,7 @@ def _shown(these: list[cells.Cell]) -> Iterator[list[str]]:
         yield cell_texts(cell, names)
 
 
-def _in_the_report(these: list[cells.Cell]) -> Json:
+def _in_the_report(these: list[Cell]) -> Json:
     """How the report calls what varies, and its values."""
     return {
         axis_title(name): list(dict.fromkeys(axis_text(name, getattr(cell, name)) for cell in these))

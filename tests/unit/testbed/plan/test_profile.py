@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from testbed.errors import UserError
-from testbed.plan import cells
+from testbed.plan import cells, trials
 from testbed.plan.calibration import work
 from testbed.plan.profile import label
 from testbed.plan.schema import Sweep
@@ -52,7 +52,7 @@ def test_segments_and_their_short_form_are_the_same(written: Any, text: str) -> 
 
 def test_the_rate_of_a_profile_is_its_mean_over_the_window_and_its_last_rate_holds_until_the_closing() -> None:
     found = sweep("100x20s,400x20s")
-    (trial,) = cells.trials(found)
+    (trial,) = trials.trials(found)
     assert trial.cell.rate_rps == pytest.approx((100 * 20 + 400 * 40) / 60, abs=1e-6)
     form = locust_api.form(trial, work(trial.cell, None), 2.0, 60.0)
     # The load is not asked for the mean.
@@ -102,7 +102,7 @@ def test_what_is_wrong_with_one_of_several_profiles_is_a_line(written: str, said
 
 def test_without_a_profile_a_cell_has_none() -> None:
     document = {"name": "a", "models": "spmt", "load": {"mode": "open", "rate": 5}}
-    (trial,) = cells.trials(parse(yaml.safe_dump(document), Path("a.yaml"), MACHINE))
+    (trial,) = trials.trials(parse(yaml.safe_dump(document), Path("a.yaml"), MACHINE))
     assert trial.cell.profile == "none"
     assert locust_api.form(trial, work(trial.cell, None), 2.0, 10.0)["load_profile"] == ""
 

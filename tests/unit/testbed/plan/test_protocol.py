@@ -8,6 +8,7 @@ from testbed.errors import UserError
 from testbed.names import BEHIND, EVERY, HTTP, USUAL, behind_name, http_name, model_of
 from testbed.plan import cells
 from testbed.plan.fields import NETWORKS, Machine
+from testbed.plan.images import server_images
 from testbed.plan.schema import Sweep
 from testbed.plan.sweepfile import dump, parse
 from testbed.results.table import telling_fields
@@ -40,15 +41,15 @@ def test_a_protocol_can_be_left_out_beside_a_model() -> None:
 
 def test_one_image_speaks_http_with_and_without_something_behind() -> None:
     every = "workload: {protocol: [line, http]}\nbehind: [none, postgres]\nlimits: {cpus: 0.5}"
-    assert cells.server_images(read(every)) == ["spmt", "spmt-behind", "spmt-http"]
+    assert server_images(read(every)) == ["spmt", "spmt-behind", "spmt-http"]
     assert [cell.image for cell in cells.cells(read(every))] == ["spmt", "spmt-behind", "spmt-http", "spmt-http"]
 
 
 def test_what_stands_in_for_a_model_does_so_in_http_unless_the_image_has_one_of_its_own() -> None:
     http = "workload: {protocol: [line, http]}\n"
-    assert cells.server_images(read(f"{http}images: {{spmt: example/mine}}")) == ["spmt"]
+    assert server_images(read(f"{http}images: {{spmt: example/mine}}")) == ["spmt"]
     both = "images: {spmt: example/mine, spmt-http: example/other}"
-    assert cells.server_images(read(f"{http}{both}")) == ["spmt", "spmt-http"]
+    assert server_images(read(f"{http}{both}")) == ["spmt", "spmt-http"]
 
 
 def test_a_swarm_runs_it_as_it_is_only_another_image() -> None:

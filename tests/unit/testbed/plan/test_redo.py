@@ -11,8 +11,10 @@ from rich.console import Console
 
 from testbed.compare.join import join
 from testbed.errors import UserError
-from testbed.plan import cells, redo
+from testbed.plan import redo, trials
+from testbed.plan.cell import Cell
 from testbed.plan.sweepfile import Machine, dump, parse
+from testbed.plan.trials import Trial
 from testbed.report import words
 from testbed.report.facts import facts
 from testbed.results import reading
@@ -28,11 +30,11 @@ from tests.unit.testbed.rows import row
 MACHINE = Machine(2, 2**33)
 TEXT = "name: a\nmodels: [spst, spmt]\nrepeat: 2\norder: {shuffle: false, canary: true, redo: disturbed}\n"
 SWEEP = parse(TEXT, Path("a.yaml"), MACHINE)
-TRIALS = cells.trials(SWEEP)
+TRIALS = trials.trials(SWEEP)
 IDS = [trial.trial_id for trial in TRIALS]
 
 
-def measured(trial: cells.Trial, server: float | None, generator: float | None = 0.0, **values: Any) -> dict[str, Any]:
+def measured(trial: Trial, server: float | None, generator: float | None = 0.0, **values: Any) -> dict[str, Any]:
     known = server is not None and generator is not None
     shares = {"server_steal_share": server, "generator_steal_share": generator}
     disturbed = max(server or 0, generator or 0) > 0.01 if known else None
@@ -41,7 +43,7 @@ def measured(trial: cells.Trial, server: float | None, generator: float | None =
     return row(trial.cell, **shares | about | values)
 
 
-def carried_out(wanted: bool, stolen: Callable[[cells.Trial], float], rows: list[dict[str, Any]]) -> list[str]:
+def carried_out(wanted: bool, stolen: Callable[[Trial], float], rows: list[dict[str, Any]]) -> list[str]:
     """The ids in the order in which a sweep comes to them; those that `rows` has are not measured again."""
     there = {one["trial_id"] for one in rows}
     came = []
@@ -173,7 +175,7 @@ def test_a_listed_sweep_is_complete_only_with_the_redos_it_owes_and_counts_one_o
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def listed(**order: str) -> tuple[str, int, int]:
-        def about(cell: cells.Cell, block: int) -> dict[str, Any]:
+        def about(cell: Cell, block: int) -> dict[str, Any]:
             return {"disturbed": block == 1, "server_steal_share": 0.02, "generator_steal_share": 0.0}
 
         root = tmp_path / (order.get("redo") or "none")
@@ -220,7 +222,7 @@ def test_a_redo_from_before_records_told_of_which_trial_is_known_by_the_plan(
 
 
 def test_the_report_counts_one_and_says_why_the_other_was_disturbed(tmp_path: Path) -> None:
-    def about(cell: cells.Cell, block: int) -> dict[str, Any]:
+    def about(cell: Cell, block: int) -> dict[str, Any]:
         stolen = {"server_steal_share": 0.02, "generator_steal_share": 0.0, "disturbed": True}
         return {**stolen, "throughput_rps": 100.0, "reasons": ["disturbed: stolen: 2.0% of the server's"]}
 

@@ -247,9 +247,9 @@ def test_a_combination_that_cannot_be_can_be_left_out() -> None:
 
 def test_what_there_is_at_most_is_what_must_fit() -> None:
     (cell,) = cells.cells(sweep("scaling: {change: cpus, steps: [{at: 1s, to: 2}, {at: 2s, to: 0.1}]}\n"))
-    assert (cell.most_cpus_of_each, cell.most_replicas, cell.cpus_of_all) == (2, 1, 2.5)
+    assert (cell.most_cpus_of_each, cell.most_replicas, fitting.cpus_of_all(cell)) == (2, 1, 2.5)
     (cell,) = cells.cells(sweep("scaling: {change: replicas, steps: [{at: 1s, to: 3}, {at: 2s, to: 1}]}\n"))
-    assert (cell.most_cpus_of_each, cell.most_replicas, cell.cpus_of_all) == (0.5, 3, 2.0)
+    assert (cell.most_cpus_of_each, cell.most_replicas, fitting.cpus_of_all(cell)) == (0.5, 3, 2.0)
     (cell,) = cells.cells(sweep("scaling: {change: memory, steps: [{at: 1s, to: 512MiB}]}\n"))
     assert cell.most_memory_of_each == 2**29
     said = refused("scaling: {change: memory, steps: [{at: 1s, to: 900MiB}]}\n")

@@ -7,10 +7,12 @@ import pytest
 
 from testbed.errors import UserError
 from testbed.parts import front
-from testbed.plan import cells, services
+from testbed.plan import cells, fitting, services, trials
 from testbed.plan.calibration import Work, kinds, work
 from testbed.plan.fields import Machine
+from testbed.plan.images import server_images
 from testbed.plan.schema import Sweep
+from testbed.plan.service_cells import service_cells
 from testbed.plan.sweepfile import dump, parse
 from testbed.stack import locust_api, system
 from testbed.stack.system import Run
@@ -37,12 +39,12 @@ def sweep() -> Sweep:
 
 def test_each_service_is_a_cell_with_what_it_says_and_the_rest_of_its_trial() -> None:
     (cell,) = cells.cells(sweep())
-    parts = cells.service_cells(cell)
+    parts = service_cells(cell)
     reads, waits = parts["reads"], parts["waits"]
     assert (reads.model, reads.cpus, reads.spin_us, reads.sleep_us, reads.threads) == ("thread-pool", 0.1, 200, 0, 16)
     assert (waits.model, waits.cpus, waits.spin_us, waits.sleep_us, waits.threads) == ("spmt", 0.3, 0, 20_000, 0)
-    assert cell.cpus_of_all == pytest.approx(0.8)
-    assert set(cells.server_images(sweep())) == {"thread-pool-http", "spmt-http"}
+    assert fitting.cpus_of_all(cell) == pytest.approx(0.8)
+    assert set(server_images(sweep())) == {"thread-pool-http", "spmt-http"}
     assert kinds(sweep()) == ("spin",)
 
 
@@ -55,7 +57,7 @@ def test_the_load_is_told_of_each_by_its_units() -> None:
 
 
 def test_each_has_a_server_of_its_own_under_its_own_name() -> None:
-    (trial,) = cells.trials(sweep())
+    (trial,) = trials.trials(sweep())
     one, other = system.servers(Run(**run_of({})), trial)
     assert (one.name, one.image, one.limits.cpus) == ("thread-pool-1", "threadmill/thread-pool-http", 0.1)
     assert (other.name, other.image, other.limits.cpus) == ("spmt-2", "threadmill/spmt-http", 0.3)

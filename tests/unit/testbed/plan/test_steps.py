@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from testbed.plan import cells
+from testbed.plan import trials
 from testbed.plan.steps import Answer, holds, program
 from testbed.plan.sweepfile import Machine, Sweep, parse
+from testbed.plan.trials import Trial
 from tests.unit.testbed.rows import row
 
 SLO = 50_000
@@ -17,9 +18,9 @@ def sweep(load: str) -> Sweep:
     return parse(f"name: a\nmodels: spmt\nload: {load}\n", Path("a.yaml"), Machine(2, 2**33))
 
 
-def run(wanted: Sweep, limit_rps: float, **beyond: Any) -> tuple[list[cells.Trial], Answer | None]:
+def run(wanted: Sweep, limit_rps: float, **beyond: Any) -> tuple[list[Trial], Answer | None]:
     """Answer every trial as a server that keeps the objective up to a limit, and beyond it gives these values."""
-    steps = program(cells.trials(wanted)[0], wanted)
+    steps = program(trials.trials(wanted)[0], wanted)
     asked = [next(steps)]
     while True:
         cell = asked[-1].cell
@@ -78,7 +79,7 @@ def test_a_limit_of_the_generator_is_said_to_be_one() -> None:
     ],
 )
 def test_a_rate_is_sustained_only_when_everything_holds(values: dict[str, Any], sustained: bool) -> None:
-    cell = cells.trials(sweep("{mode: open, rate: 100}"))[0].cell
+    cell = trials.trials(sweep("{mode: open, rate: 100}"))[0].cell
     fine = {"achieved_over_offered": 1.0, "latency_p99_us": 9_000}
     assert holds(row(cell, **(fine | values)), SLO) == sustained
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from testbed.plan.cells import Cell
+from testbed.plan.cell import Cell
 from testbed.report import standing, systems, work
 from testbed.report.build import html
 from testbed.report.view import View

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from testbed.plan.cells import Cell
+from testbed.plan.cell import Cell
 from testbed.report import standing, work
 from testbed.report.view import View
 from tests.unit.testbed.made_runs import make_run

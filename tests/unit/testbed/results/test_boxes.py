@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from testbed.plan.cells import Trial
+from testbed.plan.trials import Trial
 from testbed.results.boxes import box_file, exit_reports, server_files, servers
 from testbed.results.record import Findings, Seen, record
 from testbed.stack import system

@@ -8,7 +8,7 @@ import pytest
 from testbed.judge.boxes import Box
 from testbed.parts import trial as parts
 from testbed.parts.counts import FrontCounts, RequestCounts, ServerCounts
-from testbed.plan.cells import Trial
+from testbed.plan.trials import Trial
 from testbed.results import front_counts
 from testbed.results.metrics import imbalance, metrics
 from testbed.results.record import Findings, Seen, evidence, record

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from testbed.judge.verdict import Kind
-from testbed.plan import cells
-from testbed.plan.cells import Trial
+from testbed.plan import cells, trials
 from testbed.plan.search import Capacity
 from testbed.plan.steps import Answer
 from testbed.plan.sweepfile import Machine, parse
+from testbed.plan.trials import Trial
 from testbed.results.table import (
     LETTERS,
     capacity_table,
@@ -131,7 +131,7 @@ def test_the_blocks_of_a_share_are_one_line_with_the_median_of_their_rates() -> 
     )
     rows = [
         row(replace(trial.cell, rate_rps=share * rate, share=share), block=trial.block, throughput_rps=share * rate)
-        for trial, rate in zip(cells.trials(sweep), (700.0, 710.0, 720.0, 730.0, 740.0, 750.0), strict=True)
+        for trial, rate in zip(trials.trials(sweep), (700.0, 710.0, 720.0, 730.0, 740.0, 750.0), strict=True)
         for share in (0.9, 0.5)
     ]
     measured = cells.measured_cells(sweep, rows)

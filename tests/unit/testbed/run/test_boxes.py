@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from testbed.plan.cells import Trial
+from testbed.plan.trials import Trial
 from testbed.results.directory import ResultsDirectory
 from testbed.run import boxes
 from testbed.run.boxes import BoxEnded, Boxes

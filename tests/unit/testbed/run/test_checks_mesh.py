@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from testbed.plan.cells import Cell
+from testbed.plan.cell import Cell
 from testbed.results.record import Findings
 from testbed.run.checks import Checks
 from testbed.stack.locust_api import Echo, Held, Verified

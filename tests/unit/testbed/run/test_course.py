@@ -13,9 +13,9 @@ import yaml
 
 from testbed.errors import UserError
 from testbed.files import write_json
-from testbed.plan import cells, sweepfile
-from testbed.plan.cells import Trial
+from testbed.plan import sweepfile, trials
 from testbed.plan.schema import Sweep
+from testbed.plan.trials import Trial
 from testbed.results.directory import ResultsDirectory, row_of
 from testbed.run.course import Course
 from tests.unit.testbed.made_runs import MACHINE, manifest, record
@@ -83,14 +83,14 @@ class Machine:
         self.directory.create((10001, 10001))
         (self.directory.path / "sweep.yaml").write_text(sweepfile.dump(self.sweep))
         self.course.write_rows()
-        self.course.run(cells.trials(self.sweep), self.measure)
+        self.course.run(trials.trials(self.sweep), self.measure)
 
     def go_on(self) -> list[str]:
         """What is said of broken records."""
         self.directory.reopen((10001, 10001))
         said = self.course.take_up(FACTS)
         complete, before = self.course.is_complete, len(self.measured)
-        self.course.run(cells.trials(self.sweep), self.measure)
+        self.course.run(trials.trials(self.sweep), self.measure)
         # It decides whether a load generator is started at all.
         assert complete == (len(self.measured) == before)
         assert self.course.is_complete or said
@@ -186,7 +186,7 @@ def test_a_trial_that_has_its_record_counts_although_the_sweep_was_stopped_befor
 def test_a_search_of_which_trials_are_gone_has_no_answer_until_they_are_measured_again(tmp_path: Path) -> None:
     sweep = sweep_of(LOADS["relative"])
     _, whole = moments_of(sweep, tmp_path / "a")
-    first = cells.searches(sweep)[0].trial_id
+    first = trials.searches(sweep)[0].trial_id
     gone = whole.directory.trial(f"{first}-at50")
     before = (tmp_path / "a" / "capacity.csv").read_text()
     gone.rename(tmp_path / "elsewhere")
@@ -194,9 +194,9 @@ def test_a_search_of_which_trials_are_gone_has_no_answer_until_they_are_measured
     again.directory.reopen((10001, 10001))
     assert again.course.take_up(FACTS) == []
     assert [answer.trial.trial_id for answer in again.course.answers] == [
-        one.trial_id for one in cells.searches(sweep) if one.trial_id != first
+        one.trial_id for one in trials.searches(sweep) if one.trial_id != first
     ]
-    again.course.run(cells.trials(sweep), again.measure)
+    again.course.run(trials.trials(sweep), again.measure)
     assert again.measured == [gone.name]
     assert (tmp_path / "a" / "capacity.csv").read_text() == before
 
@@ -226,7 +226,7 @@ def test_a_rate_that_cannot_be_measured_leaves_the_search_without_an_answer_and_
 def test_a_search_of_another_version_is_refused_and_nothing_of_it_is_touched(tmp_path: Path) -> None:
     sweep = sweep_of(LOADS["capacity"])
     _, whole = moments_of(sweep, tmp_path / "a")
-    path = whole.directory.trial(f"{cells.searches(sweep)[0].trial_id}-s02") / "trial.json"
+    path = whole.directory.trial(f"{trials.searches(sweep)[0].trial_id}-s02") / "trial.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"rate_rps": 123.0}))
     before = files(tmp_path / "a" / "trials")
     with pytest.raises(UserError, match=r"-s02: measured at 123.0 requests/s, asked for now is 400.0"):
@@ -268,11 +268,11 @@ def test_what_is_still_to_come_is_told_before_each_entry_and_ends_with_the_last(
     machine = Machine(tmp_path / "a", sweep)
     machine.directory.create((10001, 10001))
     told: list[int] = []
-    machine.course.run(cells.trials(sweep), machine.measure, told.append)
-    count = len(cells.trials(sweep))
+    machine.course.run(trials.trials(sweep), machine.measure, told.append)
+    count = len(trials.trials(sweep))
     assert told == list(range(count, 0, -1))
     told.clear()
-    machine.course.run(cells.trials(sweep), machine.measure, told.append)
+    machine.course.run(trials.trials(sweep), machine.measure, told.append)
     assert told == [0] * count
 
 

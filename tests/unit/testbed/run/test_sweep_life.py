@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from testbed.errors import UserError
-from testbed.plan import cells
+from testbed.plan import trials
 from testbed.results.directory import SCHEMA_VERSION
 from testbed.stack import generator
 from tests.unit.testbed.run.fake_engine import FakeEngine
@@ -190,7 +190,9 @@ def test_arrivals_are_the_same_for_all_cells_of_a_block_and_others_in_the_next(b
 
 
 def test_the_seed_of_arrivals_follows_the_sweeps_and_is_no_other_sweeps_by_chance() -> None:
-    found = {(seed, block): cells.arrivals_seed(seed, block) for seed in (0, 1, 2, 2**32 - 1) for block in (1, 2, 1000)}
+    found = {
+        (seed, block): trials.arrivals_seed(seed, block) for seed in (0, 1, 2, 2**32 - 1) for block in (1, 2, 1000)
+    }
     assert len(set(found.values())) == len(found)
     assert max(found.values()) <= 2**53
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from testbed.plan import cells
-from testbed.plan.cells import Trial
+from testbed.plan import trials
 from testbed.plan.fields import NETWORKS
 from testbed.plan.sweepfile import Machine, parse
+from testbed.plan.trials import Trial
 from testbed.stack.cpus import CpuSets
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -39,7 +39,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 
 def trial_of(sweep: str) -> Trial:
     """The one trial of such a sweep file."""
-    (trial,) = cells.trials(parse(f"name: a\n{sweep}\n", Path("a.yaml"), Machine(4, 2**33, NETWORKS)))
+    (trial,) = trials.trials(parse(f"name: a\n{sweep}\n", Path("a.yaml"), Machine(4, 2**33, NETWORKS)))
     return trial
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from testbed.parts import trial as parts
-from testbed.plan import cells
+from testbed.plan import trials
 from testbed.plan.sweepfile import Machine, parse
+from testbed.plan.trials import Trial
 from testbed.stack import compose, system
 from testbed.stack.cpus import UNPINNED, CpuSets
 from testbed.stack.services import RUN_LABEL
@@ -17,13 +18,13 @@ from tests.unit.testbed.stack.golden_cases import run_of, trial_of
 
 SETS = CpuSets(server="2-3", generator="1", rest="0", isolated=True, notes=())
 RUN = Run("a-2026-ab12", "threadmill-a-2026-ab12", "1000:1000", 2, SETS)
-TRIAL = cells.trials(
+TRIAL = trials.trials(
     parse("name: a\nmodels: event-loop\nlimits: {cpus: 0.25, memory: 64MiB}\n", Path("a.yaml"), Machine(2, 2**33))
 )[0]
 MODELS = ["spst", "event-loop"]
 
 
-def rendered(run: Run, trial: cells.Trial | None) -> dict[str, Any]:
+def rendered(run: Run, trial: Trial | None) -> dict[str, Any]:
     stack = system.load_stack(run, MODELS) if trial is None else parts.stack(run, MODELS, trial)
     return compose.project(stack, {"load": "../../load"})
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from testbed.parts import trial as parts
-from testbed.plan.cells import Trial
+from testbed.plan.trials import Trial
 from testbed.results.record import Findings
 from testbed.run.checks import Checks
 from testbed.stack import compose, face, locust_api, system

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from testbed.errors import UserError
-from testbed.plan.axes import API_KEY
+from testbed.plan.axes.front import API_KEY
 from testbed.plan.fields import GATEWAYS
 from testbed.stack.by_hand import PROJECT
 from testbed.stack.gateway_by_hand import Admission, check_admission, variables

@@ -1,9 +1,14 @@
-"""How a section of the sweep file gets its keys: those of the axes from their table, the others by what they say."""
+"""The sections of a sweep file, a file for what each is about, and here how each gets its keys.
+
+The keys without a default in a section are axes: their types, defaults and meanings come from the table of axes, and
+they stand in the section for who reads them by name. The others say what they are themselves. Durations are in
+microseconds, sizes in bytes.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from testbed.plan.axes import AXES
 from testbed.plan.fields import several_of
@@ -41,3 +46,12 @@ def setting(default: Any, meaning: str, default_words: str = "") -> Any:
 
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OfKinds(Strict):
+    """A section of which a name, or a list of them, stands for its `kind` alone."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, given: object) -> object:
+        return {"kind": given} if isinstance(given, str | list) else given
