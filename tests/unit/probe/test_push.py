@@ -18,6 +18,8 @@ from probe.push import BadUrl, Push, host_name, parse_url
 from tests.waiting import wait_until
 
 PROJECT = Path(__file__).parents[3]
+# For a POST that is answered, however busy the machine is.
+LONG_S = 30.0
 
 
 class Receiver:
@@ -81,7 +83,7 @@ def test_the_probe_posts_each_line_with_the_models_name_and_prints_it_all_the_sa
 def test_a_line_says_of_which_container_it_is() -> None:
     with receiving() as receiver:
         url = f"http://127.0.0.1:{receiver.port}/"
-        with closing(Push(url, "spmt", 0.5, host="0123abcd")) as push:
+        with closing(Push(url, "spmt", LONG_S, host="0123abcd")) as push:
             push.add({"n": 1})
             wait_until(lambda: receiver.lines, "a line")
     assert receiver.lines == [{"n": 1, "model": "spmt", "schema_version": 2, "host": "0123abcd"}]
@@ -102,7 +104,7 @@ def test_failure_is_said_once_and_recovery_once() -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         said: list[str] = []
-        push = Push(f"http://127.0.0.1:{port}/samples", "spst", 0.5, said.append)
+        push = Push(f"http://127.0.0.1:{port}/samples", "spst", LONG_S, said.append)
         push.add({"n": 0})
         wait_until(lambda: said, "the first failure")
     with closing(push), receiving(port) as receiver:
@@ -123,7 +125,7 @@ def test_failure_is_said_once_and_recovery_once() -> None:
 
 def test_a_refusal_is_told_with_its_reason_in_one_line() -> None:
     said: list[str] = []
-    with receiving() as receiver, closing(Push(f"http://127.0.0.1:{receiver.port}/", "spst", 0.5, said.append)) as push:
+    with receiving() as receiver, closing(Push(f"http://127.0.0.1:{receiver.port}/", "spst", LONG_S, said.append)) as push:
         receiver.status = 400
         push.add({})
         wait_until(lambda: said, "the refusal")
