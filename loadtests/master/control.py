@@ -14,7 +14,7 @@ from gevent.event import Event
 from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_RUNNING, STATE_SPAWNING, MasterRunner
 
-from loadtests import options
+from loadtests import combinations, fields
 from loadtests.master.current import CurrentRun
 from loadtests.master.holding import Holding
 from loadtests.master.result_files import ResultFiles
@@ -97,7 +97,7 @@ class Control:
             self._make_room(wanted.trial_id)
             self._wait_for_workers()
             workers = len(self.runner.clients.ready)
-            if refusal := options.too_few_users(wanted, users, workers):
+            if refusal := combinations.too_few_users(wanted, users, workers):
                 raise StartRefusedError(refusal)
             if wanted.idle_holders:
                 self._holding.open(wanted, self._alive)
@@ -150,7 +150,7 @@ class Control:
     def _on_test_start(self, **_: Any) -> None:
         """Locust starts a run, whoever asked for it; what is set in parsed options here travels to the workers."""
         parsed_options = self.environment.parsed_options
-        wanted = self._next or options.parse(vars(parsed_options), list(self.targets))
+        wanted = self._next or fields.parse(vars(parsed_options), list(self.targets))
         now = time.time()
         lead_s = (LEAD_S if wanted.open_loop else 0.0) + wanted.preparation_s
         begins_unix = now + lead_s
