@@ -12,7 +12,7 @@ from locust.util.timespan import parse_timespan
 from loadtests import fields
 from loadtests.field import OptionError
 from loadtests.fields import MOST_KEYS, MOST_USERS
-from loadtests.master import calibrate, page, reach, verify
+from loadtests.master import calibrate, page, reach, status, verify
 from loadtests.master.calibrate import NotCalibratedError
 from loadtests.master.control import Control, StartRefusedError
 from loadtests.master.server_tab import ServerTab
@@ -117,10 +117,10 @@ class Routes:
         return Tally(*address, protocol, target)
 
     def status(self) -> Response:
-        return jsonify(self._control.status())
+        return jsonify(status.status(self._control))
 
     def responses(self) -> Response:
-        return jsonify(self._control.responses())
+        return jsonify(status.responses(self._control.runner))
 
     def stop(self) -> Response:
         run = self._control.stop_and_wait()
