@@ -24,7 +24,9 @@ from testbed.plan import calibration
 from testbed.plan.axes import FIELDS
 from testbed.plan.cells import Cell, Trial
 from testbed.results.columns import EARLIER
-from testbed.results.record import Findings, Seen, evidence, record
+from testbed.results.evidence import evidence
+from testbed.results.findings import Findings, Seen
+from testbed.results.record import record
 from testbed.stack import system
 from testbed.stack.cpus import CpuSets
 from tests.unit.testbed.judge import made

@@ -25,8 +25,9 @@ from testbed.plan.cells import Cell, has_threads, has_workers, with_front
 from testbed.plan.profile import STEADY, mean_rps
 from testbed.results import reading, web_boxes
 from testbed.results.directory import SCHEMA_VERSION, csv_text
+from testbed.results.evidence import evidence
+from testbed.results.findings import Findings, Seen
 from testbed.results.metrics import metrics
-from testbed.results.record import Findings, Seen, evidence
 from testbed.results.summary import summary
 from testbed.results.web_boxes import WebBoxes
 from testbed.stack import needs

@@ -11,7 +11,7 @@ from testbed.judge import holding, shape
 from testbed.plan.cells import Cell, Trial
 from testbed.results.boxes import box_file
 from testbed.results.directory import ResultsDirectory
-from testbed.results.record import Seen, exit_report
+from testbed.results.findings import Seen, exit_report
 from testbed.stack import system
 from testbed.stack.engine import Box, ContainerGone, Engine
 from testbed.stack.services import Stack

@@ -6,7 +6,7 @@ from testbed.judge import shape
 from testbed.parts import front
 from testbed.plan.axes import API_KEY
 from testbed.plan.cells import NO_SIDECAR, Cell
-from testbed.results.record import Findings
+from testbed.results.findings import Findings
 from testbed.run.boxes import Boxes, TrialFailed
 from testbed.stack.locust_api import Echo, Load, asked_behind
 from testbed.stack.system import BEHIND_SIDECAR_PORT, cell_of, target

@@ -21,7 +21,8 @@ from testbed.plan.cells import Trial
 from testbed.plan.scaling import Law
 from testbed.plan.scaling_values import of_text
 from testbed.results.directory import ResultsDirectory, row_of
-from testbed.results.record import Findings, record
+from testbed.results.findings import Findings
+from testbed.results.record import record
 from testbed.run.acting import Actor, clock_since
 from testbed.run.backing import Backing
 from testbed.run.boxes import BoxEnded, Boxes, TrialFailed

@@ -20,7 +20,7 @@ from testbed.plan import cells
 from testbed.plan.cells import Trial
 from testbed.plan.fields import OF_HTTP, Machine
 from testbed.plan.sweepfile import parse
-from testbed.results.record import exit_report
+from testbed.results.findings import exit_report
 from testbed.stack import system
 from testbed.stack.docker import DockerEngine
 from testbed.stack.services import DEFAULT_NETWORK, RUN_LABEL, Network, Service, Stack

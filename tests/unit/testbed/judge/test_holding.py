@@ -10,7 +10,8 @@ from testbed.judge.verdict import judge
 from testbed.plan import cells
 from testbed.plan.cells import Cell
 from testbed.plan.sweepfile import Machine, load, parse
-from testbed.results.record import Findings, Seen, evidence
+from testbed.results.evidence import evidence
+from testbed.results.findings import Findings, Seen
 from testbed.stack import needs, system
 from testbed.stack.cpus import CpuSets
 from tests.unit.testbed.judge.made import GOOD, replace

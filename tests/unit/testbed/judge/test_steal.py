@@ -9,7 +9,8 @@ import pytest
 from testbed.judge import steal
 from testbed.plan import cells
 from testbed.plan.sweepfile import Machine, parse
-from testbed.results.record import Findings, Seen, record
+from testbed.results.findings import Findings, Seen
+from testbed.results.record import record
 from testbed.stack import system
 from testbed.stack.cpus import CpuSets
 

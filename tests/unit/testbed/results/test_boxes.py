@@ -7,7 +7,8 @@ import pytest
 
 from testbed.plan.cells import Trial
 from testbed.results.boxes import box_file, exit_reports, server_files, servers
-from testbed.results.record import Findings, Seen, record
+from testbed.results.findings import Findings, Seen
+from testbed.results.record import record
 from testbed.stack import system
 from testbed.stack.system import Run
 from tests.unit.testbed.stack.golden_cases import SETS, run_of, trial_of

@@ -7,7 +7,7 @@ import yaml
 
 from testbed.parts import trial as parts
 from testbed.plan.cells import Trial
-from testbed.results.record import Findings
+from testbed.results.findings import Findings
 from testbed.run.checks import Checks
 from testbed.stack import compose, face, locust_api, system
 from testbed.stack.locust_api import Echo, Held, Load, Verified
