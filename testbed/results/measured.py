@@ -13,11 +13,11 @@ from testbed.results.nested import at
 from testbed.sums import total
 
 
-def box_of(
+def _box_of(
     seen: Seen,
     window_s: float | None,
-    front: FrontCounts | None = None,
-    stood: tuple[PartCounts, PartCounts] | None = None,
+    front: FrontCounts | None,
+    stood: tuple[PartCounts, PartCounts] | None,
 ) -> Box:
     """A measured service as the verdict and the record have it, over a window of that length. `front`, `stood`: what it
     has counted itself, where it is a front or a sidecar, or stands behind the servers."""
@@ -82,7 +82,7 @@ def measured(found: Findings) -> list[Box]:
     def counts(seen: Seen) -> FrontCounts | None:
         return (found.fronts if seen.role == "front" else found.sidecars).get(seen.name)
 
-    every = [box_of(seen, window_s, counts(seen), found.stood.get(seen.name)) for seen in found.boxes]
+    every = [_box_of(seen, window_s, counts(seen), found.stood.get(seen.name)) for seen in found.boxes]
     if not any(box.role == "sidecar" for box in every):
         return every
     # They are of a network namespace, in which a server and its sidecar both listen.
