@@ -14,7 +14,7 @@ from testbed.results.measured import measured
 from testbed.results.metrics import worked_s
 from testbed.results.nested import at
 from testbed.stack.cpus import CpuSets
-from testbed.stack.system import server_names
+from testbed.stack.server_services import server_names
 from testbed.sums import total
 
 

@@ -35,7 +35,8 @@ from testbed.stack import system
 from testbed.stack.conntrack import Tracking
 from testbed.stack.engine import Engine, LaidOut
 from testbed.stack.locust_api import Load, LoadError
-from testbed.stack.system import Run
+from testbed.stack.naming import MASTER
+from testbed.stack.run import Run
 
 
 @dataclass(frozen=True)
@@ -255,7 +256,7 @@ class _TrialRun:
                 self.load.stop()
         except LoadError as error:
             self.found.failure = self.found.failure or str(error)
-        engine.bring(run_id, system.MASTER, directory.load, [f"{trial_id}.json"])
+        engine.bring(run_id, MASTER, directory.load, [f"{trial_id}.json"])
         self.found.load = directory.take_json(trial_id, f"{trial_id}.json", "load.json")
         self.found.fronts = self._fronts.read()
         if self._mesh is not None:

@@ -12,7 +12,7 @@ from testbed.plan.axes import AXES
 from testbed.plan.calibration import Work
 from testbed.plan.cells import Cell, Trial, service_cells
 from testbed.plan.profile import STEADY
-from testbed.stack.system import target
+from testbed.stack.load_services import target
 
 # The master answers at once or is in trouble; stopping waits for the workers' last figures.
 REQUEST_TIMEOUT_S = 5.0

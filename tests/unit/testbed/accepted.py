@@ -14,8 +14,9 @@ from testbed.plan.calibration import work
 from testbed.plan.cells import Trial, trials
 from testbed.plan.schema import Sweep
 from testbed.plan.steps import program
-from testbed.stack import locust_api, system
-from testbed.stack.system import Run
+from testbed.stack import locust_api, server_services, system
+from testbed.stack.naming import MASTER
+from testbed.stack.run import Run
 
 RUN = Run("a-1-b", "threadmill-a", "1:1", workers=1)
 
@@ -55,13 +56,13 @@ def refusal(trial: Trial, sweep: Sweep, calibration: dict[str, float] | None) ->
         return str(error)
     if few := combinations.too_few_users(wanted, trial.cell.users, sweep.load.workers):
         return few
-    config = read_config(system.servers(run, trial)[0].environment, cpus=trial.cell.cpus)
+    config = read_config(server_services.servers(run, trial)[0].environment, cpus=trial.cell.cpus)
     return _line_refusal(wanted, config.max_line)
 
 
 def _targets(run: Run, trial: Trial) -> list[str]:
     """The names under which the load generator of this run knows its servers."""
-    environment = system.load_stack(run, [trial.cell.model]).service(system.MASTER).environment
+    environment = system.load_stack(run, [trial.cell.model]).service(MASTER).environment
     over_loopback = environment.get("TARGET_ADDRESSES", "").split(",")
     return [*environment["TARGETS"].split(","), *(item.partition("=")[0] for item in over_loopback if item)]
 

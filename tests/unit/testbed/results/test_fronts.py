@@ -14,7 +14,7 @@ from testbed.results.evidence import evidence
 from testbed.results.findings import Findings, Seen
 from testbed.results.metrics import imbalance, metrics
 from testbed.results.record import record
-from testbed.stack.system import Run
+from testbed.stack.run import Run
 from tests.unit.testbed.results.test_boxes import LOAD, PROBE
 from tests.unit.testbed.stack.golden_cases import SETS, run_of, trial_of
 
