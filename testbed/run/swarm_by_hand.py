@@ -14,7 +14,8 @@ from testbed.stack.by_hand import MAX_WORKERS, ServerLimits
 from testbed.stack.naming import MASTER, PROBE_PREFIX, SERVER_PORT, WEB_PORT
 from testbed.stack.run import Run
 from testbed.stack.services import RUN_LABEL, Network, Service, Stack
-from testbed.stack.swarm.engine import BY_HAND, SwarmEngine
+from testbed.stack.swarm.engine import SwarmEngine
+from testbed.stack.swarm.labelled import BY_HAND
 from testbed.units import format_bytes
 
 
