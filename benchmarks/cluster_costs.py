@@ -26,7 +26,8 @@ from testbed.run import swarm_by_hand
 from testbed.stack import images
 from testbed.stack.by_hand import ServerLimits
 from testbed.stack.services import RUN_LABEL
-from testbed.stack.swarm.engine import BY_HAND, SwarmEngine
+from testbed.stack.swarm.engine import SwarmEngine
+from testbed.stack.swarm.labelled import BY_HAND
 from tests.lab.cluster import Cluster, swarm
 from tests.lab.engines import lacking
 

@@ -78,7 +78,7 @@ def drive_stock(host: str, port: int, users: int, seconds: float) -> dict[str, A
 def drive_ours(host: str, port: int, users: int, seconds: float, form: dict[str, Any]) -> dict[str, Any]:
     import gevent
 
-    from loadtests import options, tuning
+    from loadtests import fields, tuning
     from loadtests.destination import Destination
     from loadtests.record import results
     from loadtests.worker import generator
@@ -86,7 +86,7 @@ def drive_ours(host: str, port: int, users: int, seconds: float, form: dict[str,
     from loadtests.worker.users import EchoUser
 
     tuning.apply()
-    wanted = options.parse({"target": "echo", "payload_bytes": PAYLOAD_BYTES, **form}, ["echo"])
+    wanted = fields.parse({"target": "echo", "payload_bytes": PAYLOAD_BYTES, **form}, ["echo"])
     collector = generator.CollectorClock()
     gc.collect()
     gc.freeze()

@@ -28,7 +28,8 @@ from testbed.names import image_name
 from testbed.parts.asking import Address
 from testbed.parts.front import FRONTS as ALL_FRONTS
 from testbed.plan.fields import OF_HTTP
-from testbed.stack.system import LOAD_KERNEL, SERVER_PORT
+from testbed.stack.load_services import LOAD_KERNEL
+from testbed.stack.naming import SERVER_PORT
 
 MODEL = LOOP
 # The client sends lines, which those that read requests take for none.

@@ -27,8 +27,8 @@ from benchmarks.generating import wait_for_room
 from benchmarks.probe_cost import container, docker
 from servers.models import SERVERS, TABLE, traits
 from testbed.names import image_name
+from testbed.stack.naming import SERVER_PORT
 from testbed.stack.needs import LEAST_TASKS
-from testbed.stack.system import SERVER_PORT
 
 MEMORY_MIB = 256
 MOST = 10_000

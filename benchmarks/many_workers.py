@@ -21,7 +21,7 @@ import msgpack
 
 from benchmarks.common import Cell, Spread, Table, as_json, run
 from benchmarks.sweeping import PROJECT
-from loadtests import options
+from loadtests import fields
 from loadtests.record import results
 from loadtests.record.recorder import Recorder
 
@@ -80,7 +80,7 @@ def _took_ms(sent: bytes, workers: int) -> float:
     """To decode and merge so many final reports."""
     begun = time.process_time()
     finals = [msgpack.loads(sent, strict_map_key=False) for _ in range(workers)]
-    results.merge(options.parse({}, [_TARGET], _TARGET), "trial", 0.0, 1.0, finals, workers)
+    results.merge(fields.parse({}, [_TARGET], _TARGET), "trial", 0.0, 1.0, finals, workers)
     return 1e3 * (time.process_time() - begun)
 
 

@@ -19,7 +19,8 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
-from loadtests import options, targets, tuning
+from loadtests import fields, targets, tuning
+from loadtests.field import Field, OptionError, Value
 from loadtests.master import unattended
 from loadtests.master.control import Control
 from loadtests.master.routes import Routes
@@ -52,7 +53,7 @@ def add_options(parser: LocustArgumentParser, **_: Any) -> None:
     """Locust calls this at every load of its page too, so the default target is the one that is up then."""
     default_target = _routes.default_target if _routes else next(iter(TARGETS), "")
     offered = _routes.offered if _routes else list(TARGETS)
-    for field in options.fields(list(TARGETS), default_target):
+    for field in fields.with_target(list(TARGETS), default_target):
         parser.add_argument(
             f"--{field.name.replace('_', '-')}",
             default=field.default,
@@ -64,11 +65,11 @@ def add_options(parser: LocustArgumentParser, **_: Any) -> None:
         )
 
 
-def _command_line_type(field: options.Field) -> Any:
-    def read(text: str) -> options.Value:
+def _command_line_type(field: Field) -> Any:
+    def read(text: str) -> Value:
         try:
             return field.parse(text)
-        except options.OptionError as error:
+        except OptionError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return read
@@ -101,7 +102,7 @@ def _start_if_nobody_does(
 ) -> None:
     try:
         asked = unattended.order(parsed_options, list(TARGETS))
-    except options.OptionError as error:
+    except OptionError as error:
         sys.exit(str(error))
     if asked is not None:
         unattended.take_over(parsed_options)

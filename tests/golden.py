@@ -25,9 +25,12 @@ from testbed.plan.axes import FIELDS
 from testbed.plan.cell import Cell
 from testbed.plan.trials import Trial
 from testbed.results.columns import EARLIER
-from testbed.results.record import Findings, Seen, evidence, record
-from testbed.stack import system
+from testbed.results.evidence import evidence
+from testbed.results.findings import Findings, Seen
+from testbed.results.record import record
+from testbed.stack import server_services
 from testbed.stack.cpus import CpuSets
+from testbed.stack.run import Run
 from tests.unit.testbed.judge import made
 
 PLACE = Path(__file__).parent / "fixtures" / "evidence"
@@ -68,8 +71,8 @@ def _cell(kept: dict[str, Any]) -> Cell:
 def findings_of(case: Case) -> Findings:
     """What was found out in the trial, as it was before it was judged."""
     kept, facts = case["record"], case["facts"]
-    run = system.Run("golden", "golden", "0:0", facts["workers_expected"], cpu_sets=CpuSets(**kept["cpu_sets"]))
-    server = Seen.of(system.servers(run, trial_of(case))[0])
+    run = Run("golden", "golden", "0:0", facts["workers_expected"], cpu_sets=CpuSets(**kept["cpu_sets"]))
+    server = Seen.of(server_services.servers(run, trial_of(case))[0])
     server.probe, server.report, server.ended = case["probe"], kept["exit_report"], facts["server_ended"]
     return Findings(
         failure=facts["failure"],

@@ -15,7 +15,9 @@ from time import perf_counter
 import gevent
 
 from loadtests.client import Address, EchoClient, resolve
-from loadtests.options import MOST_UNITS, OptionError, Options
+from loadtests.field import OptionError
+from loadtests.fields import MOST_UNITS
+from loadtests.options import Options
 from loadtests.replies import EchoError
 from loadtests.wire import protocols
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,23 +11,22 @@ from uuid import uuid4
 import gevent
 from gevent.event import Event
 from locust.env import Environment
-from locust.runners import STATE_INIT, STATE_RUNNING, STATE_SPAWNING, MasterRunner
+from locust.runners import MasterRunner
 
-from loadtests import options
+from loadtests import combinations, fields
 from loadtests.master.current import CurrentRun
 from loadtests.master.holding import Holding
 from loadtests.master.result_files import ResultFiles
 from loadtests.master.samples import Samples
 from loadtests.master.served_by import ServedBy
-from loadtests.messages import CLOCK, FINAL, LIVE, RUN, RunOrder
+from loadtests.master.workers import Workers
+from loadtests.messages import FINAL, RUN, RunOrder
 from loadtests.options import Options
 
 logger = logging.getLogger(__name__)
 
 WATCH_S = 0.1
 FINALS_TIMEOUT_S = 10.0
-CLOCK_LOOKS = 3
-"""So many answers make one near enough, mostly the last of them."""
 READY_TIMEOUT_S = 5.0
 STOP_MARGIN_S = 0.05
 LEAD_S = 0.25
@@ -57,23 +55,19 @@ class Control:
         self.runner = runner
         self.targets = targets
         self.run: CurrentRun | None = None
+        self.workers = Workers(environment, runner)
         self.samples = Samples(list(targets))
         self.fronts = fronts or {}
         self.served_by = ServedBy(targets, self.fronts, self.samples)
         self._files = ResultFiles(results_directory, self.served_by)
         self._next: Options | None = None
         self._next_replies = 0
-        self._live: dict[str, dict[str, Any]] = {}
-        self._clock_asked: Counter[str] = Counter()
-        """How often each worker has asked for this clock."""
         self._started = Event()
         self._stop_greenlet: gevent.Greenlet | None = None
         self._holding = Holding(runner, targets)
         runner.register_message(FINAL, self._on_final)
-        runner.register_message(CLOCK, self._on_clock)
         environment.events.test_start.add_listener(self._on_test_start)  # type: ignore[no-untyped-call]
         environment.events.test_stopping.add_listener(self._on_test_stopping)  # type: ignore[no-untyped-call]
-        environment.events.worker_report.add_listener(self._on_worker_report)  # type: ignore[no-untyped-call]
 
     @property
     def is_idle(self) -> bool:
@@ -97,10 +91,10 @@ class Control:
             self._make_room(wanted.trial_id)
             self._wait_for_workers()
             workers = len(self.runner.clients.ready)
-            if refusal := options.too_few_users(wanted, users, workers):
+            if refusal := combinations.too_few_users(wanted, users, workers):
                 raise StartRefusedError(refusal)
             if wanted.idle_holders:
-                self._holding.open(wanted, self._alive)
+                self._holding.open(wanted, self.workers.alive)
         except BaseException:
             self._next = None
             raise
@@ -132,7 +126,7 @@ class Control:
         while True:
             ready = len(clients.ready)
             stopping = self._stop_greenlet is not None and not self._stop_greenlet.dead
-            timed = all(self._clock_asked[client.id] >= CLOCK_LOOKS for client in clients.ready)
+            timed = self.workers.are_timed()
             if ready >= needed and timed and not stopping and not clients.spawning and not clients.running:
                 break
             if time.monotonic() > deadline:
@@ -150,14 +144,14 @@ class Control:
     def _on_test_start(self, **_: Any) -> None:
         """Locust starts a run, whoever asked for it; what is set in parsed options here travels to the workers."""
         parsed_options = self.environment.parsed_options
-        wanted = self._next or options.parse(vars(parsed_options), list(self.targets))
+        wanted = self._next or fields.parse(vars(parsed_options), list(self.targets))
         now = time.time()
         lead_s = (LEAD_S if wanted.open_loop else 0.0) + wanted.preparation_s
         begins_unix = now + lead_s
         opens_unix = begins_unix + wanted.warmup_s
         closes_unix = opens_unix + wanted.window_s if wanted.window_s else None
         host, port = self.targets[wanted.target]
-        workers = frozenset(self._alive())
+        workers = frozenset(self.workers.alive())
         users, shared = self.runner.target_user_count, tuple(sorted(workers))
         order = RunOrder(uuid4().hex, host, port, begins_unix, opens_unix, closes_unix, shared, users)
         by_hand_id = f"web-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now))}-{wanted.target}"
@@ -169,7 +163,7 @@ class Control:
             workers=workers,
             replies_to_checks=self._next_replies if self._next else 0,
         )
-        self._live.clear()
+        self.workers.live.clear()
         vars(parsed_options).update(wanted.as_dict(), **{RUN: order.to_wire()})
         # The form's hidden field must not become every user's host.
         self.environment.host = None
@@ -184,15 +178,11 @@ class Control:
 
     # Watching and stopping
 
-    def _alive(self) -> set[str]:
-        alive = (STATE_INIT, STATE_SPAWNING, STATE_RUNNING)
-        return {client.id for client in self.runner.clients.values() if client.state in alive}
-
     def _watch(self, run: CurrentRun) -> None:
         """Until the run is over: stop it when it is time, notice workers that come or go, give up on lost ones."""
         stop_after = None
         while not run.over.is_set():
-            alive = self._alive()
+            alive = self.workers.alive()
             run.lost |= run.workers - alive - run.finals.keys()
             if run.lost and not run.trouble:
                 run.trouble = f"{len(run.lost)} of {len(run.workers)} workers lost: the run is stopped and not recorded"
@@ -258,14 +248,6 @@ class Control:
         # Not here: the message loop must go on reading heartbeats while the file is written.
         gevent.spawn(self._finish_if_all_in, run)
 
-    def _on_clock(self, msg: Any, **_: Any) -> None:
-        self._clock_asked[msg.node_id] += 1
-        self.runner.send_message(CLOCK, {**msg.data, "said_unix": time.time()}, client_id=msg.node_id)
-
-    def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        if LIVE in data:
-            self._live[client_id] = data[LIVE]
-
     def _finish_if_all_in(self, run: CurrentRun) -> None:
         if run.finishing or not run.stopping or run.workers - run.finals.keys() - run.lost:
             return
@@ -278,45 +260,3 @@ class Control:
         if run.trouble:
             logger.error("%s: %s", run.trial_id, run.trouble)
         run.over.set()
-
-    # Status
-
-    @property
-    def held(self) -> int | None:
-        """Idle holders held now in the run under way, as last reported; None until each worker has said."""
-        counts = [self._live.get(worker, {}).get("idle_holders") for worker in self.run.workers] if self.run else [None]
-        return None if None in counts else sum(count for count in counts if count is not None)
-
-    def responses(self) -> dict[str, Any]:
-        """What has ended since the run began, as Locust's own statistics have it."""
-        total = self.runner.stats.total
-        return {
-            "requests": total.num_requests,
-            "failures": total.num_failures,
-            "times_ms": {str(ms): count for ms, count in total.response_times.items()},
-        }
-
-    def status(self) -> dict[str, Any]:
-        run, runner = self.run, self.runner
-        now = time.time()
-        alive = self._alive()
-        total = runner.stats.total
-        return {
-            "state": runner.state,
-            "trial_id": run.trial_id if run else "",
-            "target": run.options.target if run else "",
-            "by_hand": bool(run and run.by_hand),
-            # A worker that joins during a run takes no part in it.
-            "workers": len(alive & run.workers if run and not run.over.is_set() else alive),
-            "workers_expected": len(run.workers if run else alive),
-            # Locust calls a worker after its host.
-            "workers_lost": sorted(worker.rpartition("_")[0] for worker in run.lost) if run else [],
-            "users": runner.user_count,
-            "window_opens_in_s": run.order.opens_unix - now if run else None,
-            "window_closes_in_s": run.closes_unix - now if run and run.closes_unix is not None else None,
-            "requests": total.num_requests,
-            "failures": total.num_failures,
-            "generator": [{"worker": worker, **live} for worker, live in sorted(self._live.items()) if worker in alive],
-            "final": bool(run and run.over.is_set() and run.file),
-            "error": run.trouble if run else "",
-        }

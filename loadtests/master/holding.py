@@ -12,7 +12,7 @@ from locust.runners import MasterRunner
 
 from loadtests.messages import HELD, HOLD, HoldOrder, before, share_of
 from loadtests.options import Options
-from loadtests.worker.holders import OPENING_AT_ONCE, longest_opening_s
+from loadtests.worker.patience import OPENING_AT_ONCE, longest_opening_s
 
 HOLDING_MARGIN_S = 2.0
 """How much later than it has to a worker may say that its idle holders are there."""

@@ -9,14 +9,16 @@ from urllib.parse import urlsplit
 from flask import Flask, Request, Response, g, jsonify, request
 from locust.util.timespan import parse_timespan
 
-from loadtests import options
-from loadtests.master import calibrate, page, reach, verify
+from loadtests import fields
+from loadtests.field import OptionError
+from loadtests.fields import MOST_KEYS, MOST_USERS
+from loadtests.master import calibrate, page, reach, status, verify
 from loadtests.master.calibrate import NotCalibratedError
 from loadtests.master.control import Control, StartRefusedError
 from loadtests.master.server_tab import ServerTab
 from loadtests.master.tally import Tally
 from loadtests.master.verify_behind import KINDS, SEEN, Behind, Kind, Seen
-from loadtests.options import MOST_KEYS, MOST_USERS, OptionError, Options
+from loadtests.options import Options
 from loadtests.targets import address_of, first_choice, offered
 from loadtests.wire.protocols import PROTOCOLS
 
@@ -115,10 +117,10 @@ class Routes:
         return Tally(*address, protocol, target)
 
     def status(self) -> Response:
-        return jsonify(self._control.status())
+        return jsonify(status.status(self._control))
 
     def responses(self) -> Response:
-        return jsonify(self._control.responses())
+        return jsonify(status.responses(self._control.runner))
 
     def stop(self) -> Response:
         run = self._control.stop_and_wait()
@@ -153,13 +155,13 @@ class Routes:
             self._choose_default_target()
         return None
 
-    def _check_swarm(self, form: Mapping[str, str]) -> options.Options:
+    def _check_swarm(self, form: Mapping[str, str]) -> Options:
         control = self._control
-        names = {field.name for field in options.fields(list(control.targets), self.default_target)}
+        names = {field.name for field in fields.with_target(list(control.targets), self.default_target)}
         for key in form:
             if key not in names | _IGNORED_KEYS | {"user_count", "spawn_rate", "run_time"}:
                 raise OptionError(f"{key[:40]!r} is not a field of this form")
-        wanted = options.parse(form, list(control.targets), self.default_target)
+        wanted = fields.parse(form, list(control.targets), self.default_target)
         _read_number("user_count", form, int, 1, MOST_USERS, f"a whole number of users from 1 to {MOST_USERS}")
         _read_number(
             "spawn_rate", form, float, 0.001, MOST_USERS, f"users per second, above 0 and at most {MOST_USERS}"

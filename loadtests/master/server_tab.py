@@ -69,7 +69,7 @@ class ServerTab:
             return response
         rows = figures.table(self._control.served_by.shown(run.options.target))
         if run.options.idle_holders:
-            rows.append(figures.held(self._control.held, run.options.idle_holders))
+            rows.append(figures.held(self._control.workers.held(run.workers), run.options.idle_holders))
         content: dict[str, Any] = response.get_json()
         content["extended_stats"] = [{"key": KEY, "data": rows}]
         response.set_data(json.dumps(content))

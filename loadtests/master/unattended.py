@@ -16,12 +16,14 @@ import gevent
 from locust.env import Environment
 from locust.runners import MasterRunner
 
-from loadtests import options
+from loadtests import combinations, fields
+from loadtests.field import OptionError
+from loadtests.fields import MOST_USERS
 from loadtests.master import calibrate, reach
 from loadtests.master.calibrate import NotCalibratedError
 from loadtests.master.control import STOP_MARGIN_S, Control, StartRefusedError
 from loadtests.master.current import CurrentRun
-from loadtests.options import MOST_USERS, OptionError, Options
+from loadtests.options import Options
 
 logger = logging.getLogger(__name__)
 
@@ -51,14 +53,14 @@ def order(parsed: argparse.Namespace, targets: list[str]) -> Order | None:
         return None
     if parsed.run_time:
         raise OptionError("--run-time: none here; --warmup-s and --window-s say how long a run is")
-    wanted = options.parse(vars(parsed), targets, targets[0])
+    wanted = fields.parse(vars(parsed), targets, targets[0])
     calibrate.check(wanted)
     if not wanted.window_s:
         raise OptionError("--window-s: above 0 where nobody stops the run, not 0")
     users = parsed.num_users
     if not 1 <= users <= MOST_USERS:
         raise OptionError(f"--users: a whole number from 1 to {MOST_USERS}, not {users}")
-    if refusal := options.too_few_users(wanted, users, parsed.expect_workers):
+    if refusal := combinations.too_few_users(wanted, users, parsed.expect_workers):
         raise OptionError(refusal)
     return Order(
         wanted,

@@ -2,9 +2,8 @@
 and are silent from then on. They cost the server whatever a connection costs it, and are no users.
 
 All holders of a process wait in one epoll, without a greenlet each: ten thousand that are silent cost it nothing. A
-server that cannot hold them is not asked for ever. A holder is tried `TRIES` times, nobody is tried any more once so
-many in a row have failed or nothing has gone forward for `STALL_S`, and one that the server drops is opened again
-`REOPENINGS` times.
+server that cannot hold them is not asked for ever: a holder is tried and opened again so many times at most, and all
+end together where `Patience` does.
 """
 
 from __future__ import annotations
@@ -34,18 +33,7 @@ from loadtests.replies import (
 )
 from loadtests.wire.lines import Lines
 from loadtests.wire.protocols import Wire
-
-OPENING_AT_ONCE = 64
-"""Connections under way at a time, over all workers: more would overflow the server's backlog, which costs a second
-each."""
-
-TRIES = 3
-REOPENINGS = 5
-PAUSE_S = 0.2
-"""Before another try."""
-FAILURES_IN_A_ROW = 4 * OPENING_AT_ONCE
-STALL_S = 3.0
-"""A connection that came just when the backlog was full is tried again by the kernel after one second."""
+from loadtests.worker.patience import OPENING_AT_ONCE, PAUSE_S, REOPENINGS, TRIES, Patience
 
 _PAYLOAD = b"holder"
 
@@ -54,11 +42,6 @@ _socket = get_original("socket", "socket")
 _READABLE, _WRITABLE = 1, 4
 """EPOLLIN and EPOLLOUT; gevent takes epoll and its constants out of the module `select`."""
 _MOST_EVENTS = 256
-
-
-def longest_opening_s(wanted: int) -> float:
-    """What opening so many may take at most, at a server that goes on taking them however slowly."""
-    return 10.0 + wanted / 250
 
 
 class _Holder:
@@ -112,10 +95,7 @@ class Holders:
         self._under_way: dict[int, _Holder] = {}
         self._held: dict[int, _Holder] = {}
         self._unbroken: set[_Holder] = set()
-        self._in_a_row = 0
-        self._most = 0
-        self._forward_at = perf_counter()
-        self._gives_up_at = perf_counter() + longest_opening_s(wanted)
+        self._patience = Patience(wanted, perf_counter())
         self._poller: Any = None
         self._keeper: gevent.Greenlet | None = None
         if self._fresh:
@@ -162,10 +142,14 @@ class Holders:
 
     # The greenlet
 
+    @property
+    def _is_opening(self) -> bool:
+        return bool(self._under_way or self._again or self._fresh)
+
     def _keep(self) -> None:
         while True:
             self._open_more(perf_counter())
-            if not (self._under_way or self._again or self._fresh):
+            if not self._is_opening:
                 self._settle()
             self._wait()
             for descriptor, _events in self._poller.poll(0, _MOST_EVENTS):
@@ -173,9 +157,8 @@ class Holders:
                     self._drop(descriptor)
                 elif descriptor in self._under_way:
                     self._go_on(descriptor, self._under_way[descriptor])
-            now = perf_counter()
-            stalled = now > self._forward_at + STALL_S or now > self._gives_up_at
-            if (self._under_way or self._again or self._fresh) and (stalled or self._in_a_row >= FAILURES_IN_A_ROW):
+            stalled = perf_counter() > self._patience.ends_at
+            if self._is_opening and (stalled or self._patience.has_failed):
                 self._give_up(stalled)
 
     def _settle(self) -> None:
@@ -185,11 +168,11 @@ class Holders:
 
     def _wait(self) -> None:
         """Until a connection has something to tell, or it is time to look for those that have not."""
-        if not (self._under_way or self._again or self._fresh):
+        if not self._is_opening:
             wait_read(self._poller.fileno())
             return
         now = perf_counter()
-        until = min(self._forward_at + STALL_S, self._gives_up_at)
+        until = self._patience.ends_at
         if self._again and len(self._under_way) < self._at_once:
             until = min(until, self._again[0][0])
         try:
@@ -262,17 +245,14 @@ class Holders:
         del self._under_way[descriptor]
         self._held[descriptor] = holder
         self.echoes += 1
-        self._in_a_row = 0
         holder.tries = 0
-        # One more than ever: where each that comes costs another its place, nothing goes forward.
-        if self.held > self._most:
-            self._most, self._forward_at = self.held, perf_counter()
+        self._patience.came(self.held, perf_counter())
 
     # What goes wrong
 
     def _failed(self, holder: _Holder, error: EchoError) -> None:
         self.failures[error.kind] += 1
-        self._in_a_row += 1
+        self._patience.failed()
         if error.detail and (not self.said or error.kind == RefusedError.kind):
             self.said = error.detail
         # Who answers with an error serves nothing; a wrong answer may count as one.
@@ -293,8 +273,7 @@ class Holders:
             holder.reopenings += 1
             now = perf_counter()
             if self.settled.is_set():
-                self._most, self._forward_at = self.held, now
-                self._gives_up_at = now + longest_opening_s(self.wanted)
+                self._patience.begin_again(self.held, now)
             self._again.append((now + PAUSE_S, holder))
 
     def _forget(self, holder: _Holder, place: dict[int, _Holder]) -> None:

@@ -14,7 +14,7 @@ import gevent
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from loadtests import options
+from loadtests import fields
 from loadtests.destination import Destination
 from loadtests.messages import FINAL, HELD, HOLD, LIVE, RUN, HoldOrder, RunOrder, before
 from loadtests.wire import protocols
@@ -91,7 +91,7 @@ class Worker:
     def on_test_start(self, environment: Environment, **_: Any) -> None:
         found = vars(environment.parsed_options)
         order = RunOrder.from_wire(found[RUN])
-        wanted = options.parse(found, targets=[str(found["target"])])
+        wanted = fields.parse(found, targets=[str(found["target"])])
         ahead = self._clock.ahead
         to_monotonic = time.perf_counter() - time.time() - (0.0 if ahead is None else ahead.applied_s)
         begins_at, opens_at = order.begins_unix + to_monotonic, order.opens_unix + to_monotonic

@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace, console: "Console") -> int:
     from testbed.stack.docker import DockerEngine
     from testbed.stack.engine import Engine
     from testbed.stack.lock import only_sweep
-    from testbed.stack.swarm.engine import BY_HAND
+    from testbed.stack.swarm.labelled import BY_HAND
     from testbed.terminal import plain
 
     machine.require_docker()

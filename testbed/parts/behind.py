@@ -17,9 +17,10 @@ from testbed.plan.behind import (
 )
 from testbed.plan.cell import Cell
 from testbed.plan.trials import Trial
-from testbed.stack import secret, system
+from testbed.stack import secret, server_services
+from testbed.stack.naming import LOAD_STORE, RESULTS
+from testbed.stack.run import Run, first_network, network_of, trial_labels
 from testbed.stack.services import Limits, Mount, Role, Service
-from testbed.stack.system import LOAD_STORE, RESULTS, Run
 
 POSTGRES_PORT = 5432
 VALKEY_PORT = 6379
@@ -161,11 +162,11 @@ def _part(
         image=run.image(image),
         user=run.user,
         environment={**told, "CPUS": f"{cpus:g}", "MEMORY_BYTES": str(memory_bytes)},
-        limits=Limits(cpus, system.beside_servers(run, trial.cell, trial.cell.replicas), memory_bytes, tasks),
-        network=system.network_of(trial.cell) or system.first_network(run),
+        limits=Limits(cpus, server_services.beside_servers(run, trial.cell, trial.cell.replicas), memory_bytes, tasks),
+        network=network_of(trial.cell) or first_network(run),
         published=published,
         scratch=("/tmp",),
-        labels=system.labels(run, trial),
+        labels=trial_labels(run, trial),
         secrets=(secret.VARIABLE,),
         # It is asked from outside whether it is ready.
         checked_inside=False,

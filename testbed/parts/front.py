@@ -15,9 +15,10 @@ from testbed.plan.fitting import FRONT_MEMORY_BYTES
 from testbed.plan.pools import serving_slots
 from testbed.plan.service_cells import service_cells
 from testbed.plan.trials import Trial
-from testbed.stack import needs, system
+from testbed.stack import needs, server_services
+from testbed.stack.load_services import LOAD_KERNEL
+from testbed.stack.run import Run, network_of, trial_labels
 from testbed.stack.services import Limits, Service
-from testbed.stack.system import LOAD_KERNEL, Run
 
 NAME = "front"
 
@@ -131,14 +132,14 @@ def service(run: Run, trial: Trial, servers: Sequence[Service]) -> Service:
         user=run.user,
         environment=environment(cell, there, later),
         limits=limits(run, cell, len(servers)),
-        network=system.network_of(cell),
+        network=network_of(cell),
         aliases=(cell.model,),
         published=(front.counters, *front.pages),
         scratch=("/tmp",),
         loads_from_scratch=front.loads_code,
         # Its connections to the servers are those of a client: it closes them first, and their ports wait.
         kernel=LOAD_KERNEL,
-        labels=system.labels(run, trial),
+        labels=trial_labels(run, trial),
         after=there,
     )
 
@@ -182,5 +183,8 @@ def _mesh(cell: Cell) -> dict[str, str]:
 def limits(run: Run, cell: Cell, servers: int) -> Limits:
     """A quota, always: a fraction of a processor is enough for it."""
     return Limits(
-        cell.front_cpus, system.beside_servers(run, cell, servers), FRONT_MEMORY_BYTES, FRONTS[cell.front].tasks
+        cell.front_cpus,
+        server_services.beside_servers(run, cell, servers),
+        FRONT_MEMORY_BYTES,
+        FRONTS[cell.front].tasks,
     )

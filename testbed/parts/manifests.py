@@ -14,7 +14,8 @@ from testbed.plan.trials import Trial
 from testbed.stack import kubernetes
 from testbed.stack.kubernetes import index
 from testbed.stack.kubernetes.index import Entry
-from testbed.stack.system import LOAD_STORE, MASTER, Run
+from testbed.stack.naming import LOAD_STORE, MASTER
+from testbed.stack.run import Run
 
 # Of the volume that the load's results are on.
 CLAIM = "results"

@@ -11,16 +11,17 @@ from testbed.plan.cell import NO_SIDECAR, Cell
 from testbed.plan.fitting import SIDECAR_MEMORY_BYTES
 from testbed.plan.pools import serving_slots
 from testbed.plan.trials import Trial
-from testbed.stack import needs, system
+from testbed.stack import needs, server_services
+from testbed.stack.naming import BEHIND_SIDECAR_PORT, SIDECAR_SUFFIX
+from testbed.stack.run import Run, trial_labels
 from testbed.stack.services import ROLE_LABEL, Limits, Service
-from testbed.stack.system import BEHIND_SIDECAR_PORT, Run
 
 _TASKS = 64
 
 
 def called(server: str) -> str:
     """The service of a server's sidecar."""
-    return f"{server}{system.SIDECAR_SUFFIX}"
+    return f"{server}{SIDECAR_SUFFIX}"
 
 
 def with_sidecar(server: Service, cell: Cell) -> Service:
@@ -52,13 +53,13 @@ def services(run: Run, trial: Trial, servers: tuple[Service, ...]) -> tuple[Serv
                 "MAXCONN": str(max(needs.LEAST_CONNECTIONS, needs.connections(cell))),
             },
             limits=Limits(
-                cell.sidecar_cpus, system.beside_servers(run, cell, len(servers)), SIDECAR_MEMORY_BYTES, _TASKS
+                cell.sidecar_cpus, server_services.beside_servers(run, cell, len(servers)), SIDECAR_MEMORY_BYTES, _TASKS
             ),
             network=None,
             in_network_of=server.name,
             scratch=("/tmp",),
             # The image's own says that it is a front.
-            labels={**system.labels(run, trial), ROLE_LABEL: "sidecar"},
+            labels={**trial_labels(run, trial), ROLE_LABEL: "sidecar"},
             after=(server.name,),
         )
         for server in servers

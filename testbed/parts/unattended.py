@@ -15,9 +15,11 @@ from testbed.plan.cell import Cell
 from testbed.plan.scaling_values import of_text
 from testbed.plan.schema import Sweep
 from testbed.plan.trials import SEARCHES, Trial, arrivals_seed
-from testbed.stack import locust_api, system
+from testbed.stack import locust_api, server_services
+from testbed.stack.load_services import LOAD_KERNEL
+from testbed.stack.naming import LOAD_STORE, MASTER, PROBE_PREFIX, SERVER_PORT, WEB_PORT, WORKER
+from testbed.stack.run import Run, trial_labels
 from testbed.stack.services import DEFAULT_NETWORK, RUN_LABEL, Limits, Mount, Network, Service, Stack
-from testbed.stack.system import LOAD_KERNEL, LOAD_STORE, MASTER, PROBE_PREFIX, SERVER_PORT, WEB_PORT, WORKER, Run
 
 SERVER_COMMAND = "python3 -m servers"
 """In the command line of the first process of every server's image."""
@@ -59,7 +61,7 @@ def collector(run: Run, trial: Trial) -> Stack:
         user=run.user,
         entrypoint=("sleep", "infinity"),
         mounts=(Mount(LOAD_STORE, _RESULTS),),
-        labels=system.labels(run, trial),
+        labels=trial_labels(run, trial),
     )
     return Stack(run.project, (service,), (Network(DEFAULT_NETWORK, {RUN_LABEL: run.run_id}),))
 
@@ -72,7 +74,7 @@ def waits_for_a_person(cell: Cell) -> bool:
 def _server(run: Run, trial: Trial) -> Service:
     """Its replicas, which are alike, under the model's name."""
     return replace(
-        system.servers(run, trial)[0],
+        server_services.servers(run, trial)[0],
         name=trial.cell.model,
         # A cluster has one network.
         network=DEFAULT_NETWORK,
@@ -118,7 +120,7 @@ def _probe(run: Run, trial: Trial, box: Service, command: str) -> Service:
         in_network_of=box.name,
         sees_processes_of=box.name,
         copies=box.copies,
-        labels=system.labels(run, trial),
+        labels=trial_labels(run, trial),
     )
 
 
@@ -138,7 +140,7 @@ def _load(run: Run, trial: Trial, sweep: Sweep, boxes: tuple[Service, ...]) -> t
         mounts=(Mount(LOAD_STORE, _RESULTS),),
         scratch=("/tmp",),
         kernel=LOAD_KERNEL,
-        labels=system.labels(run, trial),
+        labels=trial_labels(run, trial),
         listens=(WEB_PORT, MASTER_PORT),
         after=tuple(box.name for box in boxes),
         ends=ends,
@@ -155,7 +157,7 @@ def _load(run: Run, trial: Trial, sweep: Sweep, boxes: tuple[Service, ...]) -> t
         scratch=("/tmp",),
         copies=run.workers,
         kernel=LOAD_KERNEL,
-        labels=system.labels(run, trial),
+        labels=trial_labels(run, trial),
         ends=ends,
     )
     return master, worker

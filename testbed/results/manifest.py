@@ -17,7 +17,7 @@ from testbed.plan.schema import Sweep
 from testbed.results.directory import SCHEMA_VERSION
 from testbed.results.nested import at
 from testbed.stack.engine import Engine
-from testbed.stack.system import Run
+from testbed.stack.run import Run
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 

@@ -23,11 +23,12 @@ from testbed.plan.behind_values import Stands, label, of_text
 from testbed.plan.fields import Machine
 from testbed.plan.trials import Trial
 from testbed.run.preparation import load_user
-from testbed.stack import by_hand, compose, face, http_by_hand, images, system
+from testbed.stack import by_hand, compose, face, http_by_hand, images, load_services, server_services, system
 from testbed.stack.by_hand import MAX_WORKERS, ServerLimits
+from testbed.stack.naming import LOAD_STORE, MASTER, SERVER_PORT, WEB_PORT
+from testbed.stack.run import Run
 from testbed.stack.secret import environment, password
 from testbed.stack.services import DEFAULT_NETWORK, Network, Service, Stack
-from testbed.stack.system import LOAD_STORE, MASTER, SERVER_PORT, WEB_PORT, Run
 from testbed.units import format_bytes
 
 FILE = "compose.yaml"
@@ -68,9 +69,9 @@ def trial_of(model: str, limits: ServerLimits, stands: str, machine: Machine, ht
 def stack_of(run: Run, trial: Trial) -> Stack:
     """Everything: what stands behind, the server under its model's name, probes that tell Locust's page, and Locust.
     Pure."""
-    (server,) = (behind.with_behind(one, trial) for one in system.servers(run, trial))
+    (server,) = (behind.with_behind(one, trial) for one in server_services.servers(run, trial))
     boxes = [*behind.services(run, trial), replace(server, published=(SERVER_PORT,))]
-    master, *load = system.load_services(run, [trial.cell.model])
+    master, *load = load_services.load_services(run, [trial.cell.model])
     load = [face.preset(master, trial.cell.protocol), *load]
     services = [*load, *boxes, *(_probe(run, trial, box) for box in boxes)]
     # Nothing of a sweep's: those remove what carries the label of a run.

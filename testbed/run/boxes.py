@@ -12,9 +12,10 @@ from testbed.plan.cell import Cell
 from testbed.plan.trials import Trial
 from testbed.results.boxes import box_file
 from testbed.results.directory import ResultsDirectory
-from testbed.results.record import Seen, exit_report
+from testbed.results.findings import Seen, exit_report
 from testbed.stack import system
 from testbed.stack.engine import Box, ContainerGone, Engine
+from testbed.stack.naming import PROBE_PREFIX
 from testbed.stack.services import Stack
 
 # How often a file or a container that is waited for is looked after.
@@ -37,7 +38,7 @@ class BoxEnded(TrialFailed):
 
 def _probe(name: str) -> str:
     """The service that watches a box."""
-    return f"{system.PROBE_PREFIX}{name}"
+    return f"{PROBE_PREFIX}{name}"
 
 
 def _not_there(name: str) -> Box:

@@ -6,10 +6,12 @@ from testbed.judge import shape
 from testbed.parts import front
 from testbed.plan.axes.front import API_KEY
 from testbed.plan.cell import NO_SIDECAR, Cell
-from testbed.results.record import Findings
+from testbed.results.findings import Findings
 from testbed.run.boxes import Boxes, TrialFailed
+from testbed.stack.load_services import target
 from testbed.stack.locust_api import Echo, Load, asked_behind
-from testbed.stack.system import BEHIND_SIDECAR_PORT, cell_of, target
+from testbed.stack.naming import BEHIND_SIDECAR_PORT
+from testbed.stack.server_services import cell_of
 
 READY_TIMEOUT_S = 30.0
 # How often a server that starts is asked for an echo. Python under a small CPU limit takes 0.1 to 2 s to start.

@@ -8,9 +8,8 @@ from testbed.errors import UserError
 from testbed.results.directory import ResultsDirectory
 from testbed.run.boxes import Boxes
 from testbed.run.checks import Checks
-from testbed.stack import system
 from testbed.stack.engine import ContainerGone, Engine, LaidOut
-from testbed.stack.system import SERVER_PORT
+from testbed.stack.naming import PROBE_PREFIX, SERVER_PORT
 
 # A replica that does not echo for so long after its start has failed to come.
 JOIN_TIMEOUT_S = 15.0
@@ -92,7 +91,7 @@ class Fleet:
         """What did not come of starting these."""
         if not fresh:
             return []
-        services = [one for name in fresh for one in (name, f"{system.PROBE_PREFIX}{name}")]
+        services = [one for name in fresh for one in (name, f"{PROBE_PREFIX}{name}")]
         began = time.monotonic()
         why = "is gone right after its start"
         try:

@@ -10,7 +10,7 @@ from testbed.parts.counts import FrontCounts
 from testbed.parts.envoy import Envoy
 from testbed.parts.front import Client
 from testbed.plan.cell import NO_SIDECAR, Cell
-from testbed.results.record import Findings
+from testbed.results.findings import Findings
 from testbed.run.boxes import Boxes
 from testbed.run.checks import Checks
 from testbed.run.faulting import Faulting

@@ -22,7 +22,7 @@ from testbed.run.speeds import Speeds
 from testbed.stack import images
 from testbed.stack.cpus import UNPINNED, CpuSets
 from testbed.stack.engine import Engine
-from testbed.stack.system import Run
+from testbed.stack.run import Run
 
 # The load containers' user where the caller is root: nothing in a container runs as root.
 UNPRIVILEGED = (10001, 10001)

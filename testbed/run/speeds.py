@@ -9,7 +9,7 @@ from testbed.plan import calibration as calibrating
 from testbed.plan.schema import Sweep
 from testbed.results.manifest import calibrate
 from testbed.stack.engine import Engine
-from testbed.stack.system import Run
+from testbed.stack.run import Run
 
 
 class Speeds:

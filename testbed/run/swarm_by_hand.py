@@ -9,11 +9,13 @@ from testbed.errors import UserError
 from testbed.interrupt import undisturbed
 from testbed.plan import sweepfile, trials
 from testbed.plan.fields import Machine
-from testbed.stack import face, http_by_hand, images, system
+from testbed.stack import face, http_by_hand, images, load_services, server_services, system
 from testbed.stack.by_hand import MAX_WORKERS, ServerLimits
+from testbed.stack.naming import MASTER, PROBE_PREFIX, SERVER_PORT, WEB_PORT
+from testbed.stack.run import Run
 from testbed.stack.services import RUN_LABEL, Network, Service, Stack
-from testbed.stack.swarm.engine import BY_HAND, SwarmEngine
-from testbed.stack.system import MASTER, PROBE_PREFIX, SERVER_PORT, WEB_PORT, Run
+from testbed.stack.swarm.engine import SwarmEngine
+from testbed.stack.swarm.labelled import BY_HAND
 from testbed.units import format_bytes
 
 
@@ -23,14 +25,14 @@ def stack_of(
     """What `up` starts: Locust, each model with these limits, and a probe beside it that tells Locust's page. Pure."""
     run = Run(BY_HAND, f"threadmill-{BY_HAND}", user, workers, networks=machine.networks)
     protocol = face.HTTP if http else "line"
-    master, *load = system.load_services(run, models)
+    master, *load = load_services.load_services(run, models)
     servers: list[Service] = []
     probes: list[Service] = []
     for model in models:
         asked = f"name: up\nmodels: {model}\nlimits: {{cpus: {limits.cpus:g}, memory: {limits.memory_bytes}B}}\n"
         asked += f"workload: {{protocol: {protocol}}}\n"
         (trial,) = trials.trials(sweepfile.parse(asked, Path("up"), machine))
-        (server,) = system.servers(run, trial)
+        (server,) = server_services.servers(run, trial)
         # What `up` says answers has to: a task with a check of its own runs once it is healthy.
         servers.append(replace(server, published=(SERVER_PORT,), checked_inside=True))
         pushing = ("--push", f"http://{MASTER}:{WEB_PORT}/threadmill/samples", "--model", model)

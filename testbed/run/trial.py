@@ -10,23 +10,22 @@ from typing import Any
 from servers.models import SERVERS
 from testbed.errors import EngineGone, UserError
 from testbed.files import write_json
-from testbed.parts import front
 from testbed.parts import trial as parts
-from testbed.parts.asking import Address
-from testbed.parts.counts import FrontCounts
-from testbed.parts.front import FRONTS, Client
 from testbed.plan import calibration
 from testbed.plan.calibration import Work
 from testbed.plan.scaling import Law
 from testbed.plan.scaling_values import of_text
 from testbed.plan.trials import Trial
 from testbed.results.directory import ResultsDirectory, row_of
-from testbed.results.record import Findings, record
+from testbed.results.findings import Findings
+from testbed.results.record import record
 from testbed.run.acting import Actor, clock_since
 from testbed.run.backing import Backing
 from testbed.run.boxes import BoxEnded, Boxes, TrialFailed
 from testbed.run.checks import Checks
+from testbed.run.fronts import Fronts
 from testbed.run.kill import Watcher
+from testbed.run.load_watch import LoadWatch
 from testbed.run.meshing import Mesh
 from testbed.run.scaler import Scaler
 from testbed.run.speeds import Speeds
@@ -35,14 +34,9 @@ from testbed.scaling import forecast
 from testbed.stack import system
 from testbed.stack.conntrack import Tracking
 from testbed.stack.engine import Engine, LaidOut
-from testbed.stack.locust_api import Load, LoadError, Status
-from testbed.stack.system import Run
-
-# How long Locust may take to tell the window of a run that it has accepted, and how often it is asked.
-BEGIN_TIMEOUT_S = 30.0
-BEGIN_INTERVAL_S = 0.05
-# How often server and workers are looked after while load runs; each look costs the machine a few milliseconds.
-WATCH_INTERVAL_S = 0.5
+from testbed.stack.locust_api import Load, LoadError
+from testbed.stack.naming import MASTER
+from testbed.stack.run import Run
 
 
 @dataclass(frozen=True)
@@ -78,13 +72,6 @@ def _failed(written: dict[str, Any]) -> set[str]:
     return {gate["name"] for gate in written["gates"] if gate["status"] == "fail"}
 
 
-def _counts(client: Client) -> FrontCounts | None:
-    try:
-        return client.read()
-    except OSError:
-        return None
-
-
 class _TrialRun:
     """The course of one trial and what it finds out."""
 
@@ -103,7 +90,7 @@ class _TrialRun:
         self._laid: LaidOut
         self._tracking: Tracking | None = None
         self._checks = Checks(self.load, self.boxes, self.cell, self.found)
-        self._fronts: dict[str, Client] = {}
+        self._fronts = Fronts({})
         self._backing: Backing | None = None
         self._actor: Actor | None = None
         self._mesh: Mesh | None = None
@@ -197,23 +184,12 @@ class _TrialRun:
             raise
         if lacking := self.boxes.take(setting.engine, setting.run.run_id):
             raise TrialFailed(f"{lacking[0]}'s container is gone right after its start")
-        if self.cell.is_proxied:
-            self._fronts = {name: self._client(name) for name in front.names(self.cell)}
-        self._mesh = Mesh(self.cell, self.boxes, self._checks, self._front)
+        self._fronts = Fronts.of(self.cell, setting.engine, setting.run.run_id)
+        self._mesh = Mesh(self.cell, self.boxes, self._checks, self._fronts.only)
         self._mesh.started(setting.engine, setting.run.run_id)
         self._backing = Backing.of(self.trial, self.boxes, setting.engine, setting.run.run_id)
         if setting.engine.is_here:
             self._tracking = Tracking(self.boxes.pids())
-
-    @property
-    def _front(self) -> Client | None:
-        """The one that stands before the servers; None where there is none, or there are several."""
-        return next(iter(self._fronts.values())) if len(self._fronts) == 1 else None
-
-    def _client(self, name: str) -> Client:
-        kind = FRONTS[self.cell.front]
-        host, port = self.setting.engine.published(self.setting.run.run_id, name, kind.counters)
-        return kind.client(Address(kind.name, port, host))
 
     def _check(self) -> None:
         self._phase("ready")
@@ -228,15 +204,16 @@ class _TrialRun:
         setting, cell = self.setting, self.cell
         self._work = calibration.work(cell, setting.speeds.calibration)
         self.load.start(self.trial, self._work, setting.warmup_s, setting.window_s)
-        opens_in_s, closes_in_s = self._window_edges()
+        watch = LoadWatch(self.load, self.boxes, setting.engine, self._tracking)
+        opens_in_s, closes_in_s = watch.window_edges()
         now, now_unix = time.monotonic(), time.time()
         window = {"opens_unix": now_unix + opens_in_s, "closes_unix": now_unix + closes_in_s}
         self.boxes.tell_window(setting.directory, window)
-        self._watch_until(now + opens_in_s, "during the warm-up")
+        watch.until(now + opens_in_s, "during the warm-up")
         if self._backing is not None:
             self._backing.window_opens()
         self._phase("window")
-        users = self._checked_status().users
+        users = watch.status().users
         if users != cell.users:
             raise TrialFailed(f"only {users} of {cell.users} users had started when the window opened")
         watcher: Watcher | None = self._scaler(now + opens_in_s)
@@ -244,34 +221,12 @@ class _TrialRun:
             watcher = self._backing.watcher(now + opens_in_s, watcher)
         if self._mesh is not None:
             watcher = self._mesh.watcher(clock_since(now + opens_in_s), watcher)
-        self._watch_until(now + closes_in_s, "during the window", watcher)
+        watch.until(now + closes_in_s, "during the window", watcher)
         if self._mesh is not None:
             self._mesh.window_closed()
         if self._backing is not None:
             self.found.stood = self._backing.window_closed()
         self.boxes.note_ended("during the window")
-
-    def _window_edges(self) -> tuple[float, float]:
-        """In how many seconds the window opens and closes."""
-        deadline = time.monotonic() + BEGIN_TIMEOUT_S
-        while time.monotonic() < deadline:
-            status = self.load.status()
-            if status.window_opens_in_s is not None and status.window_closes_in_s is not None:
-                return status.window_opens_in_s, status.window_closes_in_s
-            time.sleep(BEGIN_INTERVAL_S)
-        raise TrialFailed("Locust accepted the run but did not begin it")
-
-    def _look_at_tracking(self) -> None:
-        if self._tracking is not None:
-            self._tracking.look()
-
-    def _checked_status(self) -> Status:
-        status = self.load.status()
-        if status.workers < status.workers_expected:
-            trouble = self.setting.engine.trouble(status.workers_lost)
-            why = f"; {trouble}" if trouble else ""
-            raise TrialFailed(f"worker lost: {status.workers} of {status.workers_expected} left{why}")
-        return status
 
     def _scaler(self, opened_at: float) -> Scaler | None:
         """What changes the trial while its window, which opened at this moment, is open; None where nothing does."""
@@ -283,27 +238,13 @@ class _TrialRun:
             self.boxes,
             self._checks,
             self.load,
-            self._front,
+            self._fronts.only,
             self.setting.engine,
             self._laid,
             self.setting.directory,
         )
         scaler, self._actor = scaler_of(scaled, scaling, clock_since(opened_at))
         return scaler
-
-    def _front_counts(self) -> dict[str, FrontCounts | None]:
-        """By name; None where one does not say."""
-        return {name: _counts(client) for name, client in self._fronts.items()}
-
-    def _watch_until(self, moment: float, when: str, watcher: Watcher | None = None) -> None:
-        while (left := moment - time.monotonic()) > 0:
-            # Close to the edge a look could make the next step late.
-            if left > WATCH_INTERVAL_S / 2:
-                self.boxes.note_ended(when)
-                self._checked_status()
-                self._look_at_tracking()
-            wanted_s = WATCH_INTERVAL_S if watcher is None else min(WATCH_INTERVAL_S, max(0.0, watcher.look()))
-            time.sleep(max(0.0, min(wanted_s, moment - time.monotonic())))
 
     def _collect(self) -> None:
         """End the load, then the server, and take what each has to say. Nothing of the trial is left running."""
@@ -315,9 +256,9 @@ class _TrialRun:
                 self.load.stop()
         except LoadError as error:
             self.found.failure = self.found.failure or str(error)
-        engine.bring(run_id, system.MASTER, directory.load, [f"{trial_id}.json"])
+        engine.bring(run_id, MASTER, directory.load, [f"{trial_id}.json"])
         self.found.load = directory.take_json(trial_id, f"{trial_id}.json", "load.json")
-        self.found.fronts = self._front_counts()
+        self.found.fronts = self._fronts.read()
         if self._mesh is not None:
             self._mesh.count(self.found)
         if "window" in self.found.phases_s:

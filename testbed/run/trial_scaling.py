@@ -14,7 +14,7 @@ from testbed.run.checks import Checks
 from testbed.run.fleet import Balancer, Fleet
 from testbed.run.scaler import Scaler, Sensors
 from testbed.run.sensors import Series
-from testbed.stack import system
+from testbed.stack import server_services
 from testbed.stack.engine import Engine, LaidOut
 from testbed.stack.locust_api import Load
 
@@ -44,7 +44,7 @@ def scaler_of(trial: Scaled, scaling: Scaling, clock: Callable[[], float]) -> tu
         trial.engine,
         trial.laid,
         trial.directory,
-        system.server_names(trial.cell),
+        server_services.server_names(trial.cell),
         balancer,
     )
     actor = Actor(trial.boxes, fleet, trial.engine.set_limits, clock)

@@ -18,8 +18,8 @@ from testbed.plan.cell import NO_SIDECAR
 from testbed.plan.fields import Cpus, Machine, MemoryBytes
 from testbed.stack import gateway_by_hand, http_by_hand, images, scale_by_hand
 from testbed.stack.gateway_by_hand import Admission
+from testbed.stack.naming import FRONT_PAGE_PORT, PROBE_PREFIX, SERVER_PORT, WEB_PORT
 from testbed.stack.scale_by_hand import Scale
-from testbed.stack.system import FRONT_PAGE_PORT, PROBE_PREFIX, SERVER_PORT, WEB_PORT
 from testbed.units import format_bytes
 
 PROJECT = Path(__file__).resolve().parent.parent.parent

@@ -27,9 +27,9 @@ from testbed.stack.compose_run import ComposeRunner, compose_failure
 from testbed.stack.cpus import CpuSets
 from testbed.stack.engine import ContainerGone, LaidOut
 from testbed.stack.leftovers import remove_container
+from testbed.stack.naming import LOAD_STORE
 from testbed.stack.services import RUN_LABEL, TRIAL_LABEL, Stack
 from testbed.stack.speaking import speaking, wait_until_back
-from testbed.stack.system import LOAD_STORE
 
 
 def endpoint() -> str | None:

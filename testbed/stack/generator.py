@@ -12,7 +12,8 @@ from testbed.stack import system
 from testbed.stack.conntrack import Tracking
 from testbed.stack.engine import ContainerGone, Engine
 from testbed.stack.locust_api import Load
-from testbed.stack.system import WEB_PORT, Run
+from testbed.stack.naming import WEB_PORT
+from testbed.stack.run import Run
 
 WORKERS_TIMEOUT_S = 60.0
 # After a trial has failed: how long its workers may take to register again before they are given up.

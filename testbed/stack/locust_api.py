@@ -14,7 +14,7 @@ from testbed.plan.cell import Cell
 from testbed.plan.profile import STEADY
 from testbed.plan.service_cells import service_cells
 from testbed.plan.trials import Trial
-from testbed.stack.system import target
+from testbed.stack.load_services import target
 
 # The master answers at once or is in trouble; stopping waits for the workers' last figures.
 REQUEST_TIMEOUT_S = 5.0

@@ -15,8 +15,8 @@ from testbed.errors import UserError
 from testbed.stack import by_hand
 from testbed.stack.box import RunningBox
 from testbed.stack.docker import DockerEngine
+from testbed.stack.naming import FRONT_PAGE_PORT, PROBE_PREFIX, SERVER_PORT
 from testbed.stack.speaking import speaking
-from testbed.stack.system import FRONT_PAGE_PORT, PROBE_PREFIX, SERVER_PORT
 
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"

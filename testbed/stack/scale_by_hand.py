@@ -9,7 +9,7 @@ from testbed.errors import UserError
 from testbed.plan.cell import NO_SIDECAR
 from testbed.plan.fields import MIN_CPUS, OF_HTTP, PROXIES, Front, Machine, Sidecar
 from testbed.plan.fitting import FRONT_MEMORY_BYTES
-from testbed.stack.system import BEHIND_SIDECAR_PORT
+from testbed.stack.naming import BEHIND_SIDECAR_PORT
 from testbed.units import format_bytes
 
 MOST_REPLICAS = 8

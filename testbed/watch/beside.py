@@ -25,9 +25,9 @@ from testbed.names import image_name, model_of
 from testbed.stack import cpus
 from testbed.stack.docker import DockerEngine
 from testbed.stack.engine import ContainerGone
+from testbed.stack.naming import HOLDER, MASTER, WEB_PORT
 from testbed.stack.services import ROLE_LABEL, RUN_LABEL, TRIAL_LABEL
-from testbed.stack.swarm.engine import BY_HAND
-from testbed.stack.system import HOLDER, MASTER, WEB_PORT
+from testbed.stack.swarm.labelled import BY_HAND
 from testbed.watch.target import Role, Target
 
 WATCH_LABEL = "threadmill.watch"

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from testbed.errors import UserError
+from testbed.stack.naming import MASTER
 from testbed.stack.services import ROLE_LABEL, RUN_LABEL
 from testbed.stack.swarm.engine import SwarmEngine
 from testbed.stack.swarm.stackfile import SERVICE_LABEL
-from testbed.stack.system import MASTER
 from testbed.watch.beside import page_port
 
 

@@ -20,7 +20,7 @@ from testbed.commands.manifests import write
 from testbed.names import image_name
 from testbed.stack import images as image_builder
 from testbed.stack import machine
-from testbed.stack.system import SERVER_PORT
+from testbed.stack.naming import SERVER_PORT
 from tests.unit.testbed.stack.kubernetes.written import of_text
 from tests.waiting import wait_until
 

@@ -20,11 +20,12 @@ from testbed.plan import trials
 from testbed.plan.fields import OF_HTTP, Machine
 from testbed.plan.sweepfile import parse
 from testbed.plan.trials import Trial
-from testbed.results.record import exit_report
-from testbed.stack import system
+from testbed.results.findings import exit_report
+from testbed.stack import server_services
 from testbed.stack.docker import DockerEngine
+from testbed.stack.naming import SERVER_PORT
+from testbed.stack.run import Run
 from testbed.stack.services import DEFAULT_NETWORK, RUN_LABEL, Network, Service, Stack
-from testbed.stack.system import SERVER_PORT, Run
 from tests.e2e.compose import docker
 from tests.waiting import wait_until
 
@@ -100,7 +101,7 @@ class Starting:
         self.run = Run(name, f"threadmill-{name}", "10001:10001", workers=1)
 
     def __call__(self, trial: Trial, servers: tuple[Service, ...] = (), **changed: Any) -> Running:
-        servers = servers or system.servers(self.run, trial)
+        servers = servers or server_services.servers(self.run, trial)
         front = replace(fronts.service(self.run, trial, servers), **changed)
         return Running(self._engine, self._directory, trial, (*servers, front), self.run)
 
@@ -148,7 +149,7 @@ def test_when_a_server_is_killed_the_front_goes_on_with_the_other(start: Startin
 
 def test_with_haproxy_servers_join_and_leave_while_it_runs(start: Starting) -> None:
     trial = trial_of("haproxy")
-    servers = system.servers(start.run, trial)
+    servers = server_services.servers(start.run, trial)
     later = replace(servers[0], name="spmt-3", joins_later=True)
     running = start(trial, (*servers, later))
     address, client = running.address(fronts.NAME), running.client
@@ -219,7 +220,7 @@ def answered(client: socket.socket) -> bool:
 
 def test_haproxy_finds_servers_by_one_name_that_has_the_addresses_of_all(start: Starting) -> None:
     trial = trial_of("haproxy")
-    servers = tuple(replace(one, aliases=("every-spmt",)) for one in system.servers(start.run, trial))
+    servers = tuple(replace(one, aliases=("every-spmt",)) for one in server_services.servers(start.run, trial))
     running = start(trial, servers, environment={"SERVERS_DNS": "every-spmt", "SLOTS": "4"})
     address = running.address(fronts.NAME)
     wait_until(lambda: both_of(running, address), "connections at both")

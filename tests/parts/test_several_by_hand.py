@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from testbed.results import web_runs
+from testbed.results.findings import exit_report
 from testbed.results.reading import trials
-from testbed.results.record import exit_report
 from tests.e2e.browsing import chromium
 from tests.e2e.compose import PROJECT, Compose, docker, left_of, own_compose
 from tests.e2e.stack import CLIENT, orchestrate, terminal

@@ -19,10 +19,11 @@ from testbed.plan.trials import Trial, trials
 from testbed.results import reading
 from testbed.results.columns import COLUMNS
 from testbed.results.directory import SCHEMA_VERSION, ResultsDirectory, row_of
-from testbed.stack import compose, system
+from testbed.stack import compose
 from testbed.stack.compose import compose_text
 from testbed.stack.cpus import CpuSets
-from testbed.stack.system import Run
+from testbed.stack.naming import HOLDER
+from testbed.stack.run import Run
 from tests.matrix import DOZEN, FACTORS, MODES, Row, document, make, pairs
 from tests.unit.testbed.accepted import refusal
 
@@ -80,7 +81,7 @@ def test_a_rows_project_has_its_limit_its_network_and_its_server(row: Row) -> No
     assert ("cpus" in server) == (row.limit != "cpuset")
     assert server["cpuset"] == "1"
     assert ("network_mode" in server) == (row.network == "shared")
-    assert (system.HOLDER in project["services"]) == (row.network == "shared")
+    assert (HOLDER in project["services"]) == (row.network == "shared")
     assert project["services"][f"probe-{row.server}"]["pid"] == f"service:{row.server}"
 
 

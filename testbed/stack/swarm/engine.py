@@ -26,9 +26,6 @@ from testbed.stack.swarm.placed import ENDED, PlacedBox, task_of
 from testbed.stack.swarm.stackfile import CALLER_LABEL, NOT_DONE, SERVICE_LABEL, text_of
 from testbed.stack.swarm.starting import Starter
 
-# What `up` starts, which no sweep removes.
-BY_HAND = "by-hand"
-
 
 class SwarmEngine:
     """What a sweep asks of a Swarm. Touches only what carries this run's label, on any node."""
@@ -268,22 +265,7 @@ class SwarmEngine:
     # --- removing ---
 
     def runs(self) -> dict[str, int]:
-        found: dict[str, int] = {}
-
-        def count(labels: Iterable[Mapping[str, str] | None]) -> None:
-            for those in labels:
-                if (run := (those or {}).get(RUN_LABEL)) is not None:
-                    found[run] = found.get(run, 0) + 1
-
-        with speaking():
-            count(one.attrs["Spec"]["Labels"] for one in self._labelled.services(RUN_LABEL))
-            count(one.attrs["Labels"] for one in self._labelled.networks(RUN_LABEL))
-        for node in self._nodes:
-            with speaking_to(node):
-                count(one.labels for one in containers(node, RUN_LABEL) if SERVICE_LABEL in one.labels)
-                count(one.attrs["Labels"] for one in node.client.volumes.list(filters={"label": RUN_LABEL}))
-        found.pop(BY_HAND, None)
-        return found
+        return self._labelled.runs()
 
     def remove(self, run_id: str) -> None:
         """Services, then what is left of containers, then networks and volumes. EngineError says what is left where."""

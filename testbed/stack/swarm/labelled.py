@@ -1,17 +1,21 @@
-"""What carries a run's label on a Swarm: found by it on the manager and on every node, and removed until it is gone."""
+"""What carries a run's label on a Swarm: found by it on manager and nodes, counted, and removed until it is gone."""
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import docker.errors
 
 from testbed.errors import EngineError
 from testbed.stack.leftovers import remove_container
+from testbed.stack.services import RUN_LABEL
 from testbed.stack.speaking import speaking
-from testbed.stack.swarm.nodes import UNREACHABLE, Node
-from testbed.stack.swarm.stackfile import CALLER_LABEL
+from testbed.stack.swarm.nodes import UNREACHABLE, Node, speaking_to
+from testbed.stack.swarm.stackfile import CALLER_LABEL, SERVICE_LABEL
+
+# What `up` starts, which no sweep removes.
+BY_HAND = "by-hand"
 
 REMOVAL_TIMEOUT_S = 60.0
 POLL_S = 0.1
@@ -40,6 +44,25 @@ class Labelled:
         """Those with this label that were made for a Swarm: of a sweep on the manager's engine alone are not."""
         with speaking():
             found: list[Any] = self._manager.networks.list(filters={"label": [label, CALLER_LABEL]})
+        return found
+
+    def runs(self) -> dict[str, int]:
+        """How many things there are of each run, on the manager and on the nodes; of what `up` has started none."""
+        found: dict[str, int] = {}
+
+        def count(labels: Iterable[Mapping[str, str] | None]) -> None:
+            for those in labels:
+                if (run := (those or {}).get(RUN_LABEL)) is not None:
+                    found[run] = found.get(run, 0) + 1
+
+        with speaking():
+            count(one.attrs["Spec"]["Labels"] for one in self.services(RUN_LABEL))
+            count(one.attrs["Labels"] for one in self.networks(RUN_LABEL))
+        for node in self._nodes:
+            with speaking_to(node):
+                count(one.labels for one in containers(node, RUN_LABEL) if SERVICE_LABEL in one.labels)
+                count(one.attrs["Labels"] for one in node.client.volumes.list(filters={"label": RUN_LABEL}))
+        found.pop(BY_HAND, None)
         return found
 
     @speaking()

@@ -19,7 +19,7 @@ import gevent
 from locust.env import Environment
 from locust.stats import RequestStats
 
-from loadtests import destination, options
+from loadtests import destination, fields
 from loadtests.client import Address
 from loadtests.destination import Destination
 from loadtests.worker.run import RunOnWorker, Window
@@ -36,7 +36,7 @@ def resolve_to(hosts: list[str], port: int) -> None:
 
 
 def drive(engine: str, dns: str, connection: str, users: int, requests: int, port: int) -> dict[str, Any]:
-    wanted = options.parse({"target": "spmt", "engine": engine, "dns": dns, "connection": connection}, ["spmt"])
+    wanted = fields.parse({"target": "spmt", "engine": engine, "dns": dns, "connection": connection}, ["spmt"])
     now = time.perf_counter()
     place = Destination("spmt", port, dns)
     run = RunOnWorker.prepare(wanted, place, Window(now, now, None), RequestStats())

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from loadtests.master.calibrate import SAMPLES
-from loadtests.worker.holders import FAILURES_IN_A_ROW, REOPENINGS, TRIES
+from loadtests.worker.patience import FAILURES_IN_A_ROW, REOPENINGS, TRIES
 from tests.integration.loadtests import rigged
 from tests.integration.loadtests.locust_stack import LocustApi, free_port, locust_stack
 from tests.integration.servers.running import server

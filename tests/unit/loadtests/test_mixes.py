@@ -2,9 +2,9 @@
 
 import pytest
 
+from loadtests.field import OptionError
+from loadtests.fields import parse as options_of
 from loadtests.mixes import Part, parse
-from loadtests.options import OptionError
-from loadtests.options import parse as options_of
 
 TEXT = "reads:6:read:spin=200,waits:3:sleep=20000,plain:1"
 

@@ -1,13 +1,13 @@
 import pytest
 
-from loadtests import options, segments
-from loadtests.options import OptionError
+from loadtests import fields, segments
+from loadtests.field import OptionError
 
 TARGETS = ["spst", "event-loop"]
 
 
 def parse(**found):
-    return options.parse({"target": "spst", **found}, TARGETS)
+    return fields.parse({"target": "spst", **found}, TARGETS)
 
 
 def test_defaults_are_a_plain_echo_on_a_kept_connection_until_stopped():
@@ -77,7 +77,7 @@ def test_a_bad_value_is_one_line_with_the_field_what_was_found_and_what_is_allow
 
 def test_options_survive_the_way_to_a_worker():
     found = parse(connection="20", trial_id="t-1.a_b")
-    assert options.parse(found.as_dict(), ["spst"]) == found
+    assert fields.parse(found.as_dict(), ["spst"]) == found
 
 
 def test_an_open_loop_has_a_rate_and_arrivals():
@@ -90,7 +90,7 @@ def test_a_profile_says_the_rates_of_an_open_loop():
     assert (found.load_profile, found.rate) == ("100x20s,400x60s", 0)
     assert found.profile is not None
     assert found.profile.length_s == 80
-    assert options.parse(found.as_dict(), ["spst"]) == found
+    assert fields.parse(found.as_dict(), ["spst"]) == found
     assert parse(mode="open", rate=5).profile is None
     # Until Stop: its last rate holds.
     assert parse(mode="open", load_profile="100x20s").window_s == 0

@@ -125,7 +125,10 @@ def test_failure_is_said_once_and_recovery_once() -> None:
 
 def test_a_refusal_is_told_with_its_reason_in_one_line() -> None:
     said: list[str] = []
-    with receiving() as receiver, closing(Push(f"http://127.0.0.1:{receiver.port}/", "spst", LONG_S, said.append)) as push:
+    with (
+        receiving() as receiver,
+        closing(Push(f"http://127.0.0.1:{receiver.port}/", "spst", LONG_S, said.append)) as push,
+    ):
         receiver.status = 400
         push.add({})
         wait_until(lambda: said, "the refusal")

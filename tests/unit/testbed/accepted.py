@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
-from loadtests import options
-from loadtests.options import MOST_USERS, OptionError
+from loadtests import combinations, fields
+from loadtests.field import OptionError
+from loadtests.fields import MOST_USERS
+from loadtests.options import Options
 from loadtests.wire.lines import Lines
 from loadtests.worker.payload import words
 from servers import protocol
@@ -12,8 +14,9 @@ from testbed.plan.calibration import work
 from testbed.plan.schema import Sweep
 from testbed.plan.steps import program
 from testbed.plan.trials import Trial, trials
-from testbed.stack import locust_api, system
-from testbed.stack.system import Run
+from testbed.stack import locust_api, server_services, system
+from testbed.stack.naming import MASTER
+from testbed.stack.run import Run
 
 RUN = Run("a-1-b", "threadmill-a", "1:1", workers=1)
 
@@ -44,27 +47,27 @@ def refusal(trial: Trial, sweep: Sweep, calibration: dict[str, float] | None) ->
     form = {name: str(value) for name, value in asked.items()}
     if not 1 <= int(form.pop("user_count")) <= MOST_USERS or not 0.001 <= float(form.pop("spawn_rate")) <= MOST_USERS:
         return "users"
-    known = {field.name for field in options.fields([], "")}
+    known = {field.name for field in fields.with_target([], "")}
     if unknown := form.keys() - known:
         return f"no fields of the form: {unknown}"
     try:
-        wanted = options.parse(form, _targets(run, trial))
+        wanted = fields.parse(form, _targets(run, trial))
     except OptionError as error:
         return str(error)
-    if few := options.too_few_users(wanted, trial.cell.users, sweep.load.workers):
+    if few := combinations.too_few_users(wanted, trial.cell.users, sweep.load.workers):
         return few
-    config = read_config(system.servers(run, trial)[0].environment, cpus=trial.cell.cpus)
+    config = read_config(server_services.servers(run, trial)[0].environment, cpus=trial.cell.cpus)
     return _line_refusal(wanted, config.max_line)
 
 
 def _targets(run: Run, trial: Trial) -> list[str]:
     """The names under which the load generator of this run knows its servers."""
-    environment = system.load_stack(run, [trial.cell.model]).service(system.MASTER).environment
+    environment = system.load_stack(run, [trial.cell.model]).service(MASTER).environment
     over_loopback = environment.get("TARGET_ADDRESSES", "").split(",")
     return [*environment["TARGETS"].split(","), *(item.partition("=")[0] for item in over_loopback if item)]
 
 
-def _line_refusal(wanted: options.Options, max_line: int) -> str:
+def _line_refusal(wanted: Options, max_line: int) -> str:
     """Whether the server takes the longest request line."""
     head = words(wanted.sleep_us, wanted.spin_units, wanted.hash_rounds)
     line = Lines.request(b"x" * wanted.payload_bytes, head).removesuffix(b"\n")

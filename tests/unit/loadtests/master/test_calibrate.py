@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from loadtests import options
+from loadtests import fields
+from loadtests.field import OptionError
 from loadtests.master import calibrate
-from loadtests.options import OptionError
 
 
 def wanted(**found):
-    return options.parse({"target": "spst", **found}, ["spst"])
+    return fields.parse({"target": "spst", **found}, ["spst"])
 
 
 class Target:
@@ -50,7 +50,7 @@ def test_units_that_are_given_are_left_alone_and_nothing_is_asked():
 
 
 def test_more_than_the_target_accepts_in_a_request_is_refused_with_what_it_does():
-    most_us = options.MOST_UNITS // 100
+    most_us = fields.MOST_UNITS // 100
     with pytest.raises(OptionError) as refused:
         calibrate.convert(wanted(spin_us=2 * most_us), Target({b"spin": 100.0}))
     found = re.fullmatch(rf"spin_us: at most (\d+) on this target, not {2 * most_us}", str(refused.value))

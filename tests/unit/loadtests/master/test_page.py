@@ -1,6 +1,6 @@
 import json
 
-from loadtests import options
+from loadtests import fields
 from loadtests.master import page
 
 
@@ -12,7 +12,7 @@ def test_the_style_goes_into_the_head_and_the_rest_stays():
 
 
 def test_every_field_of_the_form_has_a_label_that_a_person_would_write_and_comes_in_an_order():
-    on_form = [field.name for field in options.fields(["spst"], "spst") if field.on_form]
+    on_form = [field.name for field in fields.with_target(["spst"], "spst") if field.on_form]
     camel = {name.split("_")[0] + "".join(word.title() for word in name.split("_")[1:]) for name in on_form}
     assert camel <= page.LABELS.keys()
     assert json.dumps(page.LABELS) in page.tidy("<head></head>")

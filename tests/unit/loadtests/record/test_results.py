@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from loadtests import options
+from loadtests import fields
 from loadtests.record import recorder as recorder_module
 from loadtests.record import results
 from loadtests.record.counts import Batch
@@ -60,7 +60,7 @@ def open_final(slots, users=1, worker="w1"):
 
 
 def merge(*finals, expected=None, **form):
-    found = options.parse({"target": "spmt", "trial_id": "t1", **form}, ["spmt"])
+    found = fields.parse({"target": "spmt", "trial_id": "t1", **form}, ["spmt"])
     return results.merge(found, "t1", 1000.0, 1001.0, list(finals), expected or len(finals), replies_to_checks=1)
 
 

@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from loadtests import options, replies
+from loadtests import combinations, fields, replies
+from loadtests.field import OptionError
 from loadtests.worker import keys
 from loadtests.worker.asks import Asks
 from loadtests.worker.versions import Versions
@@ -15,7 +16,7 @@ KEYS, DRAWS = 50, 50_000
 
 
 def asks(worker=0, workers=1, **form):
-    found = options.parse({"target": "spmt", "behind": "store", "keys": KEYS, **form}, ["spmt"])
+    found = fields.parse({"target": "spmt", "behind": "store", "keys": KEYS, **form}, ["spmt"])
     return Asks(found, worker, workers)
 
 
@@ -169,8 +170,8 @@ def test_messages_of_several_workers_all_differ_even_when_the_clock_stands():
     ],
 )
 def test_what_would_have_no_effect_is_refused(form, refusal):
-    with pytest.raises(options.OptionError, match=re.escape(refusal)):
-        options.parse({"target": "spmt", **form}, ["spmt"])
+    with pytest.raises(OptionError, match=re.escape(refusal)):
+        fields.parse({"target": "spmt", **form}, ["spmt"])
 
 
 def test_the_table_of_keys_is_made_before_the_first_is_drawn_and_nobody_begins_before(
@@ -182,8 +183,8 @@ def test_the_table_of_keys_is_made_before_the_first_is_drawn_and_nobody_begins_b
     keys.draws(500, 1.1, "a seed")
     assert made == [500]
     asked = {"target": "spmt", "behind": "store", "keys": "1000000"}
-    assert options.parse({**asked, "zipf": "1.1"}, ["spmt"]).preparation_s == pytest.approx(4)
-    assert options.parse(asked, ["spmt"]).preparation_s == 0
+    assert fields.parse({**asked, "zipf": "1.1"}, ["spmt"]).preparation_s == pytest.approx(4)
+    assert fields.parse(asked, ["spmt"]).preparation_s == 0
 
 
 @pytest.mark.parametrize("protocol", ["line", "http"])
@@ -201,8 +202,8 @@ def test_of_the_users_so_many_ask_for_the_work_and_the_others_send_bare_echoes(p
 
 
 def test_somebody_has_to_send_the_echoes():
-    found = options.parse({"target": "spmt", "spinners": 3}, ["spmt"])
-    assert options.too_few_users(found, 3, 1) == (
+    found = fields.parse({"target": "spmt", "spinners": 3}, ["spmt"])
+    assert combinations.too_few_users(found, 3, 1) == (
         "3 users of whom 3 ask for the work: somebody has to send the bare echoes"
     )
-    assert options.too_few_users(found, 4, 1) == ""
+    assert combinations.too_few_users(found, 4, 1) == ""

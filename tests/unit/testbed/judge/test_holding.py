@@ -11,13 +11,15 @@ from testbed.plan import cells, trials
 from testbed.plan.cell import Cell
 from testbed.plan.sweepfile import Machine, load, parse
 from testbed.plan.trials import Trial
-from testbed.results.record import Findings, Seen, evidence
-from testbed.stack import needs, system
+from testbed.results.evidence import evidence
+from testbed.results.findings import Findings, Seen
+from testbed.stack import needs, server_services
 from testbed.stack.cpus import CpuSets
+from testbed.stack.run import Run
 from tests.unit.testbed.judge.made import GOOD, replace
 
 SETS = CpuSets(None, None, None, isolated=False, notes=())
-RUN = system.Run("a", "threadmill-a", "1:1", 1, SETS)
+RUN = Run("a", "threadmill-a", "1:1", 1, SETS)
 
 HOLDING = replace(
     GOOD, idle_holders=1_000, holders_opened=1_000, holders_held=1_000, holders_dropped=0, holders_failures={}
@@ -43,7 +45,7 @@ def test_a_server_may_have_the_connections_and_tasks_that_its_trial_asks_for() -
 
 def test_the_server_of_a_trial_carries_them() -> None:
     trial = Trial("001", 1, cell(users=8, idle_holders=10_000))
-    server = system.servers(RUN, trial)[0]
+    server = server_services.servers(RUN, trial)[0]
     assert int(server.environment["MAX_CONNECTIONS"]) > 10_008
     assert (server.limits.tasks or 0) > 10_008
 
@@ -147,7 +149,7 @@ def test_what_holders_had_echoed_is_counted_and_what_they_never_heard_of_may_hav
     }
     holding = cell(idle_holders=5)
     for served, passes in ((20, False), (21, True), (23, True), (24, False)):
-        seen = Seen.of(system.servers(RUN, Trial("001", 1, holding))[0])
+        seen = Seen.of(server_services.servers(RUN, Trial("001", 1, holding))[0])
         seen.report = {"served": served, "replaced": 0}
         found = Findings(load=load_found, boxes=[seen], other_echoes=5)
         gates = {gate.name: gate for gate in judge(evidence(holding, found, SETS, 2)).gates}

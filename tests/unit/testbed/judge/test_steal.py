@@ -11,9 +11,11 @@ from testbed.plan import cells
 from testbed.plan.cell import Cell
 from testbed.plan.sweepfile import Machine, parse
 from testbed.plan.trials import Trial
-from testbed.results.record import Findings, Seen, record
-from testbed.stack import system
+from testbed.results.findings import Findings, Seen
+from testbed.results.record import record
+from testbed.stack import server_services
 from testbed.stack.cpus import CpuSets
+from testbed.stack.run import Run
 
 (CELL,) = cells.cells(parse("name: a\nmodels: [spst]\nlimits: {cpus: 2}\n", Path("a.yaml"), Machine(4, 2**33)))
 SETS = CpuSets(server="2-3", generator="1", rest="0", isolated=True, notes=())
@@ -58,7 +60,7 @@ def test_a_processor_without_a_reading_makes_no_partial_sum() -> None:
 
 
 def processors(cell: Cell, sets: CpuSets) -> list[int] | None:
-    return steal.processors(system.server_limits(system.Run("a", "a", "1:1", 1, sets), cell))
+    return steal.processors(server_services.server_limits(Run("a", "a", "1:1", 1, sets), cell))
 
 
 def test_who_runs_where() -> None:
@@ -81,7 +83,7 @@ def test_a_trial_records_the_shares_and_whether_they_disturbed_it(
     stolen: tuple[int, ...], disturbed: bool, shares: tuple[float, float]
 ) -> None:
     trial = Trial("001-b1-spst-2cpu", 1, CELL)
-    seen = Seen.of(system.servers(system.Run("a", "a", "1:1", 1, SETS), trial)[0])
+    seen = Seen.of(server_services.servers(Run("a", "a", "1:1", 1, SETS), trial)[0])
     seen.probe = probe(*stolen)
     written = record(trial, Findings(boxes=[seen], speed_drift=0.9137), SETS, 4)
     assert written["disturbed"] is disturbed

@@ -11,11 +11,12 @@ from testbed.parts import trial as parts
 from testbed.plan.fields import Machine
 from testbed.plan.sweepfile import parse
 from testbed.plan.trials import Trial
-from testbed.stack import compose, secret, system
+from testbed.stack import compose, secret, server_services, system
 from testbed.stack.compose import compose_text
 from testbed.stack.cpus import CpuSets
+from testbed.stack.naming import HOLDER
+from testbed.stack.run import Run
 from testbed.stack.services import Service, Stack
-from testbed.stack.system import Run
 from tests.unit.testbed.stack.golden_cases import MODELS, run_of, trial_of
 
 RUN = Run(**run_of({}))
@@ -40,7 +41,7 @@ def of(stands: str) -> dict[str, Service]:
 
 def test_with_nothing_behind_a_trial_is_as_it_was() -> None:
     plain = parts.boxes(RUN, trial("none"))
-    assert plain == system.servers(RUN, trial("none"))
+    assert plain == server_services.servers(RUN, trial("none"))
     assert plain[0].secrets == ()
 
 
@@ -111,8 +112,8 @@ def test_several_servers_behind_a_front_have_the_same_behind_them() -> None:
 def test_in_the_loads_namespace_a_server_reaches_what_is_behind_it_over_the_loads_network() -> None:
     shared = Run(**run_of({}) | {"shared": True})
     made = parts.stack(shared, MODELS, trial("valkey", "network: shared\n"))
-    assert made.service("spmt").in_network_of == system.HOLDER
-    assert made.service("valkey-1").network == made.service(system.HOLDER).network
+    assert made.service("spmt").in_network_of == HOLDER
+    assert made.service("valkey-1").network == made.service(HOLDER).network
 
 
 def test_where_servers_have_processors_of_their_own_what_is_behind_has_those_that_are_left() -> None:

@@ -13,10 +13,11 @@ from testbed.parts import trial as parts
 from testbed.parts.front import FRONTS
 from testbed.plan.fields import CACHES, OF_HTTP, PROXIES, QUEUEING
 from testbed.plan.trials import Trial
-from testbed.stack import compose, system
+from testbed.stack import compose, server_services, system
 from testbed.stack.compose import compose_text
+from testbed.stack.naming import SERVER_PORT
+from testbed.stack.run import Run
 from testbed.stack.services import Limits, Service
-from testbed.stack.system import Run
 from tests.unit.testbed.stack.golden_cases import MODELS, run_of, trial_of
 
 RUN = Run(**run_of({}))
@@ -38,7 +39,7 @@ def test_every_front_that_a_sweep_may_ask_for_has_an_image_and_a_row() -> None:
     assert {front_image(name) for name in PROXIES} == {*IMAGES, *HTTP_FRONTS}
     assert haproxy.COUNTERS_PORT == haproxy_configuration.RUNTIME_PORT
     assert haproxy.PAGE_PORT == nginx.COUNTERS_PORT == settings.PAGE_PORT
-    assert settings.PORT == system.SERVER_PORT
+    assert settings.PORT == SERVER_PORT
 
 
 @pytest.mark.parametrize("name", PROXIES)
@@ -109,7 +110,7 @@ def test_room_for_every_user_and_holder() -> None:
 
 def test_servers_that_may_join_are_told_as_spare_ones_and_not_waited_for() -> None:
     of = trial()
-    servers = system.servers(RUN, of)
+    servers = server_services.servers(RUN, of)
     later = replace(servers[0], name="spmt-3", joins_later=True)
     service = front.service(RUN, of, (*servers, later))
     assert (service.environment["SERVERS"], service.environment["SPARE_SERVERS"]) == ("spmt-1 spmt-2", "spmt-3")

@@ -13,7 +13,7 @@ from testbed.parts.counts import UNKNOWN, FrontCounts, RequestCounts, ServerCoun
 from testbed.plan import cells, fitting, sweepfile
 from testbed.plan.fields import Machine
 from testbed.stack import locust_api
-from testbed.stack.system import Run
+from testbed.stack.run import Run
 from tests.unit.testbed.run.test_checks_mesh import checked
 from tests.unit.testbed.stack.golden_cases import run_of, trial_of
 

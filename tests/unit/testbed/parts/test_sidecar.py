@@ -14,8 +14,9 @@ from testbed.parts.envoy import Envoy
 from testbed.plan import fitting
 from testbed.plan.images import proxies
 from testbed.plan.trials import Trial
-from testbed.stack import compose, system
-from testbed.stack.system import Run
+from testbed.stack import compose
+from testbed.stack.naming import BEHIND_SIDECAR_PORT, SERVER_PORT
+from testbed.stack.run import Run
 from tests.unit.testbed.parts.answering import answering
 from tests.unit.testbed.plan.test_fault import sweep
 from tests.unit.testbed.stack.golden_cases import MODELS, run_of, trial_of
@@ -36,12 +37,12 @@ def test_each_server_has_one_in_its_network_namespace_and_makes_room_for_it() ->
         *("sidecar", None, "spmt-2"),
         ("spmt-2",),
     )
-    assert server.environment["PORT"] == beside.environment["SERVER_PORT"] == str(system.BEHIND_SIDECAR_PORT)
+    assert server.environment["PORT"] == beside.environment["SERVER_PORT"] == str(BEHIND_SIDECAR_PORT)
     # Its page is one of the namespace's ports.
     assert server.published == (8404,) and beside.published == ()
     assert (beside.limits.cpus, beside.image) == (0.2, "threadmill/envoy")
     told = settings.read(dict(beside.environment))
-    assert (told.servers, settings.PORT) == (("127.0.0.1",), system.SERVER_PORT)
+    assert (told.servers, settings.PORT) == (("127.0.0.1",), SERVER_PORT)
     assert envoy_mesh.read(beside.environment).is_sidecar
     assert compose.project(stack, {"load": "load"})["services"]["spmt-2-sidecar"]["network_mode"] == "service:spmt-2"
 

@@ -14,7 +14,7 @@ from testbed.plan import cells, keys, sweepfile, trials
 from testbed.plan.calibration import Work
 from testbed.plan.fields import Machine
 from testbed.report import source, view, words
-from testbed.results import searches, web_runs
+from testbed.results import searches, web_record
 from testbed.results.columns import COLUMNS, TEXT_COLUMNS
 from testbed.results.directory import csv_text
 from testbed.results.table import results_table
@@ -84,7 +84,7 @@ def arrivals() -> dict[str, Any]:
         "table": _text(results_table("title", planned, rows)),
         "form": [form["stop_grace_s"], trial.cell.grace_us],
         "web_run": [
-            web_runs.record("web-1", load(**options), lines(), 2)["grace_us"]
+            web_record.record("web-1", load(**options), lines(), 2)["grace_us"]
             for options in ({"stop_grace_s": 0.25}, {})
         ],
         "search_of_earlier": searches.cell_of_search(

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from loadtests import options
+from loadtests import fields
 from servers.models import SERVERS
 from servers.protocol import MAX_SPIN_UNITS
 from testbed.errors import UserError
@@ -260,4 +260,4 @@ def test_a_reply_that_is_asked_to_take_long_is_not_taken_for_silence() -> None:
     assert timeout("workload: {sleep: 10s}\n") == 20.0
     assert timeout("workload: {spin: 1s}\nload: {users: 8}\nlimits: {cpus: 0.5}\n") == 32.0
     most = timeout("workload: {spin: 10s}\nload: {users: 10000}\nlimits: {cpus: 0.05}\n")
-    assert options.parse({"target": "a", "reply_timeout_s": most}, ["a"]).reply_timeout_s == most
+    assert fields.parse({"target": "a", "reply_timeout_s": most}, ["a"]).reply_timeout_s == most

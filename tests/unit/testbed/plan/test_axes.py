@@ -13,7 +13,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 
-from loadtests import options
+from loadtests.fields import FIELDS
 from testbed.errors import UserError
 from testbed.parts import trial as parts
 from testbed.plan import cells, keys
@@ -336,7 +336,7 @@ def test_every_axis_of_a_cell_arrives_at_the_load_or_at_the_stack(field: str) ->
 
 def test_the_load_generator_has_the_fields_and_choices_of_the_axes() -> None:
     """It runs in its own image and cannot read the table."""
-    there = {field.name: field for field in options.FIELDS}
+    there = {field.name: field for field in FIELDS}
     for axis in AXES:
         if axis.form is None:
             continue

@@ -14,8 +14,8 @@ from testbed.plan.images import server_images
 from testbed.plan.schema import Sweep
 from testbed.plan.service_cells import service_cells
 from testbed.plan.sweepfile import dump, parse
-from testbed.stack import locust_api, system
-from testbed.stack.system import Run
+from testbed.stack import locust_api, server_services
+from testbed.stack.run import Run
 from tests.unit.testbed.stack.golden_cases import run_of
 
 PATH = Path("t.yaml")
@@ -58,11 +58,11 @@ def test_the_load_is_told_of_each_by_its_units() -> None:
 
 def test_each_has_a_server_of_its_own_under_its_own_name() -> None:
     (trial,) = trials.trials(sweep())
-    one, other = system.servers(Run(**run_of({})), trial)
+    one, other = server_services.servers(Run(**run_of({})), trial)
     assert (one.name, one.image, one.limits.cpus) == ("thread-pool-1", "threadmill/thread-pool-http", 0.1)
     assert (other.name, other.image, other.limits.cpus) == ("spmt-2", "threadmill/spmt-http", 0.3)
     assert (one.aliases, other.aliases) == (("reads",), ("waits",))
-    assert system.cell_of(trial.cell, "spmt-2").sleep_us == 20_000
+    assert server_services.cell_of(trial.cell, "spmt-2").sleep_us == 20_000
     told = front.environment(trial.cell, (one.name, other.name))
     assert (told["SERVERS"], told["ROUTES"]) == ("reads waits", "on")
     assert one.environment["THREADS"] == "16"

@@ -7,13 +7,14 @@ import pytest
 
 from testbed.plan.trials import Trial
 from testbed.results.boxes import box_file, exit_reports, server_files, servers
-from testbed.results.record import Findings, Seen, record
-from testbed.stack import system
-from testbed.stack.system import Run
+from testbed.results.findings import Findings, Seen
+from testbed.results.record import record
+from testbed.stack import server_services
+from testbed.stack.run import Run
 from tests.unit.testbed.stack.golden_cases import SETS, run_of, trial_of
 
 TRIAL: Trial = trial_of("models: prefork\nlimits: {cpus: 0.5, memory: 64MiB}")
-SERVER = system.servers(Run(**run_of({})), TRIAL)[0]
+SERVER = server_services.servers(Run(**run_of({})), TRIAL)[0]
 GROWN = {
     "cpu_used_us": 1_234_567,
     "periods": 100,

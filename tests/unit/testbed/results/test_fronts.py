@@ -10,9 +10,11 @@ from testbed.parts import trial as parts
 from testbed.parts.counts import FrontCounts, RequestCounts, ServerCounts
 from testbed.plan.trials import Trial
 from testbed.results import front_counts
+from testbed.results.evidence import evidence
+from testbed.results.findings import Findings, Seen
 from testbed.results.metrics import imbalance, metrics
-from testbed.results.record import Findings, Seen, evidence, record
-from testbed.stack.system import Run
+from testbed.results.record import record
+from testbed.stack.run import Run
 from tests.unit.testbed.results.test_boxes import LOAD, PROBE
 from tests.unit.testbed.stack.golden_cases import SETS, run_of, trial_of
 

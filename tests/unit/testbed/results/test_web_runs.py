@@ -9,7 +9,7 @@ import pytest
 from testbed.errors import UserError
 from testbed.report.build import html
 from testbed.report.source import read
-from testbed.results import web_runs
+from testbed.results import web_probe, web_record, web_runs
 from testbed.results.reading import trials
 from testbed.results.summary import summary
 
@@ -68,7 +68,7 @@ def lines(**values: Any) -> list[dict[str, Any]]:
 
 
 def test_a_run_beside_a_probe_is_judged_like_a_trial_of_a_sweep() -> None:
-    record = web_runs.record("web-1", load(), lines(), 2)
+    record = web_record.record("web-1", load(), lines(), 2)
     assert (record["verdict"], record["status"]) == ("server-bound", "ok")
     assert (record["model"], record["cpus"], record["memory_bytes"]) == ("spmt", 0.5, 2**27)
     assert (record["users"], record["think_us"], record["payload_bytes"]) == (4, 500, 64)
@@ -81,11 +81,11 @@ def test_a_run_beside_a_probe_is_judged_like_a_trial_of_a_sweep() -> None:
 
 def test_a_run_over_http_is_of_the_model_whose_image_was_the_target() -> None:
     told = lines(model="spmt-http", host="0123abcd", container="0123abcd")
-    record = web_runs.record("web-1", load(target="spmt-http", protocol="http"), told, 2)
+    record = web_record.record("web-1", load(target="spmt-http", protocol="http"), told, 2)
     assert (record["model"], record["protocol"], record["cache_control"]) == ("spmt", "http", None)
     assert (record["cpus"], record["cpu_used_s"]) == (0.5, 2.5)
     # A version that knew of no other spoke lines.
-    earlier = web_runs.record("web-1", load(), lines(), 2)
+    earlier = web_record.record("web-1", load(), lines(), 2)
     assert (earlier["protocol"], earlier["cache_control"]) == ("line", "none")
 
 
@@ -105,7 +105,7 @@ def test_a_run_through_a_front_is_of_the_model_behind_it_and_of_every_container(
         *lines_of("a-spmt-2", cpu_used_us_since_last=100_000),
         *lines_of("haproxy", "haproxy"),
     ]
-    record = web_runs.record("web-1", behind("haproxy", ["a-spmt-1", "a-spmt-2"]), told, 2)
+    record = web_record.record("web-1", behind("haproxy", ["a-spmt-1", "a-spmt-2"]), told, 2)
     assert (record["model"], record["replicas"], record["replica_cpus"], record["front"]) == (
         *("spmt", 2, "each", "haproxy"),
     )
@@ -117,7 +117,7 @@ def test_a_run_through_a_front_is_of_the_model_behind_it_and_of_every_container(
 
 
 def test_with_a_probe_beside_one_of_several_what_all_used_is_not_known() -> None:
-    record = web_runs.record("web-1", behind(None, ["a-spmt-1", "a-spmt-2"]), lines_of("a-spmt-2"), 2)
+    record = web_record.record("web-1", behind(None, ["a-spmt-1", "a-spmt-2"]), lines_of("a-spmt-2"), 2)
     assert (record["replicas"], record["front"]) == (2, "dns")
     for name in ("cpu_used_s", "cpu_us_per_request", "pss_bytes", "oom_kills", "cpus", "memory_bytes"):
         assert record[name] is None, name
@@ -127,20 +127,20 @@ def test_with_a_probe_beside_one_of_several_what_all_used_is_not_known() -> None
 @pytest.mark.parametrize("names", [["a-spmt-1", "a-spmt-2"], ["a-spmt-2"], []])
 def test_where_containers_came_or_went_their_number_and_their_use_are_not_known(names: list[str]) -> None:
     told = [line for name in names for line in lines_of(name)]
-    record = web_runs.record("web-1", behind("nginx", None), told, 2)
+    record = web_record.record("web-1", behind("nginx", None), told, 2)
     assert (record["replicas"], record["front"]) == (None, "nginx")
     assert record["cpu_used_s"] is None
 
 
 def test_one_server_by_itself_has_no_front_and_no_container_to_tell_apart() -> None:
-    record = web_runs.record("web-1", behind(None, ["spmt"]), lines_of("0123abcd"), 2)
-    before = web_runs.record("web-1", load(), lines(), 2)
+    record = web_record.record("web-1", behind(None, ["spmt"]), lines_of("0123abcd"), 2)
+    before = web_record.record("web-1", load(), lines(), 2)
     assert record == before
     assert (record["replicas"], record["front"], record["balance"]) == (1, "none", "none")
 
 
 def test_without_a_probe_nothing_of_the_server_is_known_and_nothing_is_claimed() -> None:
-    record = web_runs.record("web-1", load(), [], 2)
+    record = web_record.record("web-1", load(), [], 2)
     assert record["verdict"] == "not-saturated"
     for name in ("cpus", "memory_bytes", "limit", "cpu_used_s", "pss_bytes", "throttled_periods", "oom_kills"):
         assert record[name] is None, name
@@ -150,34 +150,34 @@ def test_without_a_probe_nothing_of_the_server_is_known_and_nothing_is_claimed()
 def test_a_wrong_echo_makes_it_invalid_as_everywhere() -> None:
     wrong = load()
     wrong["totals"] |= {"failures": {"bad_echo": 1}, "failed": 1, "ok": 4999}
-    assert web_runs.record("web-1", wrong, lines(), 2)["verdict"] == "invalid"
+    assert web_record.record("web-1", wrong, lines(), 2)["verdict"] == "invalid"
 
 
 def test_uncalibrated_work_has_no_time() -> None:
-    record = web_runs.record("web-1", load(spin_units=500), lines(), 2)
+    record = web_record.record("web-1", load(spin_units=500), lines(), 2)
     assert (record["spin_us"], record["hash_us"], record["options"]["spin_units"]) == (None, 0, 500)
     # Asked for in time, the load has found out what that is in units.
-    asked = web_runs.record("web-1", load(spin_us=300, spin_units=500), lines(), 2)
+    asked = web_record.record("web-1", load(spin_us=300, spin_units=500), lines(), 2)
     assert (asked["spin_us"], asked["hash_us"]) == (300, 0)
-    assert web_runs.record("web-1", load(), lines(), 2)["spin_us"] == 0
+    assert web_record.record("web-1", load(), lines(), 2)["spin_us"] == 0
 
 
 def test_pools_are_counted_from_outside() -> None:
-    assert web_runs.record("w", load(target="prefork"), lines(processes=5), 2)["workers"] == 4
-    assert web_runs.record("w", load(target="thread-pool"), lines(threads=17), 2)["threads"] == 16
+    assert web_record.record("w", load(target="prefork"), lines(processes=5), 2)["workers"] == 4
+    assert web_record.record("w", load(target="thread-pool"), lines(threads=17), 2)["threads"] == 16
 
 
 def test_a_pool_that_nothing_has_counted_is_not_known_and_shows_no_saturation() -> None:
     for target, size in (("prefork", "workers"), ("thread-pool", "threads"), ("prefork-event-loop-uvloop", "workers")):
-        record = web_runs.record("w", load(target=target) | {"users_starved": 3}, [], 2)
+        record = web_record.record("w", load(target=target) | {"users_starved": 3}, [], 2)
         assert record[size] is None
         assert record["verdict"] == "not-saturated"
-    assert web_runs.record("w", load(target="spst"), [], 2)["workers"] == 0
+    assert web_record.record("w", load(target="spst"), [], 2)["workers"] == 0
 
 
 @pytest.mark.parametrize("starved", [0, 3])
 def test_a_server_that_is_no_model_is_shown_with_what_is_known(starved: int) -> None:
-    record = web_runs.record("web-1", load(target="my-server") | {"users_starved": starved}, [], 2)
+    record = web_record.record("web-1", load(target="my-server") | {"users_starved": starved}, [], 2)
     assert (record["model"], record["throughput_rps"], record["latency_p99_us"]) == ("my-server", 1000.0, 5000)
     assert (record["workers"], record["threads"], record["cpus"]) == (None, None, None)
     assert record["verdict"] == "not-saturated"
@@ -218,20 +218,20 @@ def test_the_manifest_of_runs_is_of_when_they_were_made_and_never_of_who_collect
 
 def test_the_probes_lines_stand_for_the_window_only_where_they_cover_it() -> None:
     window = load()["window"]
-    found = web_runs.probe_summary(window, lines(accept_queue=3))
+    found = web_probe.probe_summary(window, lines(accept_queue=3))
     assert found is not None
     assert found["difference"]["cpu_used_us"] == 2_500_000
     assert found["difference"]["listen_overflows"] is None
     assert found["max"]["accept_queue"] == 3
-    assert web_runs.probe_summary(window, lines()[:3]) is None
-    assert web_runs.probe_summary(window, []) is None
+    assert web_probe.probe_summary(window, lines()[:3]) is None
+    assert web_probe.probe_summary(window, []) is None
 
 
 def test_switches_are_known_where_each_line_tells_them_of_all_tasks() -> None:
     window = load()["window"]
 
     def switches(made: list[dict[str, Any]]) -> Any:
-        found = web_runs.probe_summary(window, made)
+        found = web_probe.probe_summary(window, made)
         assert found is not None
         return found["difference"]["voluntary_switches"]
 

@@ -12,14 +12,14 @@ from testbed.plan.trials import Trial
 from testbed.results.directory import ResultsDirectory
 from testbed.run import boxes
 from testbed.run.boxes import BoxEnded, Boxes
-from testbed.stack import system
+from testbed.stack import server_services, system
 from testbed.stack.engine import ContainerGone, Exit
-from testbed.stack.system import Run
+from testbed.stack.run import Run
 from tests.unit.testbed.stack.golden_cases import MODELS, run_of, trial_of
 
 RUN = Run(**run_of({}))
 TRIAL: Trial = trial_of("models: spmt")
-SERVER = system.servers(RUN, TRIAL)[0]
+SERVER = server_services.servers(RUN, TRIAL)[0]
 ID = TRIAL.trial_id
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from testbed.plan.cell import Cell
-from testbed.results.record import Findings
+from testbed.results.findings import Findings
 from testbed.run.checks import Checks
 from testbed.stack.locust_api import Echo, Held, Verified
 from tests.unit.testbed.stack.golden_cases import trial_of

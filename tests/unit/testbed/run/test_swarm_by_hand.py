@@ -3,7 +3,7 @@
 from testbed.plan.fields import Machine
 from testbed.run.swarm_by_hand import stack_of
 from testbed.stack.by_hand import ServerLimits
-from testbed.stack.system import MASTER, SERVER_PORT, WEB_PORT
+from testbed.stack.naming import MASTER, SERVER_PORT, WEB_PORT
 
 MIB = 2**20
 

@@ -13,8 +13,8 @@ from testbed.run.speeds import Speeds
 from testbed.run.trial import Setting, run_trial
 from testbed.stack.engine import Exit, LaidOut
 from testbed.stack.locust_api import Echo, Held, Status, Verified
+from testbed.stack.run import Run
 from testbed.stack.services import Stack
-from testbed.stack.system import Run
 from tests.unit.testbed.made_runs import MACHINE
 from tests.unit.testbed.stack.golden_cases import run_of, trial_of
 

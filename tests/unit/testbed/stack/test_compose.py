@@ -10,10 +10,10 @@ from testbed.parts import trial as parts
 from testbed.plan import trials
 from testbed.plan.sweepfile import Machine, parse
 from testbed.plan.trials import Trial
-from testbed.stack import compose, system
+from testbed.stack import compose, load_services, system
 from testbed.stack.cpus import UNPINNED, CpuSets
+from testbed.stack.run import Run
 from testbed.stack.services import RUN_LABEL
-from testbed.stack.system import Run
 from tests.unit.testbed.stack.golden_cases import run_of, trial_of
 
 SETS = CpuSets(server="2-3", generator="1", rest="0", isolated=True, notes=())
@@ -132,8 +132,8 @@ def test_no_port_that_somebody_listens_on_is_given_to_a_client_of_the_namespace(
 
 def test_each_network_path_has_its_own_name_for_the_server() -> None:
     cell = TRIAL.cell
-    assert system.target(cell) == "event-loop"
-    assert system.target(replace(cell, network="shared")) == "event-loop-shared"
+    assert load_services.target(cell) == "event-loop"
+    assert load_services.target(replace(cell, network="shared")) == "event-loop-shared"
     environment = shared("shared")["locust"]["environment"]
     assert environment == {
         "TARGETS": "spst,event-loop",

@@ -7,12 +7,13 @@ import yaml
 
 from testbed.parts import trial as parts
 from testbed.plan.trials import Trial
-from testbed.results.record import Findings
+from testbed.results.findings import Findings
 from testbed.run.checks import Checks
-from testbed.stack import compose, face, locust_api, system
+from testbed.stack import compose, face, locust_api, server_services
 from testbed.stack.locust_api import Echo, Held, Load, Verified
+from testbed.stack.naming import LOAD_STORE, MASTER
+from testbed.stack.run import Run
 from testbed.stack.swarm import stackfile
-from testbed.stack.system import LOAD_STORE, MASTER, Run
 from tests.unit.testbed.stack.golden_cases import MODELS, run_of, trial_of
 from tests.unit.testbed.stack.kubernetes.written import container_of, of_text, option, pod_of
 
@@ -38,10 +39,10 @@ def test_a_server_is_of_the_image_that_speaks_http_and_is_told_to(more: str) -> 
 
 def test_an_image_that_stands_in_for_one_of_ours_is_told_as_well() -> None:
     run = Run(**run_of({"images": {"spmt": "example/mine"}}))
-    (server,) = system.servers(run, trial())
+    (server,) = server_services.servers(run, trial())
     assert (server.image, server.environment["FACE"]) == ("example/mine", "http")
     own = Run(**run_of({"images": {"spmt": "example/mine", "spmt-http": "example/other"}}))
-    assert system.servers(own, trial())[0].image == "example/other"
+    assert server_services.servers(own, trial())[0].image == "example/other"
 
 
 def test_without_cache_control_a_server_is_told_of_none() -> None:
@@ -54,7 +55,7 @@ def test_a_dollar_is_no_variable_of_compose_nor_of_a_swarm_nor_of_kubernetes() -
     stack = parts.stack(RUN, MODELS, trial())
     said = compose.project(stack, {LOAD_STORE: "load"})["services"]["spmt"]["environment"]
     assert said["CACHE_CONTROL"] == 'max-age=2, private="$$HOME"'
-    (server,) = system.servers(RUN, trial())
+    (server,) = server_services.servers(RUN, trial())
     roles: Any = {"server": "server", "load": "load"}
     images = {server.image: server.image}
     said = stackfile._service(server, images, {stackfile.node_role(server): next(iter(roles))}, "me")["environment"]

@@ -8,7 +8,8 @@ import yaml
 from testbed.parts import trial as parts
 from testbed.stack import compose, system
 from testbed.stack.compose import compose_text
-from testbed.stack.system import PROBE_PREFIX, Run
+from testbed.stack.naming import PROBE_PREFIX
+from testbed.stack.run import Run
 from tests.unit.testbed.stack.golden_cases import CASES, GOLDEN, MODELS, run_of, trial_of
 
 

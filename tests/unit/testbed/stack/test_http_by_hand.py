@@ -13,8 +13,9 @@ from testbed.run import behind_by_hand, swarm_by_hand
 from testbed.stack import by_hand, http_by_hand
 from testbed.stack.by_hand import ServerLimits
 from testbed.stack.gateway_by_hand import Admission
+from testbed.stack.naming import MASTER
+from testbed.stack.run import Run
 from testbed.stack.scale_by_hand import Scale
-from testbed.stack.system import MASTER, Run
 
 MIB = 2**20
 LIMITS = ServerLimits(0.5, 64 * MIB)

@@ -6,15 +6,16 @@ import pytest
 import yaml
 
 from testbed.parts import trial as parts
-from testbed.stack import compose, system
+from testbed.stack import compose, server_services, system
 from testbed.stack.compose import compose_text
+from testbed.stack.naming import WEB_PORT
+from testbed.stack.run import Run
 from testbed.stack.services import Limits, Network, Service, Stack
-from testbed.stack.system import Run
 from tests.unit.testbed.stack.golden_cases import MODELS, run_of, trial_of
 
 RUN = Run(**run_of({}))
 TRIAL = trial_of("models: spst")
-SERVER = system.servers(RUN, TRIAL)[0]
+SERVER = server_services.servers(RUN, TRIAL)[0]
 TWO = (replace(SERVER, name="spst-1"), replace(SERVER, name="spst-2"))
 STACK = system.stack_of(RUN, MODELS, TRIAL, TWO)
 
@@ -55,9 +56,9 @@ def test_where_results_are_written_is_the_renderers_matter() -> None:
 
 
 def test_the_page_is_published_by_whoever_holds_the_network() -> None:
-    assert system.load_stack(RUN, MODELS).publisher(system.WEB_PORT).name == "locust"
+    assert system.load_stack(RUN, MODELS).publisher(WEB_PORT).name == "locust"
     shared = system.load_stack(replace(RUN, shared=True), MODELS)
-    assert shared.publisher(system.WEB_PORT).name == "holder"
+    assert shared.publisher(WEB_PORT).name == "holder"
     # It has to be there before those who share what it holds.
     assert [one.name for one in shared.services] == ["holder", "locust", "worker"]
     with pytest.raises(ValueError, match="port 80 is not published"):

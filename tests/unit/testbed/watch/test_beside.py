@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from testbed.stack.services import ROLE_LABEL, RUN_LABEL, TRIAL_LABEL
-from testbed.stack.swarm.engine import BY_HAND
+from testbed.stack.swarm.labelled import BY_HAND
 from testbed.watch.beside import MODEL_LABEL, _target, page_port
 
 SERVICE = "com.docker.compose.service"

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from loadtests import options
+from loadtests import fields
+from loadtests.options import Options
 from testbed.errors import UserError
 from testbed.plan.scaling import Law
 from testbed.stack import compose, kubernetes
@@ -165,7 +166,7 @@ def test_the_load_runs_the_cell_by_itself() -> None:
 
 def test_locust_takes_every_option_that_it_is_given() -> None:
     words = container_of(pod_of(of_text(FIXED), "Job", "locust"), "locust")["args"]
-    ours = {f"--{field.name.replace('_', '-')}" for field in options.fields(["spmt"], "spmt")}
+    ours = {f"--{field.name.replace('_', '-')}" for field in fields.with_target(["spmt"], "spmt")}
     locusts = {"--master", "--web-port", "--autostart", "--autoquit", "--expect-workers", "--users", "--spawn-rate"}
     given = {word for word in words if word.startswith("--")}
     assert given <= ours | locusts
@@ -173,10 +174,10 @@ def test_locust_takes_every_option_that_it_is_given() -> None:
     assert ours - given - without == {"--load-profile", "--spin-units", "--hash-rounds", "--stop-grace-s", "--trial-id"}
     found = {
         name: option(words, f"--{name.replace('_', '-')}")
-        for name in options.Options.__annotations__
+        for name in Options.__annotations__
         if f"--{name.replace('_', '-')}" in given
     }
-    assert options.parse(found, ["spmt"]).window_s == 10
+    assert fields.parse(found, ["spmt"]).window_s == 10
 
 
 def test_results_are_on_a_claim_and_there_is_a_pod_to_copy_them_from() -> None:

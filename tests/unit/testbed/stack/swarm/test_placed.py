@@ -10,12 +10,12 @@ import pytest
 import requests
 
 from testbed.errors import UserError
-from testbed.stack import system
+from testbed.stack import server_services
 from testbed.stack.engine import Exit
+from testbed.stack.run import Run
 from testbed.stack.swarm import placed
 from testbed.stack.swarm.nodes import Clock, Listed, Node
 from testbed.stack.swarm.placed import Placed, PlacedBox, Task, task_of, wait_until_running
-from testbed.stack.system import Run
 from tests.unit.testbed.stack.golden_cases import run_of, trial_of
 
 RUNS = Task("spst", "node", "container", "running", "", {})
@@ -94,7 +94,7 @@ class Container:
 
 def box(container: Container, after: Callable[[], None] = lambda: None) -> PlacedBox:
     run = Run(**run_of({"networks": ("overlay",)}))
-    service = system.servers(run, trial_of("models: spst\nnetwork: overlay"))[0]
+    service = server_services.servers(run, trial_of("models: spst\nnetwork: overlay"))[0]
     node = Node(Listed("2", "n2", "10.0.0.2", "server", "ready", "active", 2, 2**33), "ssh://n2", None, {}, Clock(0, 0))
     return PlacedBox(Placed(service, node, container, {}), after)
 

@@ -7,9 +7,9 @@ import yaml
 
 from servers.models import SERVERS
 from testbed.parts import trial as parts
+from testbed.stack.run import Run
 from testbed.stack.services import Stack
 from testbed.stack.swarm.stackfile import stack_file, stack_name, text_of
-from testbed.stack.system import Run
 from tests.unit.testbed.stack.golden_cases import SETS, run_of, trial_of
 
 RUN = Run(**run_of({"workers": 3, "networks": ("overlay",), "cpu_sets": SETS}))
