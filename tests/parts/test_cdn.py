@@ -1,6 +1,5 @@
 """Caches at the edge as they are: real nginx and Varnish before real servers that speak HTTP, under load."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,8 @@ import pytest
 from testbed.names import FRONTS, http_name
 from testbed.plan.fields import CACHES
 from tests.e2e.built import built
-from tests.e2e.compose import Compose, left_of, own_compose
 from tests.e2e.stack import containers_of, networks_of, orchestrate, terminal, wait_for_container
 from tests.e2e.test_sweep import results_of, write_sweep
-from tests.parts.test_http import answers, ours, typed
 from tests.parts.test_scaling import Found, found_in
 
 pytestmark = [
@@ -67,7 +64,7 @@ SWEEPS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="session")
 def images_edge() -> None:
     """Those of the caches, and of a server before which they stand."""
-    built([*FRONTS, "varnish", http_name("event-loop"), http_name("spmt")])
+    built([*FRONTS, "varnish", http_name("event-loop")])
 
 
 @pytest.fixture(scope="module", params=SWEEPS)
@@ -148,28 +145,3 @@ def test_a_cache_that_dies_in_the_window_is_named(tmp_path: Path, name: str) -> 
     assert [row["verdict"] for row in rows] == ["invalid", "invalid"]
     assert all("front ended during the window" in row["reasons"] for row in rows), rows
     assert containers_of(name) == [] == networks_of(name)
-
-
-# --- by hand ---
-
-
-@pytest.fixture
-def compose() -> Iterator[Compose]:
-    with own_compose() as compose:
-        yield compose
-
-
-@pytest.mark.parametrize("front", CACHES)
-def test_up_with_a_cache_answers_curl(compose: Compose, front: str) -> None:
-    said = ours(compose, "up", "event-loop", "--http", "--front", front, "--cpus", "0.25")
-    (reply,) = typed(said)
-    answers(reply)
-    assert "x-cache: pass" in reply.lower()
-    ours(compose, "down")
-    assert left_of(compose.name, volumes=False) == []
-
-
-def test_a_cache_without_http_is_refused_in_a_line() -> None:
-    done = orchestrate("up", "event-loop", "--front", "varnish")
-    assert done.returncode == 2
-    assert "--front: found varnish without --http" in done.stdout + done.stderr

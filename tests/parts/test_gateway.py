@@ -1,21 +1,15 @@
 """Gateways as they are: HAProxy and Envoy before three services and a store, asked for twice what they let through."""
 
-import re
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from testbed.names import FRONTS, http_name
-from testbed.plan.axes.front import API_KEY
 from testbed.plan.fields import GATEWAYS
 from testbed.stack import machine
 from tests.e2e.built import built
-from tests.e2e.compose import Compose, left_of, own_compose
 from tests.e2e.stack import containers_of, networks_of, orchestrate, terminal, wait_for_container
 from tests.e2e.test_sweep import results_of, write_sweep
-from tests.parts.test_http import answers, ours, typed
 from tests.parts.test_scaling import Found, found_in
 
 pytestmark = [
@@ -117,33 +111,3 @@ def test_a_gateway_or_a_service_that_dies_in_the_window_is_named(tmp_path: Path,
     assert "front ended during the window" in rows[0]["reasons"]
     assert "event-loop-2 ended during the window" in rows[1]["reasons"]
     assert containers_of(name) == [] == networks_of(name)
-
-
-# --- by hand ---
-
-
-@pytest.fixture
-def compose() -> Iterator[Compose]:
-    with own_compose() as compose:
-        yield compose
-
-
-def statuses(said: str, *headers: str) -> list[str]:
-    """Those of the answers to a hundred requests, one after another, to where `up` said that the gateway is."""
-    (where,) = re.findall(r"^at work: .*'(127[.0-9:]+)/", said, re.MULTILINE)
-    shown = ["--silent", "--output", "/dev/null", "--write-out", "%{http_code} ", *headers]
-    command = ["curl", "--noproxy", "*", *shown, "--data", "hello", f"http://{where}/[1-100]"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.split()
-
-
-def test_up_with_a_gateway_answers_curl_but_not_without_the_key_nor_above_the_limit(compose: Compose) -> None:
-    told = ("--front", "envoy", "--auth", "key", "--rate-limit", "20", "--cpus", "0.25", "--replicas", "2")
-    said = ours(compose, "up", "event-loop", "--http", *told)
-    answers(typed(said)[0])
-    assert set(statuses(said)) == set(statuses(said, "--header", "X-Api-Key: another")) == {"401"}
-    found = statuses(said, "--header", f"X-Api-Key: {API_KEY}")
-    # Of the bucket's two tokens one was left: none of those without the key counted against the limit.
-    assert found[0] == "200"
-    assert set(found) == {"200", "429"}
-    ours(compose, "down")
-    assert left_of(compose.name, volumes=False) == []

@@ -1,17 +1,9 @@
-"""Servers that speak HTTP: trials in every kind of setting, judged as those over lines are, and by hand with curl."""
+"""Servers that speak HTTP: trials in every kind of setting, judged as those over lines are."""
 
-import json
-import re
-import shutil
-import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
 
-from tests.e2e.browsing import chromium
-from tests.e2e.compose import Compose, left_of, own_compose
 from tests.e2e.stack import containers_of, networks_of, orchestrate
 from tests.e2e.test_sweep import results_of, write_sweep
 from tests.parts.conftest import OVER_HTTP
@@ -117,76 +109,3 @@ def test_every_replica_served(sweep: tuple[str, list[Found]]) -> None:
     for found in trials if kind in ("replicas", "front") else []:
         assert len(found.accepted) == 2
         assert all(found.accepted.values()), found.accepted
-
-
-# --- by hand ---
-
-
-@pytest.fixture
-def compose() -> Iterator[Compose]:
-    with own_compose() as compose:
-        yield compose
-
-
-def ours(compose: Compose, *arguments: str) -> str:
-    done = orchestrate(*arguments, environment=compose.environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def typed(said: str) -> list[str]:
-    """What the commands that `up` shows print when a person types them."""
-    if shutil.which("curl") is None:
-        pytest.skip("no curl here")
-    commands = re.findall(r"^at work: (curl .*)$", said, re.MULTILINE)
-    assert commands
-    # No proxy is between this machine and itself.
-    direct = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
-    return [
-        subprocess.run(["sh", "-ec", one], env=direct, capture_output=True, text=True, timeout=30, check=True).stdout
-        for one in commands
-    ]
-
-
-def answers(reply: str) -> None:
-    head, _, body = reply.replace("\r\n", "\n").partition("\n\n")
-    assert head.splitlines()[0] == "HTTP/1.1 200 OK"
-    assert body == "hello"
-    assert "content-length: 5" in head.lower()
-
-
-def test_up_with_a_front_answers_curl_and_the_page_offers_http(compose: Compose) -> None:
-    said = ours(compose, "up", "spmt", "--http", "--replicas", "2", "--front", "haproxy", "--cpus", "0.25")
-    addresses = dict(re.findall(r"^([\w-]+): (127\.0\.0\.1:\d+), ", said, re.MULTILINE))
-    assert list(addresses) == ["spmt-http-1", "spmt-http-2", "haproxy"]
-    (reply,) = typed(said)
-    answers(reply)
-    looks = [json.loads(line) for line in ours(compose, "watch", compose.name, "--once", "--json").splitlines()]
-    assert sorted(look["model"] for look in looks) == ["haproxy", "spmt", "spmt"]
-    assert "was" in ours(compose, "scale", "spmt", "--cpus", "0.2")
-    host, port = compose.address("locust", 8089)
-    with chromium() as browser:
-        page = browser.new_page()
-        page.goto(f"http://{host}:{port}", wait_until="networkidle")
-        expect(page.locator('select[name="protocol"]')).to_have_value("http")
-        expect(page.locator('select[name="target"]')).to_have_value("haproxy")
-    ours(compose, "down")
-    assert left_of(compose.name, volumes=False) == []
-
-
-def test_several_models_side_by_side_answer_curl(compose: Compose) -> None:
-    said = ours(compose, "up", "spst", "event-loop", "--http", "--cpus", "0.25")
-    replies = typed(said)
-    assert len(replies) == 2
-    for reply in replies:
-        answers(reply)
-
-
-def test_up_with_a_store_behind_reads_what_was_written(compose: Compose) -> None:
-    said = ours(compose, "up", "spmt", "--http", "--behind", "postgres", "--cpus", "0.3")
-    try:
-        for reply in typed(said):
-            answers(reply)
-    finally:
-        ours(compose, "down")
-    assert left_of(compose.name, volumes=False) == []

@@ -1,7 +1,6 @@
 """A mesh as it is: real Envoys before and beside real servers, of which one fails on purpose in each way there is."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,9 @@ import pytest
 
 from testbed.names import FRONTS, http_name
 from tests.e2e.built import built
-from tests.e2e.compose import Compose, docker, left_of, own_compose
+from tests.e2e.compose import docker
 from tests.e2e.stack import containers_of, networks_of, orchestrate, terminal, wait_for_container
 from tests.e2e.test_sweep import results_of, write_sweep
-from tests.parts.test_http import answers, ours, typed
 from tests.parts.test_scaling import Found, found_in
 from tests.waiting import wait_until
 
@@ -166,21 +164,3 @@ def test_an_interrupt_while_a_replica_stands_still_leaves_nothing(tmp_path: Path
 
 def _state(container: str) -> dict[str, Any]:
     return dict(json.loads(docker("inspect", container))[0]["State"])
-
-
-# --- by hand ---
-
-
-@pytest.fixture
-def compose() -> Iterator[Compose]:
-    with own_compose() as compose:
-        yield compose
-
-
-def test_up_with_a_sidecar_answers_curl_and_watch_shows_it(compose: Compose) -> None:
-    said = ours(compose, "up", "event-loop", "--http", "--sidecar", "envoy", "--cpus", "0.25")
-    answers(typed(said)[0])
-    looks = [json.loads(line) for line in ours(compose, "watch", compose.name, "--once", "--json").splitlines()]
-    assert {look["role"] for look in looks} == {"server", "sidecar"}, looks
-    ours(compose, "down")
-    assert left_of(compose.name, volumes=False) == []
