@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from testbed import docs
 from testbed.claims.catalogue import CLAIMS
 from testbed.claims.store import Store
+from testbed.docs import claims, columns, pages, program
 from testbed.errors import UserError
 from testbed.plan import sweepfile, trials
 from testbed.plan.cell import Cell
@@ -35,12 +36,12 @@ def text_of(page: Path) -> str:
 
 
 def test_what_is_made_in_the_pages_is_up_to_date() -> None:
-    behind = [page.name for page in docs.pages() if docs.up_to_date(text_of(page)) != text_of(page)]
+    behind = [page.name for page in pages.pages() if pages.up_to_date(text_of(page)) != text_of(page)]
     assert behind == [], "run `make docs`"
 
 
 def test_everything_that_can_be_made_stands_in_one_page() -> None:
-    assert sorted(name for page in docs.pages() for name in docs.made_in(text_of(page))) == sorted(docs.PARTS)
+    assert sorted(name for page in pages.pages() for name in pages.made_in(text_of(page))) == sorted(pages.PARTS)
 
 
 def test_a_page_that_is_behind_is_noticed_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,11 +49,11 @@ def test_a_page_that_is_behind_is_noticed_and_written(tmp_path: Path, monkeypatc
     page.parent.mkdir()
     page.write_text("before\n<!-- made by `make docs`: thresholds -->\nwas there\n<!-- end of thresholds -->\nafter\n")
     monkeypatch.setattr(docs, "DOCS", page.parent)
-    assert docs.main() == 0
+    assert pages.main() == 0
     text = text_of(page)
     assert text.startswith("before\n") and text.endswith("\nafter\n") and "was there" not in text
     assert "| `server_cpu_share` | 90 % | `server-bound` |" in text
-    assert docs.up_to_date(text) == text
+    assert pages.up_to_date(text) == text
 
 
 def test_a_part_that_nothing_makes_is_a_line(
@@ -61,22 +62,23 @@ def test_a_part_that_nothing_makes_is_a_line(
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "page.md").write_text("<!-- made by `make docs`: nothing -->\n<!-- end of nothing -->\n")
     monkeypatch.setattr(docs, "DOCS", tmp_path / "docs")
-    assert docs.main() == 2
+    assert pages.main() == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("docs/page.md: made by `make docs`: found 'nothing', allowed: keys, ")
 
 
 def test_every_column_is_explained_once() -> None:
-    for part, columns in ((docs.trial_columns, COLUMNS), (docs.capacity_columns, CAPACITY_COLUMNS)):
+    for part, every in ((columns.trial_columns, COLUMNS), (columns.capacity_columns, CAPACITY_COLUMNS)):
         explained = re.findall(r"^\| `(\w+)` \| \S", part(), re.MULTILINE)
-        assert sorted(explained) == sorted(columns)
+        assert sorted(explained) == sorted(every)
     (header,) = csv.reader(io.StringIO(csv_text([])))
     assert header == list(COLUMNS)
 
 
 def test_a_column_that_is_new_is_in_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(COLUMNS, "new_us", "something that was not there")
-    assert "### Others\n\n| column | meaning |\n|---|---|\n| `new_us` | something that was not" in docs.trial_columns()
+    others = "### Others\n\n| column | meaning |\n|---|---|\n| `new_us` | something that was not"
+    assert others in columns.trial_columns()
 
 
 def test_every_column_of_capacity_csv_is_explained() -> None:
@@ -109,7 +111,7 @@ def keys_of(section: type[BaseModel], before: str = "") -> Iterator[str]:
 
 
 def test_every_key_of_a_sweep_file_is_explained_once() -> None:
-    explained = re.findall(r"^\| `([\w.]+)` \| .+ \| .+ \| .+ \|$", docs.sweep_keys(), re.MULTILINE)
+    explained = re.findall(r"^\| `([\w.]+)` \| .+ \| .+ \| .+ \|$", program.sweep_keys(), re.MULTILINE)
     assert sorted(explained) == sorted(keys_of(sweepfile.Sweep))
 
 
@@ -124,15 +126,15 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **changed: str) ->
 
 def test_the_table_of_claims_is_of_the_run_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measured(tmp_path, monkeypatch)
-    assert "With `--quick`: wider intervals. Measured on 2 processors (a)" in docs.claims()
-    assert f"| {CLAIMS['hybrid'].statement} | inconclusive here |  |" in docs.claims()
-    assert "| inconclusive here | needs 4 processors, and there are 2 |" in docs.claims_decided()
-    assert f"[{CLAIMS['hybrid'].source}]({CLAIMS['hybrid'].link})" in docs.claims_decided()
+    assert "With `--quick`: wider intervals. Measured on 2 processors (a)" in claims.claims()
+    assert f"| {CLAIMS['hybrid'].statement} | inconclusive here |  |" in claims.claims()
+    assert "| inconclusive here | needs 4 processors, and there are 2 |" in claims.claims_decided()
+    assert f"[{CLAIMS['hybrid'].source}]({CLAIMS['hybrid'].link})" in claims.claims_decided()
 
 
 def test_without_a_run_there_is_no_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docs, "DOCS", tmp_path)
-    assert docs.claims() == docs.claims_decided() == "Nothing was measured with this version yet.\n"
+    assert claims.claims() == claims.claims_decided() == "Nothing was measured with this version yet.\n"
 
 
 @pytest.mark.parametrize("changed", [{"predicate": "Holds always."}, {"statement": "It is so."}, {"name": "gone"}])
@@ -141,4 +143,4 @@ def test_what_was_found_of_another_claim_is_not_told_of_this_one(
 ) -> None:
     measured(tmp_path, monkeypatch, **changed)
     with pytest.raises(UserError, match="found is another claim than the program has; measure it again"):
-        docs.claims()
+        claims.claims()
