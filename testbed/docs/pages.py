@@ -26,6 +26,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "make-targets": program.make_targets,
     "claims": claims.claims,
     "claims-decided": claims.claims_decided,
+    "claims-again": claims.claims_again,
     "targets": program.targets,
 }
 

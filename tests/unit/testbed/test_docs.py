@@ -115,12 +115,14 @@ def test_every_key_of_a_sweep_file_is_explained_once() -> None:
     assert sorted(explained) == sorted(keys_of(sweepfile.Sweep))
 
 
-def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **changed: str) -> None:
+def measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, file: str = "claims.json", quick: bool = True, **changed: str
+) -> None:
     """docs/claims.json of one claim that this machine could not decide; `changed`: what it said of it otherwise."""
-    store = Store(tmp_path, ("hybrid",), quick=True, processors=2)
+    store = Store(tmp_path, ("hybrid",), quick=quick, processors=2)
     told = store.told(store.findings())
     told["claims"][0] |= changed
-    (tmp_path / "claims.json").write_text(json.dumps({**told, "host": {"cpus": 2, "cpu_model": "a"}}))
+    (tmp_path / file).write_text(json.dumps({**told, "host": {"cpus": 2, "cpu_model": "a"}}))
     monkeypatch.setattr(docs, "DOCS", tmp_path)
 
 
@@ -144,3 +146,25 @@ def test_what_was_found_of_another_claim_is_not_told_of_this_one(
     measured(tmp_path, monkeypatch, **changed)
     with pytest.raises(UserError, match="found is another claim than the program has; measure it again"):
         claims.claims()
+
+
+def test_a_second_run_is_told_by_what_it_found_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    again = {"file": "claims-again.json", "quick": False}
+    measured(tmp_path, monkeypatch, outcome="holds", figure="x 2 (1.8 to 2.2)")
+    assert claims.claims_again() == "There was no second run with this version yet.\n"
+    measured(tmp_path, monkeypatch, **again, outcome="holds", figure="x 3 (2 to 4)")
+    assert claims.claims_again().startswith("Measured on 2 processors (a)")
+    same = "Of 1 outcomes 1 are those of the first run; none turned from *holds* to *does not hold* or back.\n"
+    assert claims.claims_again().endswith(same)
+    for outcome, turned in (("not shown", "none"), ("does not hold", "1")):
+        measured(tmp_path, monkeypatch, **again, outcome=outcome, figure="x 1 (0.5 to 2)")
+        told = claims.claims_again()
+        assert f"Of 1 outcomes 0 are those of the first run; {turned} turned from" in told
+        assert told.endswith(f"| `hybrid` | holds: x 2 (1.8 to 2.2) | {outcome}: x 1 (0.5 to 2) |\n")
+
+
+def test_a_second_run_of_another_claim_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured(tmp_path, monkeypatch)
+    measured(tmp_path, monkeypatch, file="claims-again.json", predicate="Holds always.")
+    with pytest.raises(UserError, match=r"docs/claims-again\.json: hybrid: found is another claim"):
+        claims.claims_again()
