@@ -99,8 +99,25 @@ class Valkey:
         return self.memory_bytes * self.masters + (self.over.memory_of_all if self.over else 0)
 
 
+class _Broker:
+    """What one with its consumers may take."""
+
+    cpus: float
+    memory_bytes: int
+    consumers: int
+    consumer_cpus: float
+
+    @property
+    def cpus_of_all(self) -> float:
+        return self.cpus + self.consumers * self.consumer_cpus
+
+    @property
+    def memory_of_all(self) -> int:
+        return self.memory_bytes + self.consumers * COMPANION_MEMORY_BYTES
+
+
 @dataclass(frozen=True)
-class Nats:
+class Nats(_Broker):
     """A NATS server and its subscribers: publish/subscribe, in which each gets every message, or with `stream` a work
     queue of JetStream, in which each message is one's."""
 
@@ -116,17 +133,9 @@ class Nats:
     kill_us: int = 0
     """When the first of them is killed, from the opening of the window on; 0: never."""
 
-    @property
-    def cpus_of_all(self) -> float:
-        return self.cpus + self.consumers * self.consumer_cpus
-
-    @property
-    def memory_of_all(self) -> int:
-        return self.memory_bytes + self.consumers * COMPANION_MEMORY_BYTES
-
 
 @dataclass(frozen=True)
-class RabbitMQ:
+class RabbitMQ(_Broker):
     """A RabbitMQ with one queue of work, and its consumers."""
 
     cpus: float = 0.5
@@ -138,14 +147,6 @@ class RabbitMQ:
     consumer_cpus: float = 0.1
     kill_us: int = 0
     """As of Nats."""
-
-    @property
-    def cpus_of_all(self) -> float:
-        return self.cpus + self.consumers * self.consumer_cpus
-
-    @property
-    def memory_of_all(self) -> int:
-        return self.memory_bytes + self.consumers * COMPANION_MEMORY_BYTES
 
 
 Part = Postgres | Valkey | Nats | RabbitMQ
