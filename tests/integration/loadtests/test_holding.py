@@ -114,7 +114,7 @@ def test_holders_of_a_run_that_does_not_start_are_closed(stack, counting):
 
 def test_holders_come_before_the_users_and_leave_before_them(stack):
     """A server with room for one client has a holder as that one, until the stop."""
-    result = stack.run("blocked", target="spst", users=2, idle_holders=1)
+    result = stack.run("blocked", target="spst", users=2, idle_holders=1, stop_grace_s=5)
     assert (result["users_starved"], result["ok"], result["in_flight"]) == (2, 0, 2)
     assert result["totals"] == {**result["totals"], "ok": 2, "in_flight": 0, "sent": 2}
 
