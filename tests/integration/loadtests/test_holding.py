@@ -75,7 +75,7 @@ def test_holders_a_server_drops_are_counted_and_opened_again(stack):
     result = stack.run("dropped", target="impatient", users=4, idle_holders=10, warmup_s=0, window_s=1.2)
     assert result["idle_holders"]["wanted"] == result["idle_holders"]["held_at_open"] == 10
     assert result["idle_holders"]["dropped"] >= 10
-    # A user whom a busy machine keeps waiting for so long is dropped, too; those of the holders are none of its failures.
+    # A user whom a busy machine keeps waiting so long is dropped, too; what holders lose is no request that failed.
     assert result["failed"] < result["idle_holders"]["dropped"]
 
 
