@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,24 +90,29 @@ class Boxes:
 
     def fail_if_ended(self, when: str) -> None:
         """BoxEnded where one of them does not run any more, which was not told to end."""
-        for name in self._in_service():
-            if (ended := self._running[name].exit()) is not None:
-                raise BoxEnded(name, f"{self._called(name)} ended {when}: {ended}")
+        for name, said in self._ended(when):
+            raise BoxEnded(name, said)
 
     def note_ended(self, when: str) -> None:
         """The same; but while other servers live, one that has ended is noted, and they go on."""
-        for name in self._in_service():
-            if (ended := self._running[name].exit()) is None:
-                continue
+        for name, said in self._ended(when):
             others = [one for one in self._in_service() if one != name and self.seen[one].role == "server"]
-            said = f"{self._called(name)} ended {when}: {ended}"
-            if self.seen[name].role == "consumer" or self.seen[name].crashes:
-                # The others take what it leaves; and one that was asked to crash has done so.
-                self.seen[name].ended = said
-                continue
-            if self.seen[name].role != "server" or not others:
+            # Others take what a consumer leaves; and one that was asked to crash has done so.
+            may_end = self.seen[name].role == "consumer" or self.seen[name].crashes
+            if not may_end and (self.seen[name].role != "server" or not others):
                 raise BoxEnded(name, said)
             self.seen[name].ended = said
+
+    def note_all_ended(self, when: str) -> None:
+        """Note each that does not run any more and was not told to end: nothing is left that could fail by it."""
+        for name, said in self._ended(when):
+            self.seen[name].ended = said
+
+    def _ended(self, when: str) -> Iterator[tuple[str, str]]:
+        """The name of each that has ended without being told to, and how, in words."""
+        for name in self._in_service():
+            if (ended := self._running[name].exit()) is not None:
+                yield name, f"{self._called(name)} ended {when}: {ended}"
 
     def _in_service(self) -> list[str]:
         return [name for name in self._running if not self.seen[name].removed and not self.seen[name].ended]

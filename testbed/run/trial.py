@@ -273,6 +273,9 @@ class _TrialRun:
             self.found.packets_dropped, self.found.tracked_limit = self._tracking.dropped(), self._tracking.limit
         if self._backing is not None:
             self._backing.wait_until_taken(directory.load)
+        if "window" in self.found.phases_s:
+            # One that ran out of memory as the window closed has no report, and its probe ended with it.
+            self.boxes.note_all_ended("before it was stopped")
         self.boxes.stop(directory)
         if self._backing is not None:
             self.found.deliveries = self._backing.account()

@@ -132,6 +132,20 @@ def test_while_others_live_one_that_has_ended_is_noted_and_they_go_on(two: Docke
     assert error.value.name == "spmt-1"
 
 
+def test_what_has_ended_when_all_is_over_is_noted_of_each_but_of_those_that_were_told_to(
+    two: Docker, directory: ResultsDirectory
+) -> None:
+    found = taken(two, "spmt-1", "spmt-2")
+    found.note_all_ended("before it was stopped")
+    assert [seen.ended for seen in found.seen.values()] == ["", ""]
+    found.remove("spmt-1", directory)
+    for container in two.containers.values():
+        container.ended = Exit(137, oom_killed=True)
+    found.note_all_ended("before it was stopped")
+    told = "server spmt-2 ended before it was stopped: exit code 137, out of memory"
+    assert [seen.ended for seen in found.seen.values()] == ["", told]
+
+
 def test_one_that_joins_is_taken_from_its_start_and_one_that_is_removed_is_not_missed(
     two: Docker, directory: ResultsDirectory
 ) -> None:

@@ -181,3 +181,18 @@ def test_one_that_ends_makes_the_trial_invalid_by_its_name(directory: ResultsDir
     assert "server spmt-2 ended during the verification: exit code 139, SIGSEGV" in reasons
     assert [box["ended"] == "" for box in record["boxes"]] == [True, False]
     assert engine.stopped == list(NAMES)
+
+
+def test_one_that_runs_out_of_memory_as_the_window_closes_is_named_though_the_load_has_its_result(
+    directory: ResultsDirectory,
+) -> None:
+    engine = Docker()
+
+    class Ending(Load):
+        def stop(self) -> None:
+            engine.ended["spmt-2"] = Exit(137, oom_killed=True)
+
+    record = measured(directory, engine, Ending(directory))
+    (gate,) = [gate for gate in record["gates"] if gate["name"] == "server_survived"]
+    told = "server spmt-2 ended before it was stopped: exit code 137, out of memory"
+    assert (gate["status"], gate["found"], record["verdict"]) == ("fail", told, "invalid")
