@@ -46,7 +46,7 @@ test: python ## Run every test: unit, integration, and end to end on real Docker
 test-unit: setup-venv ## Run the tests that need no Docker and no network, in seconds
 	@$(VENV) -m pytest tests/unit $(AT_ONCE) $(PYTEST)
 
-test-parts: images ## Run the tests of replicas, fronts and what scales them, on real Docker (about 22 minutes)
+test-parts: images ## Run the tests of replicas, fronts and what scales them, on real Docker (about 18 minutes)
 	@$(VENV) -m pytest tests/parts -m "not timed" $(BESIDE) $(PYTEST) || test $$? = 5
 	@$(VENV) -m pytest tests/parts -m timed $(PYTEST)
 
