@@ -15,11 +15,14 @@ def pytest_configure() -> None:
         os.environ["PYTHONPYCACHEPREFIX"] = str(BYTE_CODE)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What runs beside a busy machine's other work is tried a second time; the summary shows how often that was.
 
-    Unit tests depend on nothing but the code, and are not.
+    Unit tests depend on nothing but the code, and are not. A second try hides what fails now and then: to find that,
+    `--reruns 0`.
     """
+    if config.getoption("reruns", 0) is not None:
+        return
     for item in items:
         if not item.nodeid.startswith("tests/unit/"):
             item.add_marker(pytest.mark.flaky(reruns=1))
