@@ -30,7 +30,7 @@ def counting():
 def stack(spst, counting, tmp_path_factory):
     with (
         server("spmt") as spmt,
-        server("event-loop", IDLE_TIMEOUT="0.4") as impatient,
+        server("event-loop", IDLE_TIMEOUT="1.5") as impatient,
         server("spmt", MAX_CONNECTIONS="20") as small,
         rigged.rigged(rigged.lie) as liar,
         rigged.rigged(rigged.close) as closer,
@@ -72,11 +72,11 @@ def test_holders_are_held_beside_the_users_and_counted_apart(stack, counting):
 
 
 def test_holders_a_server_drops_are_counted_and_opened_again(stack):
-    result = stack.run("dropped", target="impatient", users=4, idle_holders=10, warmup_s=0, window_s=1.2)
+    result = stack.run("dropped", target="impatient", users=4, idle_holders=10, warmup_s=0, window_s=3.6)
     assert result["idle_holders"]["wanted"] == result["idle_holders"]["held_at_open"] == 10
     assert result["idle_holders"]["dropped"] >= 10
-    # A user whom a busy machine keeps waiting so long is dropped, too; what holders lose is no request that failed.
-    assert result["failed"] < result["idle_holders"]["dropped"]
+    # Its users do not fail with them: it has patience for those whom a busy machine keeps from sending for a second.
+    assert result["failed"] == 0
 
 
 def test_holders_that_a_server_refuses_are_not_tried_for_ever(stack):
